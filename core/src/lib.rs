@@ -1,0 +1,19 @@
+//! Every decision of Tollgate, pure: no host, no clock, no I/O, no unsafe.
+//!
+//! Data flows one way. The filter turns an Envoy callback into a value, [`exchange`] decides and returns
+//! effects, the filter performs them. Time, randomness and storage are passed in.
+
+#![forbid(unsafe_code)]
+
+pub mod cells;
+pub mod dialect;
+pub mod edit;
+pub mod event;
+pub mod key;
+pub mod limit;
+pub mod money;
+pub mod price;
+pub mod refusal;
+pub mod time;
+pub mod usage;
+pub mod wire;

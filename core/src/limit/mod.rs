@@ -1,0 +1,1 @@
+//! Limits: token buckets, sliding windows and concurrency, taken together or not at all.

@@ -1,0 +1,1 @@
+//! Prices: what tokens cost, exactly, in nano-dollars.

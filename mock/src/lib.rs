@@ -1,0 +1,1 @@
+//! A mock LLM provider: honest usage, hostile on request.

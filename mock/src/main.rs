@@ -1,0 +1,3 @@
+//! The mock provider.
+
+fn main() {}

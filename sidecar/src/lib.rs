@@ -1,0 +1,1 @@
+//! What must outlive the proxy: keys, ledger, moderation, admin API.

@@ -1,0 +1,3 @@
+//! The developer's one front door.
+
+fn main() {}
