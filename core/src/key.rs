@@ -1,11 +1,14 @@
 //! API keys: what a gateway knows of one. The secret itself is never kept, only its SHA-256.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 
 use crate::time::UnixMillis;
 
 /// The SHA-256 of a key's text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Eq)]
 pub struct KeyHash(pub [u8; 32]);
 
 /// A key as the sidecar resolves it and as gateways cache it.
@@ -65,6 +68,19 @@ impl KeyHash {
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes).ok().map(|()| Self(bytes))
+    }
+}
+
+impl PartialEq for KeyHash {
+    /// In constant time: how many bytes agree is not to be measured from outside.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Hash for KeyHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

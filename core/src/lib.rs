@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod cells;
 pub mod dialect;
 pub mod edit;
 pub mod event;
+pub mod headers;
 pub mod key;
 pub mod limit;
 pub mod money;
