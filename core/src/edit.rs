@@ -13,7 +13,7 @@ pub struct Edit {
 
 /// Applies edits, in any order, to a body. Edits that overlap an earlier one or reach past the end are left
 /// out, so that a body never loses bytes that no edit names.
-pub fn apply(body: &[u8], edits: &mut Vec<Edit>) -> Vec<u8> {
+pub fn apply(body: &[u8], edits: &mut [Edit]) -> Vec<u8> {
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let grown: usize = edits.iter().map(|edit| edit.with.len()).sum();
     let mut out = Vec::with_capacity(body.len() + grown);

@@ -48,7 +48,7 @@ pub struct Refusal {
     /// The field or header at fault, where there is one.
     pub param: Option<String>,
     /// Which limit or budget said no, where one did.
-    pub exceeded: Option<Exceeded>,
+    pub exceeded: Option<Box<Exceeded>>,
 }
 
 /// The limit or budget that refused, machine-readable, under `error.tollgate` in every envelope.
@@ -177,7 +177,7 @@ impl Refusal {
     /// Names the limit or budget that said no.
     #[must_use]
     pub fn exceeding(mut self, exceeded: Exceeded) -> Self {
-        self.exceeded = Some(exceeded);
+        self.exceeded = Some(Box::new(exceeded));
         self
     }
 
