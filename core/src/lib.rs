@@ -7,6 +7,7 @@
 
 pub mod auth;
 pub mod cells;
+pub mod config;
 pub mod dialect;
 pub mod edit;
 pub mod event;
