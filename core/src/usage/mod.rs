@@ -21,6 +21,22 @@ pub struct Usage {
     /// How far the counts can be trusted.
     #[serde(rename = "usage_status")]
     pub status: UsageStatus,
+    /// Parts of the counts that have a price of their own at some providers. Only for the price: not in events.
+    #[serde(skip)]
+    pub apart: PricedApart,
+}
+
+/// Parts of a [`Usage`]'s counts, in tokens, that some providers price apart from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PricedApart {
+    /// The part of the cache-creation tokens that is kept for an hour (Anthropic's `ephemeral_1h_input_tokens`).
+    pub cache_creation_1h_tokens: u64,
+    /// The part of the input that was audio.
+    pub audio_input_tokens: u64,
+    /// The part of the output that is audio.
+    pub audio_output_tokens: u64,
+    /// The part of the output that is images (Gemini).
+    pub image_output_tokens: u64,
 }
 
 /// How far a [`Usage`] can be trusted.
