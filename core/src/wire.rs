@@ -47,13 +47,17 @@ pub struct EventBatch {
     pub events: Vec<Event>,
 }
 
-/// Answer to [`EventBatch`]. Every event of the batch is in the ledger.
+/// Answer to [`EventBatch`]. Every event of the batch is in the ledger, or kept aside where it can never be:
+/// none of them needs to be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EventsAccepted {
     /// How many are new.
     pub accepted: u64,
     /// How many were there already.
     pub duplicates: u64,
+    /// How many could not be read as events. The ledger keeps their text aside with the reason.
+    #[serde(default)]
+    pub rejected: u64,
 }
 
 /// `POST /v1/moderations`: a verdict on texts.

@@ -1,1 +1,24 @@
 //! What must outlive the proxy: keys, ledger, moderation, admin API.
+//!
+//! One process with one embedded database (or several with one PostgreSQL). Gateways speak to `/v1`
+//! ([`gateway`], the contract is `tollgate_core::wire`), operators to `/admin/v1` ([`admin`]); both stand on
+//! the [`ledger`].
+
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod gateway;
+pub mod health;
+pub mod http;
+pub mod ledger;
+pub mod secret;
+pub mod secret_key;
+pub mod server;
+pub mod state;
+pub mod telemetry;
+
+pub use self::config::Config;
+pub use self::server::{serve, serve_until};

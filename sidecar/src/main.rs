@@ -1,3 +1,7 @@
-//! The sidecar.
+//! The sidecar's program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tollgate_sidecar::cli::run()
+}

@@ -1,0 +1,47 @@
+//! Events, as operators read them.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use crate::http::extract::Params;
+use crate::http::page::{Cursor, PageSize};
+use crate::http::problem::Problem;
+use crate::ledger::events::{EventFilter, StoredEvent};
+use crate::state::App;
+
+/// `?after=&limit=&workspace=&key=`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+    workspace: Option<String>,
+    key: Option<String>,
+}
+
+/// A page of events in insertion order.
+#[derive(Debug, Serialize)]
+pub(super) struct EventPage {
+    events: Vec<StoredEvent>,
+    /// Always there: asking again after it gives what has come since.
+    next: String,
+}
+
+/// `GET /admin/v1/events`.
+pub(super) async fn list(
+    State(app): State<App>,
+    Params(query): Params<EventQuery>,
+) -> Result<Json<EventPage>, Problem> {
+    let after = Cursor::parse(query.after.as_deref())?;
+    let rows = PageSize::parse(query.limit)?.rows();
+    let filter = EventFilter {
+        workspace: query.workspace.as_deref(),
+        key: query.key.as_deref(),
+    };
+    let page = app.ledger().events(filter, after.0, rows).await?;
+    Ok(Json(EventPage {
+        events: page.rows,
+        next: Cursor(page.next).to_text(),
+    }))
+}

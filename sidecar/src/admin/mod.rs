@@ -1,0 +1,29 @@
+//! The API for operators (`/admin/v1`), behind the admin token.
+
+mod events;
+mod key_spec;
+mod keys;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::http::auth;
+use crate::http::problem::Problem;
+use crate::state::App;
+
+/// All routes of the admin API. The token is asked for before a path is known not to exist.
+pub fn routes(app: &App) -> Router<App> {
+    Router::new()
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{id}", get(keys::show).patch(keys::edit))
+        .route("/keys/{id}/pause", post(keys::pause))
+        .route("/keys/{id}/resume", post(keys::resume))
+        .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/events", get(events::list))
+        .fallback(async || Problem::not_found("no such path on the admin API"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(app.config().limits.admin_body_bytes))
+        .layer(from_fn_with_state(app.clone(), auth::require_admin))
+}

@@ -1,0 +1,118 @@
+//! Overrides from the environment: one documented variable a setting, so that a misspelt one is an error.
+
+use super::spec::Spec;
+use super::{ConfigError, Fault};
+
+/// What every override begins with.
+pub const PREFIX: &str = "TOLLGATE_SIDECAR__";
+
+/// Every override, with what it overrides. Lists are written with commas.
+pub const OVERRIDES: &[(&str, &str)] = &[
+    ("TOLLGATE_SIDECAR__LISTEN", "listen"),
+    ("TOLLGATE_SIDECAR__DATABASE", "database"),
+    ("TOLLGATE_SIDECAR__ADMIN_TOKEN", "admin_token"),
+    ("TOLLGATE_SIDECAR__GATEWAY_TOKENS", "gateway_tokens"),
+    ("TOLLGATE_SIDECAR__LOG__LEVEL", "log.level"),
+    (
+        "TOLLGATE_SIDECAR__LIMITS__GATEWAY_BODY_BYTES",
+        "limits.gateway_body_bytes",
+    ),
+    (
+        "TOLLGATE_SIDECAR__LIMITS__ADMIN_BODY_BYTES",
+        "limits.admin_body_bytes",
+    ),
+    (
+        "TOLLGATE_SIDECAR__LIMITS__REQUEST_TIMEOUT_MS",
+        "limits.request_timeout_ms",
+    ),
+    (
+        "TOLLGATE_SIDECAR__SHUTDOWN_TIMEOUT_SECONDS",
+        "shutdown_timeout_seconds",
+    ),
+];
+
+/// Lays the variables that begin with [`PREFIX`] over what the file says.
+///
+/// # Errors
+/// A variable that is not in [`OVERRIDES`], or whose value is no number where one is needed.
+pub fn apply(spec: &mut Spec, vars: impl IntoIterator<Item = (String, String)>) -> Result<(), ConfigError> {
+    let mut faults = Vec::new();
+    for (name, value) in vars {
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
+        if let Err(message) = set(spec, &name, value) {
+            faults.push(Fault { path: name, message });
+        }
+    }
+    ConfigError::unless_empty(faults)
+}
+
+fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
+    let path = OVERRIDES
+        .iter()
+        .find_map(|(variable, path)| (*variable == name).then_some(*path));
+    match path {
+        Some("listen") => spec.listen = Some(value),
+        Some("database") => spec.database = Some(value),
+        Some("admin_token") => spec.admin_token = Some(value),
+        Some("gateway_tokens") => {
+            spec.gateway_tokens = value.split(',').map(|t| t.trim().to_owned()).collect();
+        }
+        Some("log.level") => spec.log.level = Some(value),
+        Some("limits.gateway_body_bytes") => spec.limits.gateway_body_bytes = Some(number(&value)?),
+        Some("limits.admin_body_bytes") => spec.limits.admin_body_bytes = Some(number(&value)?),
+        Some("limits.request_timeout_ms") => spec.limits.request_timeout_ms = Some(number(&value)?),
+        Some("shutdown_timeout_seconds") => spec.shutdown_timeout_seconds = Some(number(&value)?),
+        _ => {
+            let known: Vec<&str> = OVERRIDES.iter().map(|(variable, _)| *variable).collect();
+            return Err(format!("no such setting, expected one of {}", known.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+fn number(value: &str) -> Result<u64, String> {
+    value
+        .trim()
+        .parse()
+        .map_err(|_| "expected a whole number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply_one(name: &str, value: &str) -> Result<Spec, ConfigError> {
+        let mut spec = Spec::default();
+        apply(&mut spec, [(name.to_owned(), value.to_owned())]).map(|()| spec)
+    }
+
+    #[test]
+    fn every_documented_override_is_understood() {
+        for (name, path) in OVERRIDES {
+            assert!(apply_one(name, "7").is_ok(), "{name} for {path}");
+        }
+    }
+
+    #[test]
+    fn lists_are_written_with_commas() {
+        let spec = apply_one("TOLLGATE_SIDECAR__GATEWAY_TOKENS", "old, new").unwrap();
+        assert_eq!(spec.gateway_tokens, ["old", "new"]);
+    }
+
+    #[test]
+    fn a_misspelt_override_is_refused_by_name() {
+        let error = apply_one("TOLLGATE_SIDECAR__LISTN", "127.0.0.1:1").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("TOLLGATE_SIDECAR__LISTN: no such setting")
+        );
+    }
+
+    #[test]
+    fn other_variables_are_none_of_ours() {
+        assert!(apply_one("TOLLGATE_DATA", "x").is_ok());
+    }
+}

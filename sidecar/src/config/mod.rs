@@ -1,0 +1,301 @@
+//! Configuration: strict YAML ([`spec`]), environment on top ([`env`]), then one value that cannot be invalid.
+//!
+//! Everything about a configuration is known at start-up. Every fault names its path, and all faults are
+//! told at once.
+
+pub mod env;
+pub mod spec;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+
+use self::spec::Spec;
+use crate::secret::Token;
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:10002";
+const MIN_BODY_BYTES: u64 = 1024;
+const MAX_BODY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A valid configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the ledger is.
+    pub database: Database,
+    /// What the admin API asks for.
+    pub admin_token: Token,
+    /// What the gateway API asks for: any of these. Never empty.
+    pub gateway_tokens: Vec<Token>,
+    /// Bounds on what callers send.
+    pub limits: Limits,
+    /// Directives for the log, as `tracing-subscriber` reads them: known to be valid.
+    pub log: String,
+    /// How long requests under way may take to end once shutdown began.
+    pub shutdown_timeout: Duration,
+}
+
+/// Where the ledger is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// An embedded SQLite file; its folder is created.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, by URL.
+    Postgres(String),
+}
+
+/// Bounds on what callers send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest body on the gateway API, in bytes.
+    pub gateway_body_bytes: usize,
+    /// Largest body on the admin API, in bytes.
+    pub admin_body_bytes: usize,
+    /// Longest time for one request, its body included.
+    pub request_timeout: Duration,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The path in the file (`moderation.policies.default.rules[0].regex`), or the variable's name.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be: all faults, one a line. Never empty.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Fault>),
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads a file, with the process's environment on top.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the path of each fault.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        // A variable that is not UTF-8 cannot be one of ours.
+        let vars = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::from_yaml(&text, vars)
+    }
+
+    /// Reads YAML, with `vars` on top (see [`env::OVERRIDES`]).
+    ///
+    /// # Errors
+    /// [`ConfigError::Faults`], with the path of each fault.
+    pub fn from_yaml(
+        yaml: &str,
+        vars: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut spec = parse(yaml)?;
+        env::apply(&mut spec, vars)?;
+        Self::try_from(spec)
+    }
+}
+
+impl TryFrom<Spec> for Config {
+    type Error = ConfigError;
+
+    fn try_from(spec: Spec) -> Result<Self, ConfigError> {
+        let mut faults = Faults::default();
+        let listen = spec.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
+        let listen = faults.check(
+            "listen",
+            listen.parse().map_err(|_| {
+                format!("expected an IP address and port such as {DEFAULT_LISTEN}, got {listen:?}")
+            }),
+        );
+        let database = faults.check("database", Database::parse(spec.database.as_deref()));
+        let admin_token = faults.check("admin_token", token(spec.admin_token.as_deref()));
+        if spec.gateway_tokens.is_empty() {
+            faults.push("gateway_tokens", "required: at least one token".to_owned());
+        }
+        let gateway_tokens: Vec<Token> = spec
+            .gateway_tokens
+            .iter()
+            .enumerate()
+            .filter_map(|(i, text)| faults.check(&format!("gateway_tokens[{i}]"), token(Some(text))))
+            .collect();
+        let limits = Limits::check(&spec.limits, &mut faults);
+        let log = spec.log.level.as_deref().unwrap_or("info");
+        let log = faults.check(
+            "log.level",
+            EnvFilter::try_new(log)
+                .map(|_| log.to_owned())
+                .map_err(|error| format!("not a level: {error}")),
+        );
+        let shutdown_timeout = Duration::from_secs(spec.shutdown_timeout_seconds.unwrap_or(10));
+        ConfigError::unless_empty(faults.0)?;
+        let (Some(listen), Some(database), Some(admin_token), Some(log)) =
+            (listen, database, admin_token, log)
+        else {
+            debug_assert!(false, "a setting is missing without a fault");
+            return Err(ConfigError::Faults(Vec::new()));
+        };
+        Ok(Self {
+            listen,
+            database,
+            admin_token,
+            gateway_tokens,
+            limits,
+            log,
+            shutdown_timeout,
+        })
+    }
+}
+
+// === impl Database ===
+
+impl Database {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Err("required: a file for SQLite, or a postgres:// URL".to_owned());
+        };
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        let path = text
+            .strip_prefix("sqlite://")
+            .or_else(|| text.strip_prefix("sqlite:"))
+            .unwrap_or(text);
+        if path.contains("://") || path.starts_with(":memory:") || path.is_empty() {
+            return Err("expected a file for SQLite, or a postgres:// URL".to_owned());
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+impl fmt::Debug for Database {
+    /// A server's URL may hold a password, and is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+        }
+    }
+}
+
+// === impl Limits ===
+
+impl Limits {
+    fn check(spec: &spec::LimitsSpec, faults: &mut Faults) -> Self {
+        let mut bytes = |path: &str, given: Option<u64>, default: u64| {
+            let bytes = given.unwrap_or(default);
+            if !(MIN_BODY_BYTES..=MAX_BODY_BYTES).contains(&bytes) {
+                faults.push(
+                    path,
+                    format!("expected {MIN_BODY_BYTES} to {MAX_BODY_BYTES} bytes"),
+                );
+            }
+            usize::try_from(bytes).unwrap_or(usize::MAX)
+        };
+        let gateway_body_bytes = bytes(
+            "limits.gateway_body_bytes",
+            spec.gateway_body_bytes,
+            4 * 1024 * 1024,
+        );
+        let admin_body_bytes = bytes("limits.admin_body_bytes", spec.admin_body_bytes, 64 * 1024);
+        let timeout = spec.request_timeout_ms.unwrap_or(30_000);
+        if timeout == 0 {
+            faults.push(
+                "limits.request_timeout_ms",
+                "expected at least 1 millisecond".to_owned(),
+            );
+        }
+        Self {
+            gateway_body_bytes,
+            admin_body_bytes,
+            request_timeout: Duration::from_millis(timeout),
+        }
+    }
+}
+
+// === impl Fault ===
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    /// An error where there are faults.
+    fn unless_empty(faults: Vec<Fault>) -> Result<(), Self> {
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Faults(faults))
+        }
+    }
+}
+
+/// Faults as they are found.
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn push(&mut self, path: &str, message: String) {
+        self.0.push(Fault {
+            path: path.to_owned(),
+            message,
+        });
+    }
+
+    fn check<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.push(path, message)).ok()
+    }
+}
+
+/// Parses the file's shape. The text around a fault is not quoted: it may hold a token.
+fn parse(yaml: &str) -> Result<Spec, ConfigError> {
+    let mut path = String::new();
+    let options = serde_saphyr::options! { with_snippet: false };
+    let parsed = serde_saphyr::with_deserializer_from_str_with_options(yaml, options, |deserializer| {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            path = error.path().to_string();
+            error.into_inner()
+        })
+    });
+    parsed.map_err(|error| {
+        let path = if path.is_empty() || path == "." {
+            "(file)".to_owned()
+        } else {
+            path
+        };
+        ConfigError::Faults(vec![Fault {
+            path,
+            message: error.to_string(),
+        }])
+    })
+}
+
+fn token(text: Option<&str>) -> Result<Token, String> {
+    let text = text.ok_or_else(|| "required".to_owned())?;
+    Token::new(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,33 @@
+//! Events, as gateways send them.
+
+use axum::Json;
+use axum::extract::State;
+use tollgate_core::wire::EventsAccepted;
+
+use super::intake;
+use crate::http::extract::RawBody;
+use crate::http::problem::Problem;
+use crate::state::App;
+
+/// `POST /v1/events`. One transaction a batch, on the disk before the answer. An event that cannot be read
+/// does not lose the others: it is kept aside, and counted as rejected.
+pub(super) async fn accept(
+    State(app): State<App>,
+    RawBody(body): RawBody,
+) -> Result<Json<EventsAccepted>, Problem> {
+    let batch = intake::read(&body)?;
+    for unreadable in &batch.unreadable {
+        tracing::warn!(reason = %unreadable.reason, "an event cannot be read and is kept aside");
+    }
+    let now_ms = app.clock().now().as_millisecond();
+    let accepted = app
+        .ledger()
+        .add_events(&batch.events, &batch.unreadable, now_ms)
+        .await?;
+    let readable = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
+    Ok(Json(EventsAccepted {
+        accepted,
+        duplicates: readable.saturating_sub(accepted),
+        rejected: u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX),
+    }))
+}

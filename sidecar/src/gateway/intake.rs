@@ -1,0 +1,228 @@
+//! From what a gateway sent to what the ledger keeps: one bad event never costs the others.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+use tollgate_core::event::Event;
+
+use crate::http::extract;
+use crate::http::problem::{FieldError, Problem};
+use crate::ledger::events::{StoredEvent, Unreadable};
+
+/// What the contract lets a gateway send at once.
+const MAX_EVENTS: usize = 1000;
+/// An id cannot be shortened without becoming another.
+const MAX_ID_CHARS: usize = 128;
+/// Text that clients choose (a model's name, a session) is shortened to this: it must not fill the ledger.
+const MAX_TEXT_CHARS: usize = 512;
+const MAX_WOULD_REFUSE: usize = 32;
+
+/// A batch, sorted into what is an event and what is not.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) events: Vec<StoredEvent>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// The batch with its events still as text.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+/// Reads a batch.
+///
+/// # Errors
+/// A [`Problem`] where the body is no batch at all.
+pub(super) fn read(body: &[u8]) -> Result<Batch, Problem> {
+    let envelope: Envelope<'_> = extract::parse(body)?;
+    if envelope.events.len() > MAX_EVENTS {
+        return Err(Problem::invalid(vec![FieldError::at(
+            "events",
+            format!(
+                "expected at most {MAX_EVENTS} events, got {}",
+                envelope.events.len()
+            ),
+        )]));
+    }
+    let mut batch = Batch::default();
+    for raw in envelope.events {
+        match read_one(raw.get()) {
+            Ok(event) => batch.events.push(event),
+            Err(reason) => batch.unreadable.push(Unreadable {
+                body: raw.get().to_owned(),
+                reason,
+            }),
+        }
+    }
+    Ok(batch)
+}
+
+fn read_one(text: &str) -> Result<StoredEvent, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let event: Event = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| format!("{}: {}", extract::pointer(error.path()), error.inner()))?;
+    let ids = [("event_id", &event.event_id), ("request_id", &event.request_id)];
+    for (field, id) in ids {
+        if id.is_empty() || id.chars().count() > MAX_ID_CHARS || id.chars().any(char::is_control) {
+            return Err(format!(
+                "#/{field}: expected 1 to {MAX_ID_CHARS} printable characters"
+            ));
+        }
+    }
+    Ok(StoredEvent {
+        seq: 0,
+        event_id: event.event_id,
+        request_id: event.request_id,
+        time: event.time.as_millisecond(),
+        workspace: event.workspace.map(text_of),
+        user: event.user.map(text_of),
+        session: event.session.map(text_of),
+        key_id: event.key_id.map(text_of),
+        dialect: event.dialect.and_then(spelled),
+        provider: event.provider.map(text_of),
+        request_model: event.request_model.map(text_of),
+        response_model: event.response_model.map(text_of),
+        stream: event.stream,
+        status: i64::from(event.status),
+        error_code: event.error_code.map(text_of),
+        input_tokens: count("input_tokens", event.usage.input_tokens)?,
+        output_tokens: count("output_tokens", event.usage.output_tokens)?,
+        cached_input_tokens: count("cached_input_tokens", event.usage.cached_input_tokens)?,
+        cache_creation_input_tokens: count(
+            "cache_creation_input_tokens",
+            event.usage.cache_creation_input_tokens,
+        )?,
+        reasoning_output_tokens: count("reasoning_output_tokens", event.usage.reasoning_output_tokens)?,
+        usage_status: spelled(event.usage.status).unwrap_or_default(),
+        cost_nanousd: count("cost_nanousd", event.cost_nanousd.0)?,
+        price_fallback: event.price_fallback,
+        latency_ms: count("latency_ms", event.latency_ms)?,
+        time_to_first_token_ms: event
+            .time_to_first_token_ms
+            .map(|ms| count("time_to_first_token_ms", ms))
+            .transpose()?,
+        request_bytes: count("request_bytes", event.request_bytes)?,
+        response_bytes: count("response_bytes", event.response_bytes)?,
+        gateway_id: text_of(event.gateway_id),
+        region: event.region.map(text_of),
+        would_refuse: Json(
+            event
+                .would_refuse
+                .into_iter()
+                .take(MAX_WOULD_REFUSE)
+                .map(text_of)
+                .collect(),
+        ),
+    })
+}
+
+/// A count as the ledger's integers hold it.
+fn count(field: &str, value: u64) -> Result<i64, String> {
+    i64::try_from(value).map_err(|_| format!("#/{field}: larger than the ledger can hold"))
+}
+
+/// A text of bounded length, without the one character that PostgreSQL cannot store.
+fn text_of(text: String) -> String {
+    if text.len() <= MAX_TEXT_CHARS && !text.contains('\0') {
+        return text;
+    }
+    text.chars()
+        .take(MAX_TEXT_CHARS)
+        .map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
+/// A unit variant as JSON spells it.
+fn spelled(value: impl Serialize) -> Option<String> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(id: &str) -> Value {
+        json!({
+            "event_id": id, "request_id": "req-1", "time": "2026-01-02T03:04:05.678Z", "stream": false,
+            "status": 200, "dialect": "chat_completions", "input_tokens": 3, "output_tokens": 4,
+            "cached_input_tokens": 1, "cache_creation_input_tokens": 0, "reasoning_output_tokens": 2,
+            "usage_status": "complete", "cost_nanousd": 5, "latency_ms": 6, "request_bytes": 7,
+            "response_bytes": 8, "gateway_id": "gw"
+        })
+    }
+
+    fn read_all(events: &[Value]) -> Batch {
+        read(json!({ "events": events }).to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_bad_event_does_not_cost_the_others() {
+        let mut bad = event("b");
+        bad["status"] = json!("ok");
+        let batch = read_all(&[event("a"), bad, json!(7), event("c")]);
+        assert_eq!(batch.events.len(), 2);
+        assert_eq!(batch.unreadable.len(), 2);
+    }
+
+    #[test]
+    fn the_reason_names_the_field() {
+        let mut too_large = event("a");
+        too_large["cost_nanousd"] = json!(u64::MAX);
+        let mut nameless = event("");
+        nameless["event_id"] = json!("");
+        let batch = read_all(&[too_large, nameless]);
+        let reasons: Vec<&str> = batch.unreadable.iter().map(|one| one.reason.as_str()).collect();
+        assert!(reasons[0].starts_with("#/cost_nanousd: "), "{}", reasons[0]);
+        assert!(reasons[1].starts_with("#/event_id: "), "{}", reasons[1]);
+    }
+
+    #[test]
+    fn a_field_of_a_newer_gateway_is_no_fault() {
+        let mut newer = event("a");
+        newer["colour"] = json!("blue");
+        assert_eq!(read_all(&[newer]).events.len(), 1);
+    }
+
+    #[test]
+    fn text_that_clients_choose_is_bounded() {
+        let mut long = event("a");
+        long["request_model"] = json!("é\0".repeat(10_000));
+        let batch = read_all(&[long]);
+        let model = batch.events[0].request_model.clone().unwrap();
+        assert_eq!(model.chars().count(), MAX_TEXT_CHARS);
+        assert!(!model.contains('\0'));
+    }
+
+    #[test]
+    fn a_batch_of_more_than_a_thousand_is_refused_whole() {
+        let body = json!({ "events": vec![json!(0); 1001] }).to_string();
+        assert_eq!(read(body.as_bytes()).unwrap_err().status, 422);
+    }
+
+    proptest! {
+        #[test]
+        fn every_element_is_an_event_or_kept_aside(kinds in proptest::collection::vec(any::<bool>(), 0..20)) {
+            let events: Vec<Value> = kinds
+                .iter()
+                .enumerate()
+                .map(|(i, good)| if *good { event(&format!("e{i}")) } else { json!({"event_id": i}) })
+                .collect();
+            let batch = read_all(&events);
+            prop_assert_eq!(batch.events.len(), kinds.iter().filter(|good| **good).count());
+            prop_assert_eq!(batch.events.len() + batch.unreadable.len(), kinds.len());
+        }
+
+        #[test]
+        fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&body);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What every route shares: problems, extractors that answer with problems, bearer tokens, pages.
+
+pub mod auth;
+pub mod extract;
+pub mod page;
+pub mod problem;

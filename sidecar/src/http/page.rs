@@ -1,0 +1,93 @@
+//! Pages: how much is asked for, and where to go on.
+
+use super::problem::{FieldError, Problem};
+
+const DEFAULT_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 1000;
+
+/// A position in a log that is read in the order in which it was written. Opaque to callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Cursor(pub i64);
+
+/// How many rows a page may have: 1 to 1,000, by default 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize(u32);
+
+// === impl Cursor ===
+
+impl Cursor {
+    /// Reads what [`Self::to_text`] wrote; no cursor is the beginning.
+    ///
+    /// # Errors
+    /// A [`Problem`] where the text is none of ours.
+    pub fn parse(text: Option<&str>) -> Result<Self, Problem> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(Self(0));
+        };
+        text.strip_prefix('c')
+            .and_then(|digits| i64::from_str_radix(digits, 16).ok())
+            .filter(|position| *position >= 0)
+            .map(Self)
+            .ok_or_else(|| {
+                Problem::invalid(vec![FieldError {
+                    pointer: "after".to_owned(),
+                    detail: "not a cursor, send the `next` of an earlier page".to_owned(),
+                }])
+            })
+    }
+
+    /// The cursor as callers send it back.
+    pub fn to_text(self) -> String {
+        format!("c{:x}", self.0)
+    }
+}
+
+// === impl PageSize ===
+
+impl PageSize {
+    /// The size that was asked for, or 100; more than 1,000 is 1,000.
+    ///
+    /// # Errors
+    /// A [`Problem`] where the size is 0: such a page would never end.
+    pub fn parse(limit: Option<u32>) -> Result<Self, Problem> {
+        match limit.unwrap_or(DEFAULT_LIMIT) {
+            0 => Err(Problem::invalid(vec![FieldError {
+                pointer: "limit".to_owned(),
+                detail: "expected at least 1".to_owned(),
+            }])),
+            limit => Ok(Self(limit.min(MAX_LIMIT))),
+        }
+    }
+
+    /// The size in rows.
+    pub fn rows(self) -> u32 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text() {
+        for position in [0, 1, 15, 16, i64::MAX] {
+            let text = Cursor(position).to_text();
+            assert_eq!(Cursor::parse(Some(&text)).unwrap(), Cursor(position), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_cursor_is_refused() {
+        for text in ["c", "12", "c-1", "cé", "cffffffffffffffffffff"] {
+            assert!(Cursor::parse(Some(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_between_one_and_a_thousand_rows() {
+        assert_eq!(PageSize::parse(None).unwrap().rows(), 100);
+        assert!(PageSize::parse(Some(0)).is_err());
+        assert_eq!(PageSize::parse(Some(1001)).unwrap().rows(), 1000);
+    }
+}

@@ -1,0 +1,177 @@
+//! The two engines behind the ledger, and the macros that run one statement on either.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::LedgerError;
+use crate::config::Database;
+
+/// How long a statement waits for another process's write lock, and a request for a connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The ledger. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(super) engine: Engine,
+}
+
+/// Connections to one of the engines.
+#[derive(Debug, Clone)]
+pub(super) enum Engine {
+    /// One connection writes, so that writers queue here, in order and without being told that the database
+    /// is busy; the others read, and are never blocked by it (WAL).
+    Sqlite {
+        /// The one that writes.
+        writer: SqlitePool,
+        /// The ones that read.
+        readers: SqlitePool,
+    },
+    /// A pool for both.
+    Postgres(PgPool),
+}
+
+/// Runs `$body` with `$conn`, a connection for reading. The body is compiled once for each engine.
+macro_rules! read {
+    ($ledger:expr, $conn:ident => $body:expr) => {
+        match &$ledger.engine {
+            $crate::ledger::engine::Engine::Sqlite { readers, .. } => {
+                let mut held = readers.acquire().await?;
+                let $conn = &mut *held;
+                $body
+            }
+            $crate::ledger::engine::Engine::Postgres(pool) => {
+                let mut held = pool.acquire().await?;
+                let $conn = &mut *held;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs `$body` with `$conn` in a transaction that may write, and commits. Leaving the body early (`?`,
+/// `return`) rolls back. The body is compiled once for each engine.
+macro_rules! transact {
+    ($ledger:expr, $conn:ident => $body:expr) => {
+        match &$ledger.engine {
+            $crate::ledger::engine::Engine::Sqlite { writer, .. } => {
+                // The write lock is taken at once: a transaction that begins by reading could not upgrade.
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let $conn = &mut *transaction;
+                let value = $body;
+                transaction.commit().await?;
+                value
+            }
+            $crate::ledger::engine::Engine::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let $conn = &mut *transaction;
+                let value = $body;
+                transaction.commit().await?;
+                value
+            }
+        }
+    };
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Opens the ledger and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database cannot be opened or migrated.
+    pub async fn open(database: &Database) -> Result<Self, LedgerError> {
+        let engine = match database {
+            Database::Sqlite(path) => open_sqlite(path).await?,
+            Database::Postgres(url) => open_postgres(url).await?,
+        };
+        let ledger = Self { engine };
+        ledger.migrate().await?;
+        Ok(ledger)
+    }
+
+    /// Whether the ledger can be read, and has the schema that this program knows.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where it cannot be read.
+    pub async fn is_ready(&self) -> Result<bool, LedgerError> {
+        let known = match &self.engine {
+            Engine::Sqlite { .. } => SQLITE_MIGRATIONS.iter().count(),
+            Engine::Postgres(_) => POSTGRES_MIGRATIONS.iter().count(),
+        };
+        const APPLIED: &str = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success";
+        let applied: i64 = read!(self, conn => sqlx::query_scalar(APPLIED).fetch_one(conn).await?);
+        Ok(usize::try_from(applied).is_ok_and(|applied| applied >= known))
+    }
+
+    /// Closes all connections, after the statements under way.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn migrate(&self) -> Result<(), LedgerError> {
+        match &self.engine {
+            Engine::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
+            Engine::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        }
+        Ok(())
+    }
+}
+
+async fn open_sqlite(path: &Path) -> Result<Engine, LedgerError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|source| LedgerError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged survives a power cut too, not only a crash of this process.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
+        .await?;
+    Ok(Engine::Sqlite { writer, readers })
+}
+
+async fn open_postgres(url: &str) -> Result<Engine, LedgerError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .connect_with(PgConnectOptions::from_str(url)?)
+        .await?;
+    Ok(Engine::Postgres(pool))
+}

@@ -1,0 +1,262 @@
+//! Events in the ledger: one row each, whatever how often it is delivered.
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+use sqlx::QueryBuilder;
+use sqlx::types::Json;
+
+use super::{Counter, LAST, Ledger, LedgerError, TAKE};
+
+/// Rows in one INSERT: 30 values each, and SQLite takes 32,766.
+const ROWS_PER_INSERT: usize = 250;
+/// How much of an event that could not be read is kept, in bytes.
+const QUARANTINED_BYTES: usize = 16 * 1024;
+
+const INSERT: &str = "INSERT INTO events (seq, event_id, request_id, time, workspace, user_id, session, key_id, \
+    dialect, provider, request_model, response_model, stream, status, error_code, input_tokens, output_tokens, \
+    cached_input_tokens, cache_creation_input_tokens, reasoning_output_tokens, usage_status, cost_nanousd, \
+    price_fallback, latency_ms, time_to_first_token_ms, request_bytes, response_bytes, gateway_id, region, \
+    would_refuse) ";
+const QUARANTINE: &str = "INSERT INTO quarantined_events (digest, received_at, reason, body) \
+    VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+
+/// An event as the ledger keeps it, and as the admin API shows it: every field, null where it is unknown.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
+pub struct StoredEvent {
+    /// Insertion order; chosen by the ledger.
+    #[serde(skip)]
+    pub seq: i64,
+    /// Unique, chosen by the gateway.
+    pub event_id: String,
+    /// What the client saw as `x-tollgate-request-id`.
+    pub request_id: String,
+    /// When the request arrived: milliseconds since the Unix epoch, shown as RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
+    pub time: i64,
+    /// Who paid.
+    pub workspace: Option<String>,
+    /// The person or service behind the key.
+    #[sqlx(rename = "user_id")]
+    pub user: Option<String>,
+    /// The client's session.
+    pub session: Option<String>,
+    /// The key's stable id.
+    pub key_id: Option<String>,
+    /// The wire format.
+    pub dialect: Option<String>,
+    /// OpenTelemetry's `gen_ai.provider.name`.
+    pub provider: Option<String>,
+    /// The model that the client asked for.
+    pub request_model: Option<String>,
+    /// The model that answered.
+    pub response_model: Option<String>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The HTTP status that the client saw.
+    pub status: i64,
+    /// Tollgate's own code for a refusal or an early end.
+    pub error_code: Option<String>,
+    /// Prompt tokens, cached ones included.
+    pub input_tokens: i64,
+    /// Generated tokens, reasoning included.
+    pub output_tokens: i64,
+    /// The part of the input read from the provider's cache.
+    pub cached_input_tokens: i64,
+    /// The part of the input written to the provider's cache.
+    pub cache_creation_input_tokens: i64,
+    /// The part of the output that was reasoning.
+    pub reasoning_output_tokens: i64,
+    /// `complete`, `partial`, `estimated` or `none`.
+    pub usage_status: String,
+    /// In nano-dollars.
+    pub cost_nanousd: i64,
+    /// Whether the price came from the fallback for unknown models.
+    pub price_fallback: bool,
+    /// Of the whole exchange.
+    pub latency_ms: i64,
+    /// Until the first byte of the answer's body.
+    pub time_to_first_token_ms: Option<i64>,
+    /// Size of the request body.
+    pub request_bytes: i64,
+    /// Size of the response body.
+    pub response_bytes: i64,
+    /// Which gateway.
+    pub gateway_id: String,
+    /// Where that gateway is.
+    pub region: Option<String>,
+    /// Limits in shadow mode that would have refused.
+    pub would_refuse: Json<Vec<String>>,
+}
+
+/// What was sent as an event and cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The text as it was sent.
+    pub body: String,
+    /// Why it is no event, and where.
+    pub reason: String,
+}
+
+/// Which events a page shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventFilter<'a> {
+    /// Only of this workspace.
+    pub workspace: Option<&'a str>,
+    /// Only of the key with this id.
+    pub key: Option<&'a str>,
+}
+
+/// Rows in the order in which they were written, and the position to go on from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogPage<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Everything up to here has been looked at: always good to ask again with, for newer rows.
+    pub next: i64,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Adds a batch in one transaction, and answers how many of its events are new. When this returns, they
+    /// are on the disk. The unreadable ones are kept aside in the same transaction.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails: nothing of the batch is then kept.
+    pub async fn add_events(
+        &self,
+        events: &[StoredEvent],
+        unreadable: &[Unreadable],
+        now_ms: i64,
+    ) -> Result<u64, LedgerError> {
+        if events.is_empty() && unreadable.is_empty() {
+            return Ok(0);
+        }
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let new = transact!(self, conn => {
+            let last: i64 = sqlx::query_scalar(TAKE)
+                .bind(count)
+                .bind(Counter::Event.name())
+                .fetch_one(&mut *conn)
+                .await?;
+            let mut seq = last - count;
+            let mut new = 0;
+            for rows in events.chunks(ROWS_PER_INSERT) {
+                let mut insert = QueryBuilder::new(INSERT);
+                insert.push_values(rows, |mut row, event| {
+                    seq += 1;
+                    row.push_bind(seq)
+                        .push_bind(&event.event_id)
+                        .push_bind(&event.request_id)
+                        .push_bind(event.time)
+                        .push_bind(&event.workspace)
+                        .push_bind(&event.user)
+                        .push_bind(&event.session)
+                        .push_bind(&event.key_id)
+                        .push_bind(&event.dialect)
+                        .push_bind(&event.provider)
+                        .push_bind(&event.request_model)
+                        .push_bind(&event.response_model)
+                        .push_bind(event.stream)
+                        .push_bind(event.status)
+                        .push_bind(&event.error_code)
+                        .push_bind(event.input_tokens)
+                        .push_bind(event.output_tokens)
+                        .push_bind(event.cached_input_tokens)
+                        .push_bind(event.cache_creation_input_tokens)
+                        .push_bind(event.reasoning_output_tokens)
+                        .push_bind(&event.usage_status)
+                        .push_bind(event.cost_nanousd)
+                        .push_bind(event.price_fallback)
+                        .push_bind(event.latency_ms)
+                        .push_bind(event.time_to_first_token_ms)
+                        .push_bind(event.request_bytes)
+                        .push_bind(event.response_bytes)
+                        .push_bind(&event.gateway_id)
+                        .push_bind(&event.region)
+                        .push_bind(&event.would_refuse);
+                });
+                insert.push(" ON CONFLICT (event_id) DO NOTHING");
+                // Only a full INSERT comes again in the same words and is worth keeping prepared.
+                let again = rows.len() == ROWS_PER_INSERT;
+                new += insert.build().persistent(again).execute(&mut *conn).await?.rows_affected();
+            }
+            for one in unreadable {
+                let digest: [u8; 32] = Sha256::digest(&one.body).into();
+                sqlx::query(QUARANTINE)
+                    .bind(digest.as_slice())
+                    .bind(now_ms)
+                    .bind(&one.reason)
+                    .bind(kept(&one.body))
+                    .execute(&mut *conn)
+                    .await?;
+            }
+            new
+        });
+        Ok(new)
+    }
+
+    /// Events in insertion order, after a position.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn events(
+        &self,
+        filter: EventFilter<'_>,
+        after: i64,
+        rows: u32,
+    ) -> Result<LogPage<StoredEvent>, LedgerError> {
+        // The head is read first: what is written in between has a higher number, and waits for the next page.
+        let head: i64 =
+            read!(self, conn => sqlx::query_scalar(LAST).bind(Counter::Event.name()).fetch_one(conn).await?);
+        let found: Vec<StoredEvent> = read!(self, conn => {
+            let mut select = QueryBuilder::new("SELECT * FROM events WHERE seq > ");
+            select.push_bind(after).push(" AND seq <= ").push_bind(head);
+            if let Some(workspace) = filter.workspace {
+                select.push(" AND workspace = ").push_bind(workspace);
+            }
+            if let Some(key) = filter.key {
+                select.push(" AND key_id = ").push_bind(key);
+            }
+            select.push(" ORDER BY seq LIMIT ").push_bind(i64::from(rows));
+            select.build_query_as().fetch_all(conn).await?
+        });
+        let last = found.last().map(|event| event.seq);
+        Ok(LogPage::new(found, last, after, head, rows))
+    }
+
+    /// How many unreadable events were kept aside.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn quarantined(&self) -> Result<i64, LedgerError> {
+        const COUNT: &str = "SELECT COUNT(*) FROM quarantined_events";
+        Ok(read!(self, conn => sqlx::query_scalar(COUNT).fetch_one(conn).await?))
+    }
+}
+
+// === impl LogPage ===
+
+impl<T> LogPage<T> {
+    /// A page of at most `limit` rows out of those after `after` and up to `head`.
+    pub(super) fn new(rows: Vec<T>, last: Option<i64>, after: i64, head: i64, limit: u32) -> Self {
+        let is_full = u32::try_from(rows.len()).is_ok_and(|len| len >= limit);
+        let next = match last {
+            Some(last) if is_full => last,
+            _ => head.max(after),
+        };
+        Self { rows, next }
+    }
+}
+
+/// Milliseconds since the Unix epoch as RFC 3339 in UTC.
+pub fn rfc3339<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = jiff::Timestamp::from_millisecond(*ms).map_err(serde::ser::Error::custom)?;
+    serializer.collect_str(&time)
+}
+
+/// The beginning of a text, without the one character that PostgreSQL cannot store.
+fn kept(body: &str) -> String {
+    let end = body.floor_char_boundary(QUARANTINED_BYTES);
+    body.get(..end).unwrap_or_default().replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,282 @@
+//! Keys in the ledger. Every change takes the next version in its own transaction: the feed for gateways.
+
+use jiff::Timestamp;
+use sqlx::types::Json;
+use tollgate_core::key::{KeyHash, KeyRecord, KeyStatus};
+use tollgate_core::time::UnixMillis;
+
+use super::{Counter, LAST, Ledger, LedgerError, TAKE};
+
+/// Keys in one answer to a gateway that asks for changes.
+const CHANGES_PAGE: usize = 1000;
+
+const INSERT: &str = "INSERT INTO keys (id, sha256, prefix, name, workspace, user_id, models, expires_at, status, \
+    moderation, environment, created_at, updated_at, version) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+const UPDATE: &str = "UPDATE keys SET name = $2, models = $3, expires_at = $4, status = $5, moderation = $6, \
+    updated_at = $7, version = $8 WHERE id = $1";
+const BY_HASH: &str = "SELECT * FROM keys WHERE sha256 = $1";
+const BY_ID: &str = "SELECT * FROM keys WHERE id = $1";
+const PAGE: &str = "SELECT * FROM keys WHERE id > $1 ORDER BY id LIMIT $2";
+const PAGE_OF_WORKSPACE: &str = "SELECT * FROM keys WHERE workspace = $3 AND id > $1 ORDER BY id LIMIT $2";
+const CHANGED: &str = "SELECT * FROM keys WHERE version > $1 ORDER BY version LIMIT $2";
+
+/// A key as the ledger keeps it. The secret itself is nowhere.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct StoredKey {
+    /// Stable id, a ULID after `key_`: ids sort by the time of creation.
+    pub id: String,
+    /// SHA-256 of the secret.
+    pub sha256: Vec<u8>,
+    /// The secret's first 12 characters, to recognise it by.
+    pub prefix: String,
+    /// What people call it.
+    pub name: String,
+    /// What it belongs to.
+    pub workspace: String,
+    /// The person or service behind it.
+    #[sqlx(rename = "user_id")]
+    pub user: Option<String>,
+    /// Models it may call, as globs; empty means all.
+    pub models: Json<Vec<String>>,
+    /// Milliseconds since the Unix epoch.
+    pub expires_at: Option<i64>,
+    /// Whether it may be used.
+    #[sqlx(try_from = "String")]
+    pub status: Status,
+    /// The moderation policy bound to it, by name.
+    pub moderation: Option<String>,
+    /// `live` or `test`.
+    pub environment: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// Milliseconds since the Unix epoch.
+    pub updated_at: i64,
+    /// Of the last change.
+    pub version: i64,
+}
+
+/// [`KeyStatus`] as the ledger spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub KeyStatus);
+
+/// What a change to a key came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed<E> {
+    /// The key as it is now; it has a new version if it is not as it was.
+    Done(Box<StoredKey>),
+    /// There is no such key.
+    NoSuchKey,
+    /// The change was refused, and nothing happened.
+    Refused(E),
+}
+
+/// Keys that changed, oldest change first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChangedKeys {
+    /// The version to ask after next time.
+    pub version: i64,
+    /// The keys as they are now.
+    pub keys: Vec<StoredKey>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Adds a key; its version is chosen here, whatever `key` says.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn insert_key(&self, key: &StoredKey) -> Result<(), LedgerError> {
+        transact!(self, conn => {
+            let version: i64 = sqlx::query_scalar(TAKE)
+                .bind(1_i64)
+                .bind(Counter::KeyVersion.name())
+                .fetch_one(&mut *conn)
+                .await?;
+            sqlx::query(INSERT)
+                .bind(&key.id)
+                .bind(&key.sha256)
+                .bind(&key.prefix)
+                .bind(&key.name)
+                .bind(&key.workspace)
+                .bind(&key.user)
+                .bind(&key.models)
+                .bind(key.expires_at)
+                .bind(key.status.as_str())
+                .bind(&key.moderation)
+                .bind(&key.environment)
+                .bind(key.created_at)
+                .bind(key.updated_at)
+                .bind(version)
+                .execute(&mut *conn)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// The key with this hash: one indexed read.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<StoredKey>, LedgerError> {
+        Ok(read!(self, conn => sqlx::query_as(BY_HASH).bind(hash.0.as_slice()).fetch_optional(conn).await?))
+    }
+
+    /// The key with this id.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn key(&self, id: &str) -> Result<Option<StoredKey>, LedgerError> {
+        Ok(read!(self, conn => sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await?))
+    }
+
+    /// Keys in the order of their ids, after one of them, of one workspace or of all.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn keys(
+        &self,
+        workspace: Option<&str>,
+        after: &str,
+        rows: u32,
+    ) -> Result<Vec<StoredKey>, LedgerError> {
+        let rows = i64::from(rows);
+        let keys = match workspace {
+            None => read!(self, conn => sqlx::query_as(PAGE).bind(after).bind(rows).fetch_all(conn).await?),
+            Some(workspace) => read!(self, conn => {
+                sqlx::query_as(PAGE_OF_WORKSPACE).bind(after).bind(rows).bind(workspace).fetch_all(conn).await?
+            }),
+        };
+        Ok(keys)
+    }
+
+    /// Changes a key. A change that leaves the key as it was takes no version.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn change_key<E>(
+        &self,
+        id: &str,
+        now: Timestamp,
+        change: impl FnOnce(&mut StoredKey) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
+        transact!(self, conn => {
+            // First of all the version: its row is the lock that makes reading and writing the key one step.
+            let version: i64 = sqlx::query_scalar(TAKE)
+                .bind(1_i64)
+                .bind(Counter::KeyVersion.name())
+                .fetch_one(&mut *conn)
+                .await?;
+            let found: Option<StoredKey> = sqlx::query_as(BY_ID).bind(id).fetch_optional(&mut *conn).await?;
+            let Some(old) = found else {
+                return Ok(Changed::NoSuchKey);
+            };
+            let mut new = old.clone();
+            if let Err(refused) = change(&mut new) {
+                return Ok(Changed::Refused(refused));
+            }
+            if new == old {
+                return Ok(Changed::Done(Box::new(old)));
+            }
+            new.version = version;
+            new.updated_at = now.as_millisecond();
+            sqlx::query(UPDATE)
+                .bind(id)
+                .bind(&new.name)
+                .bind(&new.models)
+                .bind(new.expires_at)
+                .bind(new.status.as_str())
+                .bind(&new.moderation)
+                .bind(new.updated_at)
+                .bind(new.version)
+                .execute(&mut *conn)
+                .await?;
+            Ok(Changed::Done(Box::new(new)))
+        })
+    }
+
+    /// Keys that changed after a version, oldest change first; without a version, the current one and no keys.
+    ///
+    /// A version from the future means that the ledger was restored from an earlier copy: everything has
+    /// then changed.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn key_changes(&self, after: Option<u64>) -> Result<ChangedKeys, LedgerError> {
+        let last: i64 = read!(self, conn => {
+            sqlx::query_scalar(LAST).bind(Counter::KeyVersion.name()).fetch_one(conn).await?
+        });
+        let Some(after) = after else {
+            return Ok(ChangedKeys {
+                version: last,
+                ..ChangedKeys::default()
+            });
+        };
+        let after = i64::try_from(after)
+            .ok()
+            .filter(|after| *after <= last)
+            .unwrap_or(0);
+        let rows = i64::try_from(CHANGES_PAGE).unwrap_or(i64::MAX).saturating_add(1);
+        let mut keys: Vec<StoredKey> = read!(self, conn => {
+            sqlx::query_as(CHANGED).bind(after).bind(rows).fetch_all(conn).await?
+        });
+        let more = keys.len() > CHANGES_PAGE;
+        keys.truncate(CHANGES_PAGE);
+        let version = keys.last().map_or(after, |key| key.version);
+        Ok(ChangedKeys { version, keys, more })
+    }
+}
+
+// === impl StoredKey ===
+
+impl StoredKey {
+    /// The key as gateways cache it. None where its hash is no SHA-256, which no statement here writes.
+    pub fn record(self) -> Option<KeyRecord> {
+        Some(KeyRecord {
+            id: self.id,
+            sha256: KeyHash(self.sha256.try_into().ok()?),
+            workspace: self.workspace,
+            user: self.user,
+            models: self.models.0,
+            expires_at_ms: self
+                .expires_at
+                .map(|ms| UnixMillis(u64::try_from(ms).unwrap_or(0))),
+            status: self.status.0,
+            moderation: self.moderation,
+        })
+    }
+}
+
+// === impl Status ===
+
+impl Status {
+    /// As the ledger spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self.0 {
+            KeyStatus::Active => "active",
+            KeyStatus::Paused => "paused",
+            KeyStatus::Revoked => "revoked",
+        }
+    }
+}
+
+impl TryFrom<String> for Status {
+    type Error = UnknownStatus;
+
+    fn try_from(text: String) -> Result<Self, UnknownStatus> {
+        match text.as_str() {
+            "active" => Ok(Self(KeyStatus::Active)),
+            "paused" => Ok(Self(KeyStatus::Paused)),
+            "revoked" => Ok(Self(KeyStatus::Revoked)),
+            _ => Err(UnknownStatus(text)),
+        }
+    }
+}
+
+/// A status that a newer program wrote.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown key status {0:?}")]
+pub struct UnknownStatus(String);

@@ -1,0 +1,47 @@
+//! The ledger: what must not be lost, in SQLite or PostgreSQL.
+//!
+//! Both engines run the same statements. The statements are written once, with `$1` parameters and no
+//! engine's own functions, inside [`read!`] or [`transact!`], which expand them for each engine's
+//! connection; only the migrations differ (`migrations/sqlite`, `migrations/postgres`), so that each engine
+//! has its own best types. Times are stored as integers: milliseconds since the Unix epoch, UTC.
+//!
+//! Order is never taken from a clock or from an engine's own row numbers: see [`Counter`].
+
+#[macro_use]
+mod engine;
+mod error;
+pub mod events;
+pub mod keys;
+pub mod verdicts;
+
+pub use self::engine::Ledger;
+pub use self::error::LedgerError;
+
+/// A number that is taken in the transaction that uses it, by writing the counter's row. The row stays
+/// locked until that transaction commits, so numbers become visible in their order: whoever has seen *n* has
+/// seen every number below it. This is what makes cursors and the feed of key changes miss nothing, with any
+/// number of sidecars on one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counter {
+    KeyVersion,
+    Event,
+    Verdict,
+}
+
+// === impl Counter ===
+
+impl Counter {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::KeyVersion => "key_version",
+            Self::Event => "event",
+            Self::Verdict => "verdict",
+        }
+    }
+}
+
+/// Takes `$n` numbers from a counter; the last of them is the answer.
+const TAKE: &str = "UPDATE counters SET value = value + $1 WHERE name = $2 RETURNING value";
+
+/// The last number that was taken from a counter.
+const LAST: &str = "SELECT value FROM counters WHERE name = $1";

@@ -1,0 +1,59 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ledger::Ledger;
+
+/// The running sidecar. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    ledger: Ledger,
+    clock: Clock,
+    draining: AtomicBool,
+}
+
+// === impl App ===
+
+impl App {
+    /// A sidecar over an open ledger.
+    pub fn new(config: Config, ledger: Ledger, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            ledger,
+            clock,
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Says that shutdown began: from now on the sidecar is not ready.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether shutdown began.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,177 @@
+//! Events: once each, in order, and read as a tail.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Sidecar, event, expect};
+
+fn ids(page: &Value) -> Vec<&str> {
+    page["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["event_id"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_repeated_batch_adds_nothing() {
+    let sidecar = Sidecar::start().await;
+    let batch = [event("a", "w"), event("b", "w")];
+    assert_eq!(
+        sidecar.send_events(&batch).await,
+        json!({"accepted": 2, "duplicates": 0, "rejected": 0})
+    );
+    let again = [event("b", "w"), event("c", "w"), event("c", "w")];
+    assert_eq!(
+        sidecar.send_events(&again).await,
+        json!({"accepted": 1, "duplicates": 2, "rejected": 0})
+    );
+    assert_eq!(ids(&sidecar.get("/admin/v1/events").await), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn every_field_is_shown_as_it_was_sent() {
+    let sidecar = Sidecar::start().await;
+    let sent = event("a", "w");
+    sidecar.send_events(std::slice::from_ref(&sent)).await;
+    let page = sidecar.get("/admin/v1/events").await;
+    let shown = page["events"][0].as_object().unwrap();
+    for (field, value) in sent.as_object().unwrap() {
+        assert_eq!(&shown[field], value, "{field}");
+    }
+    // Fields that nobody knew are there too.
+    for field in ["user", "session", "error_code"] {
+        assert_eq!(shown[field], Value::Null, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_event_is_kept_aside_and_the_others_are_not_lost() {
+    let sidecar = Sidecar::start().await;
+    let batch = [event("a", "w"), json!({"event_id": "bad"}), event("b", "w")];
+    assert_eq!(
+        sidecar.send_events(&batch).await,
+        json!({"accepted": 2, "duplicates": 0, "rejected": 1})
+    );
+    assert_eq!(ids(&sidecar.get("/admin/v1/events").await), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn pages_are_in_insertion_order_and_meet_without_gap_or_overlap() {
+    let sidecar = Sidecar::start().await;
+    let sent: Vec<Value> = (0..25).map(|i| event(&format!("e{i:02}"), "w")).collect();
+    for batch in sent.chunks(7) {
+        sidecar.send_events(batch).await;
+    }
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = sidecar
+            .get(&format!("/admin/v1/events?limit=4&after={after}"))
+            .await;
+        if ids(&page).is_empty() {
+            break;
+        }
+        seen.extend(ids(&page).into_iter().map(str::to_owned));
+        after = page["next"].as_str().unwrap().to_owned();
+    }
+    let expected: Vec<String> = (0..25).map(|i| format!("e{i:02}")).collect();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn the_cursor_of_an_empty_page_shows_what_comes_later() {
+    let sidecar = Sidecar::start().await;
+    let empty = sidecar.get("/admin/v1/events?workspace=mine").await;
+    let start = empty["next"].as_str().unwrap();
+    sidecar
+        .send_events(&[event("theirs", "theirs"), event("mine", "mine")])
+        .await;
+    let page = sidecar
+        .get(&format!("/admin/v1/events?workspace=mine&after={start}"))
+        .await;
+    assert_eq!(ids(&page), ["mine"]);
+    let end = page["next"].as_str().unwrap();
+    let page = sidecar
+        .get(&format!("/admin/v1/events?workspace=mine&after={end}"))
+        .await;
+    assert!(ids(&page).is_empty());
+}
+
+#[tokio::test]
+async fn events_are_filtered_by_workspace_and_by_key() {
+    let sidecar = Sidecar::start().await;
+    sidecar
+        .send_events(&[event("a", "one"), event("b", "two"), event("c", "one")])
+        .await;
+    assert_eq!(
+        ids(&sidecar.get("/admin/v1/events?workspace=one").await),
+        ["a", "c"]
+    );
+    assert_eq!(ids(&sidecar.get("/admin/v1/events?key=key-of-two").await), ["b"]);
+    assert!(ids(&sidecar.get("/admin/v1/events?workspace=one&key=key-of-two").await).is_empty());
+}
+
+#[tokio::test]
+async fn events_survive_a_restart() {
+    let mut sidecar = Sidecar::start().await;
+    sidecar.send_events(&[event("a", "w")]).await;
+    sidecar.restart().await;
+    assert_eq!(ids(&sidecar.get("/admin/v1/events").await), ["a"]);
+}
+
+#[tokio::test]
+async fn concurrent_readers_of_the_tail_miss_nothing() {
+    let sidecar = std::sync::Arc::new(Sidecar::start().await);
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let sidecar = sidecar.clone();
+            tokio::spawn(async move {
+                for batch in 0..10 {
+                    let events: Vec<Value> = (0..5)
+                        .map(|i| event(&format!("{writer}-{batch}-{i}"), "w"))
+                        .collect();
+                    sidecar.send_events(&events).await;
+                }
+            })
+        })
+        .collect();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut after = String::new();
+    while seen.len() < 200 {
+        let page = sidecar
+            .get(&format!("/admin/v1/events?limit=13&after={after}"))
+            .await;
+        for id in ids(&page) {
+            assert!(seen.insert(id.to_owned()), "{id} was seen twice");
+        }
+        after = page["next"].as_str().unwrap().to_owned();
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_a_thousand_is_taken_whole() {
+    let sidecar = Sidecar::start().await;
+    let batch: Vec<Value> = (0..1000).map(|i| event(&format!("e{i}"), "w")).collect();
+    assert_eq!(
+        sidecar.send_events(&batch).await,
+        json!({"accepted": 1000, "duplicates": 0, "rejected": 0})
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none_is_refused_by_name() {
+    let sidecar = Sidecar::start().await;
+    let response = sidecar
+        .request(Method::GET, "/admin/v1/events?after=17")
+        .bearer_auth(ADMIN)
+        .send()
+        .await
+        .unwrap();
+    let problem = expect(response, StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert_eq!(problem["errors"][0]["pointer"], "after");
+}

@@ -1,0 +1,148 @@
+//! A sidecar of the test's own, and the calls that tests make.
+
+use std::path::Path;
+
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tollgate_sidecar::Config;
+use tollgate_sidecar::clock::Clock;
+
+pub(crate) const ADMIN: &str = "test-admin-token";
+pub(crate) const GATEWAY: &str = "test-gateway-token";
+
+/// A running sidecar. Dropped, it ends with its test's runtime.
+pub(crate) struct Sidecar {
+    pub(crate) url: String,
+    folder: TempDir,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+// === impl Sidecar ===
+
+impl Sidecar {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts with more configuration (YAML) than the tokens and the database.
+    pub(crate) async fn start_with(more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut sidecar = Self {
+            url: String::new(),
+            folder,
+            client: reqwest::Client::new(),
+            stop: None,
+            task: None,
+        };
+        sidecar.run(more).await;
+        sidecar
+    }
+
+    /// Ends gracefully and starts again on the same database.
+    pub(crate) async fn restart(&mut self) {
+        self.shut_down().await;
+        self.run("").await;
+    }
+
+    pub(crate) async fn shut_down(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.task.take().unwrap().await.unwrap().unwrap();
+    }
+
+    async fn run(&mut self, more: &str) {
+        let config = Config::from_yaml(&yaml(self.folder.path(), more), []).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        self.stop = Some(stop);
+        self.task = Some(tokio::spawn(tollgate_sidecar::serve_until(
+            listener,
+            config,
+            Clock::system(),
+            shutdown,
+        )));
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// `GET` on the admin API, which must succeed.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let response = self
+            .request(Method::GET, path)
+            .bearer_auth(ADMIN)
+            .send()
+            .await
+            .unwrap();
+        expect(response, StatusCode::OK).await
+    }
+
+    /// `POST` on the admin API.
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: &Value) -> Response {
+        self.request(method, path)
+            .bearer_auth(ADMIN)
+            .json(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// `POST` on the gateway API.
+    pub(crate) async fn gateway(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::POST, path)
+            .bearer_auth(GATEWAY)
+            .json(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn create_key(&self, body: &Value) -> Value {
+        let response = self.admin(Method::POST, "/admin/v1/keys", body).await;
+        expect(response, StatusCode::CREATED).await
+    }
+
+    pub(crate) async fn send_events(&self, events: &[Value]) -> Value {
+        let response = self.gateway("/v1/events", &json!({ "events": events })).await;
+        expect(response, StatusCode::OK).await
+    }
+}
+
+/// The configuration of a test's sidecar, with `more` after it.
+pub(crate) fn yaml(folder: &Path, more: &str) -> String {
+    let database = folder.join("ledger.db");
+    format!(
+        "listen: 127.0.0.1:0\ndatabase: {}\nadmin_token: {ADMIN}\ngateway_tokens: [{GATEWAY}]\n{more}",
+        database.display()
+    )
+}
+
+/// The body, where the status is the one expected.
+pub(crate) async fn expect(response: Response, status: StatusCode) -> Value {
+    let (got, text) = (response.status(), response.text().await.unwrap());
+    assert_eq!(got, status, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A whole event, as a gateway sends it.
+pub(crate) fn event(id: &str, workspace: &str) -> Value {
+    json!({
+        "event_id": id, "request_id": format!("req-{id}"), "time": "2026-01-02T03:04:05.678Z",
+        "workspace": workspace, "key_id": format!("key-of-{workspace}"), "dialect": "chat_completions",
+        "provider": "openai", "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06", "stream": true,
+        "status": 200, "input_tokens": 11, "output_tokens": 7, "cached_input_tokens": 5,
+        "cache_creation_input_tokens": 0, "reasoning_output_tokens": 3, "usage_status": "complete",
+        "cost_nanousd": 97_500, "latency_ms": 812, "time_to_first_token_ms": 95, "request_bytes": 130,
+        "response_bytes": 2_048, "gateway_id": "gw-1", "region": "eu"
+    })
+}
