@@ -1,6 +1,23 @@
 //! What an exchange used, as the provider reported it or, marked, as Tollgate estimated it.
 
+mod anthropic;
+mod count;
+mod facts;
+mod gemini;
+mod json;
+mod openai;
+mod reader;
+mod run;
+mod seen;
+mod sse;
+mod tree;
+mod withhold;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::reader::{Coding, End, Outcome, Reader};
+pub use self::seen::{BYTES_PER_TOKEN, Seen, estimate};
+pub use self::withhold::{Passed, Withhold};
 
 /// Token counts of one exchange.
 ///
@@ -53,3 +70,36 @@ pub enum UsageStatus {
     #[default]
     None,
 }
+
+// === impl Usage ===
+
+impl Usage {
+    /// Input and output together.
+    pub const fn total_tokens(&self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    /// The same counts, with each subset at most as large as its whole. Two subsets may overlap: a prompt can be
+    /// written to the cache and read from it (OpenRouter reports so for Gemini).
+    fn with_subsets_bounded(self) -> Self {
+        let cache_creation_input_tokens = self.cache_creation_input_tokens.min(self.input_tokens);
+        Self {
+            cached_input_tokens: self.cached_input_tokens.min(self.input_tokens),
+            cache_creation_input_tokens,
+            reasoning_output_tokens: self.reasoning_output_tokens.min(self.output_tokens),
+            apart: PricedApart {
+                cache_creation_1h_tokens: self
+                    .apart
+                    .cache_creation_1h_tokens
+                    .min(cache_creation_input_tokens),
+                audio_input_tokens: self.apart.audio_input_tokens.min(self.input_tokens),
+                audio_output_tokens: self.apart.audio_output_tokens.min(self.output_tokens),
+                image_output_tokens: self.apart.image_output_tokens.min(self.output_tokens),
+            },
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod recordings_tests;
