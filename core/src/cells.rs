@@ -3,10 +3,16 @@
 //! A cell is a few bytes under a key. There is no delete and no lock; there is compare-and-swap. So every
 //! structure above it is one read, one pure decision, one conditional write, repeated on conflict.
 
+#[cfg(any(test, feature = "testing"))]
+mod memory;
+
 use thiserror::Error;
 
+#[cfg(any(test, feature = "testing"))]
+pub use memory::{Calls, MemoryCells};
+
 /// How often [`update`] tries before it gives up: two workers in conflict need two or three rounds.
-const MAX_ROUNDS: usize = 64;
+pub(crate) const MAX_ROUNDS: usize = 64;
 
 /// The value of a cell and the version that a conditional write must name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,6 +65,10 @@ pub enum Update<T> {
 impl Version {
     /// The version of a cell that does not exist. The host counts up from 1 and never gets here.
     pub const ABSENT: Self = Self(u32::MAX);
+
+    /// Writes whatever the cell's version is (to the host, zero means unconditional). Only for a cell that has
+    /// one writer at a time by other means.
+    pub const ANY: Self = Self(0);
 }
 
 /// Reads a cell, decides, writes; again if another worker wrote in between. `decide` sees an empty slice for

@@ -7,16 +7,19 @@
 
 pub mod auth;
 pub mod cells;
+mod codec;
 pub mod config;
 pub mod dialect;
 pub mod edit;
 pub mod event;
+pub mod glob;
 pub mod headers;
 pub mod key;
 pub mod limit;
 pub mod money;
 pub mod price;
 pub mod refusal;
+pub mod table;
 pub mod time;
 pub mod usage;
 pub mod wire;

@@ -1,0 +1,127 @@
+//! Compact bytes for what is kept in cells: LEB128 integers and length-prefixed byte strings.
+//!
+//! Reading never fails loudly: whatever does not fit is `None`, and the caller treats the whole value as absent.
+
+/// Reads what [`put`] and its siblings wrote, from front to back.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+// === impl Reader ===
+
+impl<'a> Reader<'a> {
+    /// Starts at the front.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// Whether everything was read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Everything that was not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The next byte.
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    /// The next integer; `None` where it is cut off or longer than 128 bits.
+    pub(crate) fn wide(&mut self) -> Option<u128> {
+        let mut value = 0_u128;
+        for shift in (0..u128::BITS).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u128::from(byte & 0x7f);
+            if (bits << shift) >> shift != bits {
+                return None;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// The next integer, of the size that is asked for.
+    pub(crate) fn int<T: TryFrom<u128>>(&mut self) -> Option<T> {
+        T::try_from(self.wide()?).ok()
+    }
+
+    /// The next `N` bytes.
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*head)
+    }
+
+    /// The next length-prefixed byte string.
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = self.int()?;
+        let (head, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(head)
+    }
+}
+
+/// Writes an integer: seven bits a byte, lowest first.
+pub(crate) fn put(out: &mut Vec<u8>, value: impl Into<u128>) {
+    let mut left = value.into();
+    while left >= 0x80 {
+        out.push((left & 0x7f) as u8 | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
+}
+
+/// Writes a byte string with its length in front.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(wide: u128, narrow: u64, text: Vec<u8>) {
+            let mut out = Vec::new();
+            put(&mut out, wide);
+            put_bytes(&mut out, &text);
+            put(&mut out, narrow);
+            let mut reader = Reader::new(&out);
+            prop_assert_eq!(reader.wide(), Some(wide));
+            prop_assert_eq!(reader.bytes(), Some(text.as_slice()));
+            prop_assert_eq!(reader.int::<u64>(), Some(narrow));
+            prop_assert!(reader.is_empty());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let mut reader = Reader::new(&bytes);
+            while reader.wide().is_some() {}
+            let mut strings = Reader::new(&bytes);
+            while strings.bytes().is_some() {}
+            let _ = Reader::new(&bytes).array::<16>();
+        }
+    }
+
+    #[test]
+    fn an_integer_that_does_not_fit_is_none() {
+        let mut out = Vec::new();
+        put(&mut out, 256_u32);
+        assert_eq!(Reader::new(&out).int::<u8>(), None);
+        assert_eq!(Reader::new(&[0xff; 40]).wide(), None);
+    }
+}
