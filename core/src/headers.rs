@@ -14,7 +14,7 @@ pub struct Repeated;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOp {
     /// Sets a header, replacing all its values.
-    Set(&'static str, String),
+    Set(String, String),
     /// Adds a header beside those of the same name.
     Add(String, Vec<u8>),
     /// Removes every value of a header.

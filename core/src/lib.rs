@@ -14,6 +14,7 @@ pub mod edit;
 pub mod event;
 pub mod glob;
 pub mod headers;
+pub mod journal;
 pub mod key;
 pub mod limit;
 pub mod money;

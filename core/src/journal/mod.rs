@@ -1,0 +1,268 @@
+//! The journal: events that survive a worker's VM, in the cells that all workers share.
+//!
+//! A worker owns a *segment*, a row of cells. Before a request goes to the provider its worker writes an *open*
+//! record there: the event as it would have to be if nothing more were ever heard. When the exchange is over
+//! the record becomes the event as it was. The owner's tick sends finished records to the sidecar and empties
+//! their cells once the sidecar has them.
+//!
+//! A worker says that it lives by a heartbeat in its segment's owner cell. When the heartbeat stops (its VM has
+//! crashed, its configuration was replaced), another worker *adopts* the segment and sends what it holds, the
+//! open records as they stand. Delivery is at least once; the ledger knows a repeated event by its id.
+//!
+//! A worker that was only slow, and comes back to find its segment adopted, starts a new one. Its open
+//! exchanges are then recorded a second time under the same event id, and the ledger keeps what came first.
+
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::cells::Cells;
+use crate::time::UnixNanos;
+use segment::{Claim, Claimant, Claimed, Segment};
+
+/// How many segments there are: workers of one Envoy, of all generations that still live.
+const MAX_SEGMENTS: u16 = 256;
+
+/// A segment whose owner has been silent for this long is adopted. Ticks are far shorter.
+pub const SILENCE: Duration = Duration::from_secs(15);
+
+/// How often a worker looks for segments to adopt.
+const ADOPT_EVERY: Duration = Duration::from_secs(3);
+
+/// Most events in a batch, and most of their bytes: see [`crate::wire::EventBatch`].
+const MAX_BATCH_EVENTS: usize = 1_000;
+const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// Why a record was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum JournalError {
+    /// As many events wait for the sidecar as may.
+    #[error("the journal is full of events that the sidecar has not taken")]
+    Full,
+    /// The host refused.
+    #[error("shared data is unavailable")]
+    Unavailable,
+}
+
+/// An open record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    index: u32,
+    /// Which of the worker's segments, counted from its start: a slot of one that was lost is known as such.
+    generation: u32,
+}
+
+/// Events for the sidecar, as the body of [`crate::wire::EventBatch`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// JSON.
+    pub body: Vec<u8>,
+    /// How many events it holds.
+    pub events: usize,
+}
+
+/// One worker's end of the journal.
+#[derive(Debug)]
+pub struct Writer {
+    worker: [u8; 16],
+    /// How many segments this worker has tried to claim.
+    claims: u64,
+    max_events: u32,
+    generation: u32,
+    own: Option<Segment>,
+    adopted: Vec<Segment>,
+    last_search: UnixNanos,
+    /// Whether a batch is on its way.
+    sending: bool,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// A worker's end; `worker` is unique to it. Nothing is written before the first record.
+    pub const fn new(worker: [u8; 16], max_events: u32) -> Self {
+        Self {
+            worker,
+            claims: 0,
+            max_events,
+            generation: 0,
+            own: None,
+            adopted: Vec::new(),
+            last_search: UnixNanos(0),
+            sending: false,
+        }
+    }
+
+    /// Writes an open record: `event` is the event's JSON, should nothing more be heard of the exchange.
+    ///
+    /// # Errors
+    /// [`JournalError::Full`]: do not call the provider, the call could not be accounted for.
+    pub fn open(&mut self, cells: &dyn Cells, event: &[u8], now: UnixNanos) -> Result<Slot, JournalError> {
+        let max = self.max_events;
+        let index = self.own_segment(cells, now)?.open(cells, event, max)?;
+        Ok(Slot {
+            index,
+            generation: self.generation,
+        })
+    }
+
+    /// Replaces an open record by the event as it was.
+    ///
+    /// # Errors
+    /// The record then stays open, and is sent as such when this worker is gone.
+    pub fn done(
+        &mut self,
+        cells: &dyn Cells,
+        slot: Slot,
+        event: &[u8],
+        now: UnixNanos,
+    ) -> Result<(), JournalError> {
+        let max = self.max_events;
+        self.own_segment(cells, now)?;
+        let is_current = slot.generation == self.generation;
+        let segment = self.own_segment(cells, now)?;
+        if is_current {
+            return segment.done(cells, slot.index, event);
+        }
+        // The segment was adopted meanwhile, and the open record with it.
+        let index = segment.open(cells, event, max)?;
+        segment.done(cells, index, event)
+    }
+
+    /// Writes an event that was never open: a refusal. Half of the journal is kept free of those, so that a
+    /// flood of refused requests cannot keep others from being served.
+    ///
+    /// # Errors
+    /// [`JournalError::Full`] when half of the journal is taken.
+    pub fn record(&mut self, cells: &dyn Cells, event: &[u8], now: UnixNanos) -> Result<(), JournalError> {
+        let half = self.max_events / 2;
+        let segment = self.own_segment(cells, now)?;
+        let index = segment.open(cells, event, half)?;
+        segment.done(cells, index, event)
+    }
+
+    /// How many records of this worker, open ones included, are in the journal.
+    pub fn pending(&self) -> usize {
+        self.own.iter().chain(&self.adopted).map(Segment::pending).sum()
+    }
+
+    /// Says that this worker lives, looks after those that do not, and collects the next batch. While a batch
+    /// is on its way there is no other.
+    pub fn tick(&mut self, cells: &dyn Cells, now: UnixNanos) -> Option<Batch> {
+        self.beat(cells, now);
+        if now.since(self.last_search) >= nanos(ADOPT_EVERY) {
+            self.last_search = now;
+            self.adopt(cells, now);
+        }
+        if self.sending {
+            return None;
+        }
+        let batch = self.collect(cells)?;
+        self.sending = true;
+        Some(batch)
+    }
+
+    /// The sidecar has the batch: its cells are emptied.
+    pub fn sent(&mut self, cells: &dyn Cells) {
+        self.sending = false;
+        for segment in self.own.iter_mut().chain(&mut self.adopted) {
+            segment.sent(cells);
+        }
+        self.adopted.retain_mut(|segment| {
+            let is_drained = segment.pending() == 0;
+            if is_drained {
+                segment.give_up(cells);
+            }
+            !is_drained
+        });
+    }
+
+    /// The sidecar does not have the batch, or has not said so: it will be sent again.
+    pub fn unsent(&mut self) {
+        self.sending = false;
+        for segment in self.own.iter_mut().chain(&mut self.adopted) {
+            segment.unsent();
+        }
+    }
+
+    /// The worker's segment: claimed at the first record, and again where it was lost.
+    fn own_segment(&mut self, cells: &dyn Cells, now: UnixNanos) -> Result<&mut Segment, JournalError> {
+        // Between two heartbeats a segment cannot be lost, so most records need no look at the owner cell.
+        if let Some(segment) = &mut self.own
+            && segment.must_check(now)
+            && !segment.beat(cells, now)
+        {
+            self.lose();
+        }
+        if self.own.is_none() {
+            self.own = Some(self.claim_any(cells, now)?);
+        }
+        self.own.as_mut().ok_or(JournalError::Unavailable)
+    }
+
+    fn beat(&mut self, cells: &dyn Cells, now: UnixNanos) {
+        if self.own.as_mut().is_some_and(|segment| !segment.beat(cells, now)) {
+            self.lose();
+        }
+        self.adopted.retain_mut(|segment| segment.beat(cells, now));
+    }
+
+    fn lose(&mut self) {
+        self.own = None;
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    fn adopt(&mut self, cells: &dyn Cells, now: UnixNanos) {
+        for index in 0..MAX_SEGMENTS {
+            let claimant = self.next_claimant();
+            match Segment::claim(cells, index, claimant, Claim::Silent, now) {
+                Ok(Claimed::Ours(segment)) => self.adopted.push(segment),
+                Ok(Claimed::Taken) => {}
+                // Segments are claimed from the first on: behind one that never was there are none.
+                Ok(Claimed::Virgin) | Err(_) => return,
+            }
+        }
+    }
+
+    /// The first segment that nobody has.
+    fn claim_any(&mut self, cells: &dyn Cells, now: UnixNanos) -> Result<Segment, JournalError> {
+        for index in 0..MAX_SEGMENTS {
+            let claimant = self.next_claimant();
+            match Segment::claim(cells, index, claimant, Claim::Free, now) {
+                Ok(Claimed::Ours(segment)) => return Ok(segment),
+                Ok(Claimed::Taken | Claimed::Virgin) => {}
+                Err(_) => return Err(JournalError::Unavailable),
+            }
+        }
+        Err(JournalError::Full)
+    }
+
+    fn next_claimant(&mut self) -> Claimant {
+        self.claims += 1;
+        Claimant {
+            worker: self.worker,
+            claim: self.claims,
+        }
+    }
+
+    fn collect(&mut self, cells: &dyn Cells) -> Option<Batch> {
+        let mut body = b"{\"events\":[".to_vec();
+        let mut events = 0;
+        for segment in self.own.iter_mut().chain(&mut self.adopted) {
+            events = segment.collect(cells, &mut body, events);
+        }
+        if events == 0 {
+            return None;
+        }
+        body.extend_from_slice(b"]}");
+        Some(Batch { body, events })
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

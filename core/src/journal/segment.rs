@@ -1,0 +1,266 @@
+//! A segment: the row of cells of one worker, and who owns it.
+
+use std::collections::VecDeque;
+
+use super::{JournalError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, SILENCE, nanos};
+use crate::cells::{CellError, Cells, Version};
+use crate::time::UnixNanos;
+
+/// A segment as its owner knows it.
+#[derive(Debug)]
+pub(super) struct Segment {
+    index: u16,
+    claimant: Claimant,
+    /// The first cell that was never used.
+    unused: u32,
+    /// Cells that were used and are empty again.
+    free: Vec<u32>,
+    /// Open records.
+    open: usize,
+    /// Finished records, oldest first.
+    done: VecDeque<u32>,
+    /// Finished records that are on their way.
+    sending: Vec<u32>,
+    last_beat: UnixNanos,
+}
+
+/// Which segments a worker may claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// For itself: one that nobody has.
+    Free,
+    /// For another: one whose owner is silent.
+    Silent,
+}
+
+/// What came of a claim.
+#[derive(Debug)]
+pub(super) enum Claimed {
+    /// It is ours.
+    Ours(Segment),
+    /// It is not to be had.
+    Taken,
+    /// Nobody has ever had it, and it was not asked for.
+    Virgin,
+}
+
+/// Who owns a segment, in its owner cell. Empty where nobody does.
+struct Owner {
+    claimant: Claimant,
+    beat: UnixNanos,
+}
+
+/// A worker and one claim of its: a worker that lost a segment and got it again is not the owner it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claimant {
+    pub(super) worker: [u8; 16],
+    pub(super) claim: u64,
+}
+
+// === impl Segment ===
+
+impl Segment {
+    /// Tries to get a segment. One of a silent owner comes with the records that it left, all of them finished
+    /// now: nothing more will be heard of them.
+    pub(super) fn claim(
+        cells: &dyn Cells,
+        index: u16,
+        claimant: Claimant,
+        claim: Claim,
+        now: UnixNanos,
+    ) -> Result<Claimed, CellError> {
+        let cell = cells.get(&owner_key(index))?;
+        let was = Owner::read(&cell.bytes);
+        match (&was, claim) {
+            (None, Claim::Free) => {}
+            (None, Claim::Silent) if cell.version == Version::ABSENT => return Ok(Claimed::Virgin),
+            (Some(owner), Claim::Silent) if owner.is_silent(now) => {}
+            (None, Claim::Silent) | (Some(_), _) => return Ok(Claimed::Taken),
+        }
+        match cells.set(
+            &owner_key(index),
+            &Owner { claimant, beat: now }.write(),
+            cell.version,
+        ) {
+            Ok(()) => {}
+            Err(CellError::Conflict) => return Ok(Claimed::Taken),
+            Err(CellError::Unavailable) => return Err(CellError::Unavailable),
+        }
+        let mut segment = Self {
+            index,
+            claimant,
+            unused: 0,
+            free: Vec::new(),
+            open: 0,
+            done: VecDeque::new(),
+            sending: Vec::new(),
+            last_beat: now,
+        };
+        if claim == Claim::Silent {
+            segment.take_over(cells)?;
+        }
+        Ok(Claimed::Ours(segment))
+    }
+
+    /// Finds the records that a silent owner left. Cells are used from the first on and never vanish, so the
+    /// first one that never was is behind the last.
+    fn take_over(&mut self, cells: &dyn Cells) -> Result<(), CellError> {
+        loop {
+            let cell = cells.get(&self.slot_key(self.unused))?;
+            if cell.version == Version::ABSENT {
+                return Ok(());
+            }
+            if !cell.bytes.is_empty() {
+                self.done.push_back(self.unused);
+            }
+            self.unused += 1;
+        }
+    }
+
+    /// Whether so much time has passed since the last heartbeat that another may have adopted this segment.
+    pub(super) fn must_check(&self, now: UnixNanos) -> bool {
+        now.since(self.last_beat) > nanos(SILENCE) / 2
+    }
+
+    /// Says that the owner lives; false where the segment is another's by now.
+    pub(super) fn beat(&mut self, cells: &dyn Cells, now: UnixNanos) -> bool {
+        let key = owner_key(self.index);
+        let Ok(cell) = cells.get(&key) else { return true };
+        if Owner::read(&cell.bytes).is_none_or(|owner| owner.claimant != self.claimant) {
+            return false;
+        }
+        match cells.set(
+            &key,
+            &Owner {
+                claimant: self.claimant,
+                beat: now,
+            }
+            .write(),
+            cell.version,
+        ) {
+            Ok(()) => self.last_beat = now,
+            Err(CellError::Conflict) => return false,
+            Err(CellError::Unavailable) => {}
+        }
+        true
+    }
+
+    /// Lets a drained segment go, for the next worker to claim.
+    pub(super) fn give_up(&self, cells: &dyn Cells) {
+        // If the host refuses, the owner falls silent and the empty segment is adopted: nothing is lost.
+        let _ = cells.set(&owner_key(self.index), &[], Version::ANY);
+    }
+
+    /// Writes an open record to a free cell, where fewer than `max` are taken.
+    pub(super) fn open(&mut self, cells: &dyn Cells, event: &[u8], max: u32) -> Result<u32, JournalError> {
+        if self.pending() >= max as usize {
+            return Err(JournalError::Full);
+        }
+        let slot = self.free.last().copied().unwrap_or(self.unused);
+        self.write(cells, slot, event)?;
+        if self.free.pop().is_none() {
+            self.unused += 1;
+        }
+        self.open += 1;
+        Ok(slot)
+    }
+
+    /// Replaces an open record by the finished one.
+    pub(super) fn done(&mut self, cells: &dyn Cells, slot: u32, event: &[u8]) -> Result<(), JournalError> {
+        let written = self.write(cells, slot, event);
+        // Also where the host refused: the record is then sent as it was opened, which is better than never.
+        self.open = self.open.saturating_sub(1);
+        self.done.push_back(slot);
+        written
+    }
+
+    /// How many cells are taken.
+    pub(super) fn pending(&self) -> usize {
+        self.open + self.done.len() + self.sending.len()
+    }
+
+    /// Appends finished records to a batch that has `events` already, up to the bounds of a batch.
+    pub(super) fn collect(&mut self, cells: &dyn Cells, body: &mut Vec<u8>, mut events: usize) -> usize {
+        while events < MAX_BATCH_EVENTS && body.len() < MAX_BATCH_BYTES {
+            let Some(slot) = self.done.pop_front() else { break };
+            let Ok(cell) = cells.get(&self.slot_key(slot)) else {
+                self.done.push_front(slot);
+                break;
+            };
+            self.sending.push(slot);
+            if cell.bytes.is_empty() {
+                continue;
+            }
+            if events > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(&cell.bytes);
+            events += 1;
+        }
+        events
+    }
+
+    /// Empties the cells of the records that were on their way.
+    pub(super) fn sent(&mut self, cells: &dyn Cells) {
+        for slot in std::mem::take(&mut self.sending) {
+            match self.write(cells, slot, &[]) {
+                Ok(()) => self.free.push(slot),
+                // It is sent once more; the ledger knows it by its id.
+                Err(_) => self.done.push_back(slot),
+            }
+        }
+    }
+
+    /// Puts the records that were on their way back to the front.
+    pub(super) fn unsent(&mut self) {
+        while let Some(slot) = self.sending.pop() {
+            self.done.push_front(slot);
+        }
+    }
+
+    fn write(&self, cells: &dyn Cells, slot: u32, event: &[u8]) -> Result<(), JournalError> {
+        // Only the owner writes here, so no version is asked for.
+        cells
+            .set(&self.slot_key(slot), event, Version::ANY)
+            .map_err(|_| JournalError::Unavailable)
+    }
+
+    fn slot_key(&self, slot: u32) -> String {
+        format!("tollgate/1/j/{}/{slot}", self.index)
+    }
+}
+
+// === impl Owner ===
+
+impl Owner {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (worker, rest) = bytes.split_first_chunk::<16>()?;
+        let (claim, rest) = rest.split_first_chunk::<8>()?;
+        let (beat, _) = rest.split_first_chunk::<8>()?;
+        let claimant = Claimant {
+            worker: *worker,
+            claim: u64::from_le_bytes(*claim),
+        };
+        Some(Self {
+            claimant,
+            beat: UnixNanos(u64::from_le_bytes(*beat)),
+        })
+    }
+
+    fn write(&self) -> Vec<u8> {
+        [
+            &self.claimant.worker[..],
+            &self.claimant.claim.to_le_bytes(),
+            &self.beat.0.to_le_bytes(),
+        ]
+        .concat()
+    }
+
+    fn is_silent(&self, now: UnixNanos) -> bool {
+        now.since(self.beat) > nanos(SILENCE)
+    }
+}
+
+fn owner_key(index: u16) -> String {
+    format!("tollgate/1/j/{index}")
+}

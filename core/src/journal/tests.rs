@@ -1,0 +1,208 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cells::MemoryCells;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn at(seconds: u64) -> UnixNanos {
+    UnixNanos((1_000 + seconds) * SECOND)
+}
+
+fn writer(name: u8) -> Writer {
+    Writer::new([name; 16], 100)
+}
+
+fn events(batch: &Batch) -> Vec<String> {
+    let body: serde_json::Value = serde_json::from_slice(&batch.body).unwrap();
+    let events: Vec<String> = body["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(events.len(), batch.events);
+    events
+}
+
+#[test]
+fn a_finished_record_is_sent_once() {
+    let (cells, mut writer) = (MemoryCells::new(), writer(1));
+    let slot = writer.open(&cells, b"\"open\"", at(0)).unwrap();
+    assert_eq!(writer.tick(&cells, at(1)), None);
+    writer.done(&cells, slot, b"\"done\"", at(1)).unwrap();
+    assert_eq!(events(&writer.tick(&cells, at(2)).unwrap()), ["done"]);
+    writer.sent(&cells);
+    assert_eq!((writer.pending(), writer.tick(&cells, at(3))), (0, None));
+}
+
+#[test]
+fn while_a_batch_is_on_its_way_there_is_no_other_and_one_that_failed_is_sent_again() {
+    let (cells, mut writer) = (MemoryCells::new(), writer(1));
+    for event in ["\"a\"", "\"b\""] {
+        writer.record(&cells, event.as_bytes(), at(0)).unwrap();
+    }
+    assert_eq!(events(&writer.tick(&cells, at(1)).unwrap()), ["a", "b"]);
+    writer.record(&cells, b"\"c\"", at(1)).unwrap();
+    assert_eq!(writer.tick(&cells, at(2)), None);
+    writer.unsent();
+    assert_eq!(events(&writer.tick(&cells, at(3)).unwrap()), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_a_dead_worker_left_is_sent_by_one_other_as_it_stands() {
+    let cells = MemoryCells::new();
+    let (mut dead, mut heir, mut other) = (writer(1), writer(2), writer(3));
+    dead.open(&cells, b"\"open\"", at(0)).unwrap();
+    let slot = dead.open(&cells, b"\"was open\"", at(0)).unwrap();
+    dead.done(&cells, slot, b"\"done\"", at(0)).unwrap();
+    assert_eq!(heir.tick(&cells, at(10)), None, "it is not silent yet");
+    assert_eq!(events(&heir.tick(&cells, at(20)).unwrap()), ["open", "done"]);
+    assert_eq!(other.tick(&cells, at(20)), None, "it is adopted already");
+    heir.sent(&cells);
+    assert_eq!(heir.pending(), 0);
+    other.record(&cells, b"\"x\"", at(40)).unwrap();
+    assert_eq!(
+        events(&other.tick(&cells, at(40)).unwrap()),
+        ["x"],
+        "the drained segment can be had again"
+    );
+}
+
+#[test]
+fn a_worker_that_was_only_slow_starts_a_new_segment_and_loses_nothing() {
+    let cells = MemoryCells::new();
+    let (mut slow, mut heir) = (writer(1), writer(2));
+    let slot = slow.open(&cells, b"\"as opened\"", at(0)).unwrap();
+    assert_eq!(events(&heir.tick(&cells, at(20)).unwrap()), ["as opened"]);
+    slow.done(&cells, slot, b"\"as it was\"", at(21)).unwrap();
+    heir.sent(&cells);
+    assert_eq!(events(&slow.tick(&cells, at(21)).unwrap()), ["as it was"]);
+}
+
+#[test]
+fn a_full_journal_refuses_and_refusals_get_half_of_it() {
+    let (cells, mut writer) = (MemoryCells::new(), Writer::new([1; 16], 4));
+    for _ in 0..2 {
+        writer.record(&cells, b"1", at(0)).unwrap();
+    }
+    assert_eq!(writer.record(&cells, b"1", at(0)), Err(JournalError::Full));
+    for _ in 0..2 {
+        writer.open(&cells, b"1", at(0)).unwrap();
+    }
+    assert_eq!(writer.open(&cells, b"1", at(0)), Err(JournalError::Full));
+    assert_eq!(writer.pending(), 4);
+}
+
+#[test]
+fn cells_are_used_again_so_that_keys_do_not_grow() {
+    let (cells, mut writer) = (MemoryCells::new(), writer(1));
+    for second in 0..50 {
+        writer.record(&cells, b"1", at(second)).unwrap();
+        writer.tick(&cells, at(second)).unwrap();
+        writer.sent(&cells);
+    }
+    assert_eq!(cells.keys().len(), 2, "{:?}", cells.keys());
+}
+
+#[test]
+fn an_exchange_costs_two_writes_and_no_reads() {
+    let (cells, mut writer) = (MemoryCells::new(), writer(1));
+    writer.record(&cells, b"1", at(0)).unwrap();
+    cells.take_calls();
+    let slot = writer.open(&cells, b"1", at(0)).unwrap();
+    writer.done(&cells, slot, b"1", at(0)).unwrap();
+    let calls = cells.take_calls();
+    assert_eq!((calls.gets, calls.sets), (0, 2));
+}
+
+#[test]
+fn a_batch_is_bounded() {
+    let (cells, mut writer) = (MemoryCells::new(), Writer::new([1; 16], 10_000));
+    for _ in 0..1_500 {
+        writer.record(&cells, b"1", at(0)).unwrap();
+    }
+    assert_eq!(writer.tick(&cells, at(1)).unwrap().events, MAX_BATCH_EVENTS);
+    writer.sent(&cells);
+    assert_eq!(writer.tick(&cells, at(2)).unwrap().events, 500);
+}
+
+/// What may happen to a worker.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Open,
+    Done,
+    Tick { heard: bool },
+    Crash,
+    Wait,
+}
+
+fn fate() -> impl Strategy<Value = (usize, Fate)> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Open),
+        4 => Just(Fate::Done),
+        3 => any::<bool>().prop_map(|heard| Fate::Tick { heard }),
+        1 => Just(Fate::Crash),
+        1 => Just(Fate::Wait),
+    ];
+    (0..3_usize, fate)
+}
+
+proptest! {
+    /// Whatever crashes, and whatever the sidecar hears, every record arrives: with its last words where its
+    /// worker lived to say them.
+    #[test]
+    fn every_record_arrives(fates in proptest::collection::vec(fate(), 1..120)) {
+        let cells = MemoryCells::new();
+        let mut names = 0_u8;
+        let mut new_writer = || {
+            names += 1;
+            Writer::new([names; 16], 1_000)
+        };
+        let mut workers: Vec<(Writer, Vec<(u32, Slot)>)> = (0..3).map(|_| (new_writer(), Vec::new())).collect();
+        let mut expected: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut ledger: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut now = at(0);
+        let mut deliver = |worker: &mut Writer, now: UnixNanos, heard: bool| {
+            let Some(batch) = worker.tick(&cells, now) else { return };
+            for event in events(&batch) {
+                let (id, done) = event.split_once(' ').unwrap();
+                let known = ledger.entry(id.parse().unwrap()).or_default();
+                *known |= done == "done";
+            }
+            if heard { worker.sent(&cells) } else { worker.unsent() }
+        };
+        for (id, (index, fate)) in (0_u32..).zip(fates) {
+            now = UnixNanos(now.0 + SECOND / 4);
+            let (worker, open) = &mut workers[index];
+            match fate {
+                Fate::Open => {
+                    let slot = worker.open(&cells, format!("\"{id} open\"").as_bytes(), now).unwrap();
+                    open.push((id, slot));
+                    expected.insert(id, false);
+                }
+                Fate::Done => {
+                    if let Some((id, slot)) = open.pop() {
+                        worker.done(&cells, slot, format!("\"{id} done\"").as_bytes(), now).unwrap();
+                        expected.insert(id, true);
+                    }
+                }
+                Fate::Tick { heard } => deliver(worker, now, heard),
+                Fate::Crash => workers[index] = (new_writer(), Vec::new()),
+                Fate::Wait => now = UnixNanos(now.0 + 20 * SECOND),
+            }
+        }
+        // All are gone; one that comes after them sends what they left.
+        let mut last = new_writer();
+        for _ in 0..10 {
+            now = UnixNanos(now.0 + 20 * SECOND);
+            deliver(&mut last, now, true);
+        }
+        for (id, done) in expected {
+            prop_assert!(ledger.contains_key(&id), "{id} is lost");
+            prop_assert!(ledger[&id] || !done, "{id} lost its last words");
+        }
+    }
+}
