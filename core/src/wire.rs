@@ -118,3 +118,29 @@ pub enum ModerationAction {
     /// Refuse with `content_blocked`.
     Block,
 }
+
+// === impl ModerationPhase ===
+
+impl ModerationPhase {
+    /// The phase as the log and metrics spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+}
+
+// === impl ModerationAction ===
+
+impl ModerationAction {
+    /// The action as the log and metrics spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Flag => "flag",
+            Self::Redact => "redact",
+            Self::Block => "block",
+        }
+    }
+}

@@ -19,8 +19,8 @@ Examples:
 
 Every setting but the moderation policies can be overridden by a variable of its name, with __ between the
 parts: TOLLGATE_SIDECAR__LISTEN, …__DATABASE, …__ADMIN_TOKEN, …__GATEWAY_TOKENS (with commas), …__LOG__LEVEL,
-…__LIMITS__GATEWAY_BODY_BYTES, …__LIMITS__ADMIN_BODY_BYTES, …__LIMITS__REQUEST_TIMEOUT_MS,
-…__SHUTDOWN_TIMEOUT_SECONDS.
+…__LIMITS__GATEWAY_BODY_BYTES, …__LIMITS__ADMIN_BODY_BYTES, …__LIMITS__REQUEST_TIMEOUT,
+…__SHUTDOWN_TIMEOUT.
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.";
 

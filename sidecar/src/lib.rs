@@ -14,11 +14,13 @@ pub mod gateway;
 pub mod health;
 pub mod http;
 pub mod ledger;
+pub mod moderation;
 pub mod secret;
 pub mod secret_key;
 pub mod server;
 pub mod state;
 pub mod telemetry;
+pub mod verdict_log;
 
 pub use self::config::Config;
 pub use self::server::{serve, serve_until};

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::state::App;
+use crate::verdict_log::VerdictLog;
 use crate::{admin, gateway, health};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -56,7 +57,8 @@ pub async fn serve_until(
         .await
         .with_context(|| format!("cannot open the ledger {:?}", config.database))?;
     let patience = config.shutdown_timeout;
-    let app = App::new(config, ledger.clone(), clock);
+    let (verdicts, verdict_writer) = VerdictLog::start(ledger.clone());
+    let app = App::new(config, ledger.clone(), clock, verdicts);
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(%address, version = VERSION, "listening");
 
@@ -81,9 +83,10 @@ pub async fn serve_until(
             Err(anyhow::anyhow!("requests under way did not end within {patience:?}"))
         }
     };
+    let lost = verdict_writer.finish(patience).await;
     ledger.close().await;
     tracing::info!("stopped");
-    ended
+    ended.and(lost)
 }
 
 /// All routes.

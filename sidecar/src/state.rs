@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::Ledger;
+use crate::verdict_log::VerdictLog;
 
 /// The running sidecar. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ struct Inner {
     config: Config,
     ledger: Ledger,
     clock: Clock,
+    verdicts: VerdictLog,
     draining: AtomicBool,
 }
 
@@ -23,11 +25,12 @@ struct Inner {
 
 impl App {
     /// A sidecar over an open ledger.
-    pub fn new(config: Config, ledger: Ledger, clock: Clock) -> Self {
+    pub fn new(config: Config, ledger: Ledger, clock: Clock, verdicts: VerdictLog) -> Self {
         Self(Arc::new(Inner {
             config,
             ledger,
             clock,
+            verdicts,
             draining: AtomicBool::new(false),
         }))
     }
@@ -45,6 +48,11 @@ impl App {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// Where moderation's verdicts are logged.
+    pub fn verdicts(&self) -> &VerdictLog {
+        &self.0.verdicts
     }
 
     /// Says that shutdown began: from now on the sidecar is not ready.

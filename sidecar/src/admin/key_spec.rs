@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 use crate::http::problem::{FieldError, Problem};
+use crate::moderation::Moderation;
 use crate::secret_key::Environment;
 
 const MAX_NAME_CHARS: usize = 128;
@@ -56,7 +57,7 @@ pub(super) struct KeyPatch {
 impl NewKey {
     /// # Errors
     /// A [`Problem`] with every field that is wrong.
-    pub(super) fn check(&self) -> Result<(), Problem> {
+    pub(super) fn check(&self, moderation: &Moderation) -> Result<(), Problem> {
         let mut errors = Vec::new();
         check_name("name", &self.name, &mut errors);
         check_name("workspace", &self.workspace, &mut errors);
@@ -64,6 +65,7 @@ impl NewKey {
             check_name("user", user, &mut errors);
         }
         check_models(self.models.as_deref().unwrap_or_default(), &mut errors);
+        check_policy(self.moderation.as_deref(), moderation, &mut errors);
         unless_empty(errors)
     }
 }
@@ -73,7 +75,7 @@ impl NewKey {
 impl KeyPatch {
     /// # Errors
     /// A [`Problem`] with every field that is wrong.
-    pub(super) fn check(&self) -> Result<(), Problem> {
+    pub(super) fn check(&self, moderation: &Moderation) -> Result<(), Problem> {
         let mut errors = Vec::new();
         if let Some(name) = &self.name {
             check_name("name", name, &mut errors);
@@ -81,6 +83,8 @@ impl KeyPatch {
         if let Some(Some(models)) = &self.models {
             check_models(models, &mut errors);
         }
+        let policy = self.moderation.as_ref().and_then(Option::as_deref);
+        check_policy(policy, moderation, &mut errors);
         unless_empty(errors)
     }
 }
@@ -104,6 +108,13 @@ fn check_models(models: &[String], errors: &mut Vec<FieldError>) {
     }
     for (i, model) in models.iter().enumerate() {
         check_name(&format!("models/{i}"), model, errors);
+    }
+}
+
+fn check_policy(policy: Option<&str>, moderation: &Moderation, errors: &mut Vec<FieldError>) {
+    if let Some(policy) = policy.filter(|policy| moderation.policy(policy).is_none()) {
+        let detail = format!("no policy of this sidecar's configuration is named {policy:?}");
+        errors.push(FieldError::at("moderation", detail));
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn create(
     State(app): State<App>,
     JsonBody(new): JsonBody<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
-    new.check()?;
+    new.check(&app.config().moderation)?;
     let now = app.clock().now();
     let secret = SecretKey::generate(new.environment)?;
     let stored = StoredKey {
@@ -131,7 +131,7 @@ pub(super) async fn edit(
     Path(id): Path<String>,
     JsonBody(patch): JsonBody<KeyPatch>,
 ) -> Result<Json<KeyView>, Problem> {
-    patch.check()?;
+    patch.check(&app.config().moderation)?;
     change(&app, &id, |key| {
         if key.status.0 == KeyStatus::Revoked {
             return Err(revoked());

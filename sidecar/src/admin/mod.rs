@@ -3,6 +3,7 @@
 mod events;
 mod key_spec;
 mod keys;
+mod moderations;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -22,6 +23,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/keys/{id}/resume", post(keys::resume))
         .route("/keys/{id}/revoke", post(keys::revoke))
         .route("/events", get(events::list))
+        .route("/moderations", get(moderations::list))
         .fallback(async || Problem::not_found("no such path on the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(app.config().limits.admin_body_bytes))

@@ -1,7 +1,9 @@
 //! Overrides from the environment: one documented variable a setting, so that a misspelt one is an error.
 
+use tollgate_core::config::{Fault, Span};
+
+use super::ConfigError;
 use super::spec::Spec;
-use super::{ConfigError, Fault};
 
 /// What every override begins with.
 pub const PREFIX: &str = "TOLLGATE_SIDECAR__";
@@ -22,19 +24,16 @@ pub const OVERRIDES: &[(&str, &str)] = &[
         "limits.admin_body_bytes",
     ),
     (
-        "TOLLGATE_SIDECAR__LIMITS__REQUEST_TIMEOUT_MS",
-        "limits.request_timeout_ms",
+        "TOLLGATE_SIDECAR__LIMITS__REQUEST_TIMEOUT",
+        "limits.request_timeout",
     ),
-    (
-        "TOLLGATE_SIDECAR__SHUTDOWN_TIMEOUT_SECONDS",
-        "shutdown_timeout_seconds",
-    ),
+    ("TOLLGATE_SIDECAR__SHUTDOWN_TIMEOUT", "shutdown_timeout"),
 ];
 
 /// Lays the variables that begin with [`PREFIX`] over what the file says.
 ///
 /// # Errors
-/// A variable that is not in [`OVERRIDES`], or whose value is no number where one is needed.
+/// A variable that is not in [`OVERRIDES`], or whose value is no number or span of time where one is needed.
 pub fn apply(spec: &mut Spec, vars: impl IntoIterator<Item = (String, String)>) -> Result<(), ConfigError> {
     let mut faults = Vec::new();
     for (name, value) in vars {
@@ -42,7 +41,7 @@ pub fn apply(spec: &mut Spec, vars: impl IntoIterator<Item = (String, String)>) 
             continue;
         }
         if let Err(message) = set(spec, &name, value) {
-            faults.push(Fault { path: name, message });
+            faults.push(Fault::at(name, message));
         }
     }
     ConfigError::unless_empty(faults)
@@ -62,8 +61,8 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
         Some("log.level") => spec.log.level = Some(value),
         Some("limits.gateway_body_bytes") => spec.limits.gateway_body_bytes = Some(number(&value)?),
         Some("limits.admin_body_bytes") => spec.limits.admin_body_bytes = Some(number(&value)?),
-        Some("limits.request_timeout_ms") => spec.limits.request_timeout_ms = Some(number(&value)?),
-        Some("shutdown_timeout_seconds") => spec.shutdown_timeout_seconds = Some(number(&value)?),
+        Some("limits.request_timeout") => spec.limits.request_timeout = Some(Span::parse(&value)?),
+        Some("shutdown_timeout") => spec.shutdown_timeout = Some(Span::parse(&value)?),
         _ => {
             let known: Vec<&str> = OVERRIDES.iter().map(|(variable, _)| *variable).collect();
             return Err(format!("no such setting, expected one of {}", known.join(", ")));
@@ -91,7 +90,8 @@ mod tests {
     #[test]
     fn every_documented_override_is_understood() {
         for (name, path) in OVERRIDES {
-            assert!(apply_one(name, "7").is_ok(), "{name} for {path}");
+            let value = if path.ends_with("_timeout") { "7s" } else { "7" };
+            assert!(apply_one(name, value).is_ok(), "{name} for {path}");
         }
     }
 

@@ -12,12 +12,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
+use tollgate_core::config::{Fault, Span};
 use tracing_subscriber::EnvFilter;
 
 use self::spec::Spec;
+use crate::moderation::Moderation;
 use crate::secret::Token;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:10002";
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BODY_BYTES: u64 = 1024;
 const MAX_BODY_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -38,6 +42,8 @@ pub struct Config {
     pub log: String,
     /// How long requests under way may take to end once shutdown began.
     pub shutdown_timeout: Duration,
+    /// Moderation policies, compiled.
+    pub moderation: Moderation,
 }
 
 /// Where the ledger is.
@@ -58,15 +64,6 @@ pub struct Limits {
     pub admin_body_bytes: usize,
     /// Longest time for one request, its body included.
     pub request_timeout: Duration,
-}
-
-/// One thing that is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The path in the file (`moderation.policies.default.rules[0].regex`), or the variable's name.
-    pub path: String,
-    /// What is wrong with it.
-    pub message: String,
 }
 
 /// Why a configuration was refused.
@@ -121,35 +118,38 @@ impl TryFrom<Spec> for Config {
     type Error = ConfigError;
 
     fn try_from(spec: Spec) -> Result<Self, ConfigError> {
-        let mut faults = Faults::default();
+        let mut faults = Vec::new();
         let listen = spec.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
-        let listen = faults.check(
+        let listen = check(
+            &mut faults,
             "listen",
             listen.parse().map_err(|_| {
                 format!("expected an IP address and port such as {DEFAULT_LISTEN}, got {listen:?}")
             }),
         );
-        let database = faults.check("database", Database::parse(spec.database.as_deref()));
-        let admin_token = faults.check("admin_token", token(spec.admin_token.as_deref()));
+        let database = check(&mut faults, "database", Database::parse(spec.database.as_deref()));
+        let admin_token = check(&mut faults, "admin_token", token(spec.admin_token.as_deref()));
         if spec.gateway_tokens.is_empty() {
-            faults.push("gateway_tokens", "required: at least one token".to_owned());
+            faults.push(Fault::at("gateway_tokens", "required: at least one token"));
         }
         let gateway_tokens: Vec<Token> = spec
             .gateway_tokens
             .iter()
             .enumerate()
-            .filter_map(|(i, text)| faults.check(&format!("gateway_tokens[{i}]"), token(Some(text))))
+            .filter_map(|(i, text)| check(&mut faults, &format!("gateway_tokens[{i}]"), token(Some(text))))
             .collect();
         let limits = Limits::check(&spec.limits, &mut faults);
         let log = spec.log.level.as_deref().unwrap_or("info");
-        let log = faults.check(
+        let log = check(
+            &mut faults,
             "log.level",
             EnvFilter::try_new(log)
                 .map(|_| log.to_owned())
                 .map_err(|error| format!("not a level: {error}")),
         );
-        let shutdown_timeout = Duration::from_secs(spec.shutdown_timeout_seconds.unwrap_or(10));
-        ConfigError::unless_empty(faults.0)?;
+        let shutdown_timeout = spec.shutdown_timeout.map_or(DEFAULT_SHUTDOWN_TIMEOUT, Span::get);
+        let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
+        ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
             (listen, database, admin_token, log)
         else {
@@ -164,6 +164,7 @@ impl TryFrom<Spec> for Config {
             limits,
             log,
             shutdown_timeout,
+            moderation,
         })
     }
 }
@@ -202,14 +203,14 @@ impl fmt::Debug for Database {
 // === impl Limits ===
 
 impl Limits {
-    fn check(spec: &spec::LimitsSpec, faults: &mut Faults) -> Self {
+    fn check(spec: &spec::LimitsSpec, faults: &mut Vec<Fault>) -> Self {
         let mut bytes = |path: &str, given: Option<u64>, default: u64| {
             let bytes = given.unwrap_or(default);
             if !(MIN_BODY_BYTES..=MAX_BODY_BYTES).contains(&bytes) {
-                faults.push(
+                faults.push(Fault::at(
                     path,
                     format!("expected {MIN_BODY_BYTES} to {MAX_BODY_BYTES} bytes"),
-                );
+                ));
             }
             usize::try_from(bytes).unwrap_or(usize::MAX)
         };
@@ -219,26 +220,11 @@ impl Limits {
             4 * 1024 * 1024,
         );
         let admin_body_bytes = bytes("limits.admin_body_bytes", spec.admin_body_bytes, 64 * 1024);
-        let timeout = spec.request_timeout_ms.unwrap_or(30_000);
-        if timeout == 0 {
-            faults.push(
-                "limits.request_timeout_ms",
-                "expected at least 1 millisecond".to_owned(),
-            );
-        }
         Self {
             gateway_body_bytes,
             admin_body_bytes,
-            request_timeout: Duration::from_millis(timeout),
+            request_timeout: spec.request_timeout.map_or(DEFAULT_REQUEST_TIMEOUT, Span::get),
         }
-    }
-}
-
-// === impl Fault ===
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
     }
 }
 
@@ -255,21 +241,11 @@ impl ConfigError {
     }
 }
 
-/// Faults as they are found.
-#[derive(Default)]
-struct Faults(Vec<Fault>);
-
-impl Faults {
-    fn push(&mut self, path: &str, message: String) {
-        self.0.push(Fault {
-            path: path.to_owned(),
-            message,
-        });
-    }
-
-    fn check<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|message| self.push(path, message)).ok()
-    }
+/// The value, or its fault among the others.
+fn check<T>(faults: &mut Vec<Fault>, path: &str, result: Result<T, String>) -> Option<T> {
+    result
+        .map_err(|message| faults.push(Fault::at(path, message)))
+        .ok()
 }
 
 /// Parses the file's shape. The text around a fault is not quoted: it may hold a token.
@@ -288,10 +264,7 @@ fn parse(yaml: &str) -> Result<Spec, ConfigError> {
         } else {
             path
         };
-        ConfigError::Faults(vec![Fault {
-            path,
-            message: error.to_string(),
-        }])
+        ConfigError::Faults(vec![Fault::at(path, error.to_string())])
     })
 }
 

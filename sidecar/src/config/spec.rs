@@ -1,6 +1,9 @@
 //! The configuration as it is written: strict YAML, no defaults applied, nothing checked but its shape.
 
 use serde::Deserialize;
+use tollgate_core::config::Span;
+
+use crate::moderation::spec::ModerationSpec;
 
 /// The whole file. Every field may be absent; [`super::Config`] says which may stay so.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -18,8 +21,10 @@ pub struct Spec {
     pub limits: LimitsSpec,
     /// What is logged.
     pub log: LogSpec,
-    /// How long requests under way may take to end after SIGTERM, in seconds; default 10.
-    pub shutdown_timeout_seconds: Option<u64>,
+    /// How long requests under way may take to end after SIGTERM; default `10s`.
+    pub shutdown_timeout: Option<Span>,
+    /// Moderation policies, by name.
+    pub moderation: ModerationSpec,
 }
 
 /// Bounds on what callers send.
@@ -30,8 +35,8 @@ pub struct LimitsSpec {
     pub gateway_body_bytes: Option<u64>,
     /// Largest body on the admin API, in bytes; default 64 KiB.
     pub admin_body_bytes: Option<u64>,
-    /// Longest time for one request, its body included, in milliseconds; default 30,000.
-    pub request_timeout_ms: Option<u64>,
+    /// Longest time for one request, its body included; default `30s`.
+    pub request_timeout: Option<Span>,
 }
 
 /// What is logged.

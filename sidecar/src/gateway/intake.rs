@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use sqlx::types::Json;
 use tollgate_core::event::Event;
 
+use super::bounds::bounded;
 use crate::http::extract;
 use crate::http::problem::{FieldError, Problem};
 use crate::ledger::events::{StoredEvent, Unreadable};
@@ -13,8 +14,6 @@ use crate::ledger::events::{StoredEvent, Unreadable};
 const MAX_EVENTS: usize = 1000;
 /// An id cannot be shortened without becoming another.
 const MAX_ID_CHARS: usize = 128;
-/// Text that clients choose (a model's name, a session) is shortened to this: it must not fill the ledger.
-const MAX_TEXT_CHARS: usize = 512;
 const MAX_WOULD_REFUSE: usize = 32;
 
 /// A batch, sorted into what is an event and what is not.
@@ -76,17 +75,17 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
         event_id: event.event_id,
         request_id: event.request_id,
         time: event.time.as_millisecond(),
-        workspace: event.workspace.map(text_of),
-        user: event.user.map(text_of),
-        session: event.session.map(text_of),
-        key_id: event.key_id.map(text_of),
+        workspace: event.workspace.map(bounded),
+        user: event.user.map(bounded),
+        session: event.session.map(bounded),
+        key_id: event.key_id.map(bounded),
         dialect: event.dialect.and_then(spelled),
-        provider: event.provider.map(text_of),
-        request_model: event.request_model.map(text_of),
-        response_model: event.response_model.map(text_of),
+        provider: event.provider.map(bounded),
+        request_model: event.request_model.map(bounded),
+        response_model: event.response_model.map(bounded),
         stream: event.stream,
         status: i64::from(event.status),
-        error_code: event.error_code.map(text_of),
+        error_code: event.error_code.map(bounded),
         input_tokens: count("input_tokens", event.usage.input_tokens)?,
         output_tokens: count("output_tokens", event.usage.output_tokens)?,
         cached_input_tokens: count("cached_input_tokens", event.usage.cached_input_tokens)?,
@@ -105,14 +104,14 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
             .transpose()?,
         request_bytes: count("request_bytes", event.request_bytes)?,
         response_bytes: count("response_bytes", event.response_bytes)?,
-        gateway_id: text_of(event.gateway_id),
-        region: event.region.map(text_of),
+        gateway_id: bounded(event.gateway_id),
+        region: event.region.map(bounded),
         would_refuse: Json(
             event
                 .would_refuse
                 .into_iter()
                 .take(MAX_WOULD_REFUSE)
-                .map(text_of)
+                .map(bounded)
                 .collect(),
         ),
     })
@@ -121,17 +120,6 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
 /// A count as the ledger's integers hold it.
 fn count(field: &str, value: u64) -> Result<i64, String> {
     i64::try_from(value).map_err(|_| format!("#/{field}: larger than the ledger can hold"))
-}
-
-/// A text of bounded length, without the one character that PostgreSQL cannot store.
-fn text_of(text: String) -> String {
-    if text.len() <= MAX_TEXT_CHARS && !text.contains('\0') {
-        return text;
-    }
-    text.chars()
-        .take(MAX_TEXT_CHARS)
-        .map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
 }
 
 /// A unit variant as JSON spells it.
@@ -147,6 +135,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::super::bounds::MAX_TEXT_CHARS;
     use super::*;
 
     fn event(id: &str) -> Value {

@@ -17,7 +17,7 @@ pub(super) async fn resolve(
     JsonBody(request): JsonBody<ResolveKey>,
 ) -> Result<Json<KeyRecord>, Problem> {
     let key = app.ledger().key_by_hash(&request.sha256).await?;
-    key.and_then(StoredKey::record)
+    key.and_then(|key| record(&app, key))
         .map(Json)
         .ok_or_else(|| Problem::not_found("no key has this hash"))
 }
@@ -30,7 +30,21 @@ pub(super) async fn changes(
     let changed = app.ledger().key_changes(request.after).await?;
     Ok(Json(KeyChanges {
         version: u64::try_from(changed.version).unwrap_or(0),
-        keys: changed.keys.into_iter().filter_map(StoredKey::record).collect(),
+        keys: changed
+            .keys
+            .into_iter()
+            .filter_map(|key| record(&app, key))
+            .collect(),
         more: changed.more,
     }))
+}
+
+/// The key as gateways cache it: where it names no moderation policy, with its workspace's.
+fn record(app: &App, key: StoredKey) -> Option<KeyRecord> {
+    let mut record = key.record()?;
+    if record.moderation.is_none() {
+        let policy = app.config().moderation.of_workspace(&record.workspace);
+        record.moderation = policy.map(str::to_owned);
+    }
+    Some(record)
 }

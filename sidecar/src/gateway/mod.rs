@@ -1,8 +1,10 @@
 //! The API for gateways (`/v1`): the contract of `tollgate_core::wire`.
 
+mod bounds;
 mod events;
 mod intake;
 mod keys;
+mod moderations;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -19,6 +21,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/keys/resolve", post(keys::resolve))
         .route("/keys/changes", post(keys::changes))
         .route("/events", post(events::accept))
+        .route("/moderations", post(moderations::judge))
         .fallback(async || Problem::not_found("no such path on the gateway API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(app.config().limits.gateway_body_bytes))

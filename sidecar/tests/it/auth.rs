@@ -13,12 +13,14 @@ const ADMIN_ROUTES: &[(&str, &str)] = &[
     ("POST", "/admin/v1/keys/key_x/resume"),
     ("POST", "/admin/v1/keys/key_x/revoke"),
     ("GET", "/admin/v1/events"),
+    ("GET", "/admin/v1/moderations"),
     ("GET", "/admin/v1/no-such-path"),
 ];
 const GATEWAY_ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/keys/resolve"),
     ("POST", "/v1/keys/changes"),
     ("POST", "/v1/events"),
+    ("POST", "/v1/moderations"),
     ("GET", "/v1/no-such-path"),
 ];
 

@@ -51,8 +51,12 @@ impl Sidecar {
     }
 
     pub(crate) async fn shut_down(&mut self) {
-        self.stop.take().unwrap().send(()).unwrap();
+        self.begin_shutdown();
         self.task.take().unwrap().await.unwrap().unwrap();
+    }
+
+    pub(crate) fn begin_shutdown(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
     }
 
     async fn run(&mut self, more: &str) {
@@ -145,4 +149,23 @@ pub(crate) fn event(id: &str, workspace: &str) -> Value {
         "cost_nanousd": 97_500, "latency_ms": 812, "time_to_first_token_ms": 95, "request_bytes": 130,
         "response_bytes": 2_048, "gateway_id": "gw-1", "region": "eu"
     })
+}
+
+/// Asks until the answer is one that `is_good`; a test's own time limit is 20 seconds.
+pub(crate) async fn eventually<T, F: Future<Output = T>>(
+    mut ask: impl FnMut() -> F,
+    is_good: impl Fn(&T) -> bool,
+) -> T {
+    let asking = async {
+        loop {
+            let answer = ask().await;
+            if is_good(&answer) {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), asking)
+        .await
+        .unwrap()
 }

@@ -1,0 +1,50 @@
+//! Moderation's verdicts, as operators read them.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use tollgate_core::wire::ModerationAction;
+
+use crate::http::extract::Params;
+use crate::http::page::{Cursor, PageSize};
+use crate::http::problem::Problem;
+use crate::ledger::verdicts::{StoredVerdict, VerdictFilter};
+use crate::state::App;
+
+/// `?after=&limit=&workspace=&action=&request_id=`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerdictQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+    workspace: Option<String>,
+    action: Option<ModerationAction>,
+    request_id: Option<String>,
+}
+
+/// A page of verdicts in the order in which they were given.
+#[derive(Debug, Serialize)]
+pub(super) struct VerdictPage {
+    moderations: Vec<StoredVerdict>,
+    /// Always there: asking again after it gives what has come since.
+    next: String,
+}
+
+/// `GET /admin/v1/moderations`.
+pub(super) async fn list(
+    State(app): State<App>,
+    Params(query): Params<VerdictQuery>,
+) -> Result<Json<VerdictPage>, Problem> {
+    let after = Cursor::parse(query.after.as_deref())?;
+    let rows = PageSize::parse(query.limit)?.rows();
+    let filter = VerdictFilter {
+        workspace: query.workspace.as_deref(),
+        action: query.action.map(ModerationAction::as_str),
+        request_id: query.request_id.as_deref(),
+    };
+    let page = app.ledger().verdicts(filter, after.0, rows).await?;
+    Ok(Json(VerdictPage {
+        moderations: page.rows,
+        next: Cursor(page.next).to_text(),
+    }))
+}

@@ -1,0 +1,74 @@
+//! Verdicts, as gateways ask for them.
+
+use axum::Json;
+use axum::extract::State;
+use sqlx::types::Json as SqlJson;
+use tollgate_core::wire::{ModerationRequest, ModerationVerdict};
+
+use super::bounds::bounded;
+use crate::http::extract::JsonBody;
+use crate::http::problem::Problem;
+use crate::ledger::verdicts::StoredVerdict;
+use crate::moderation::Verdict;
+use crate::state::App;
+
+/// Texts from this size on, in bytes, are judged on a thread of their own: other requests go on meanwhile.
+const LONG_TEXTS: usize = 32 * 1024;
+
+/// `POST /v1/moderations`.
+pub(super) async fn judge(
+    State(app): State<App>,
+    JsonBody(request): JsonBody<ModerationRequest>,
+) -> Result<Json<ModerationVerdict>, Problem> {
+    if app.config().moderation.policy(&request.policy).is_none() {
+        return Err(Problem::not_found(format!(
+            "no policy of this sidecar's configuration is named {:?}",
+            request.policy
+        )));
+    }
+    let size: usize = request.texts.iter().map(String::len).sum();
+    let (request, verdict) = if size < LONG_TEXTS {
+        let verdict = verdict_on(&app, &request);
+        (request, verdict)
+    } else {
+        let judging = app.clone();
+        let judged = tokio::task::spawn_blocking(move || {
+            let verdict = verdict_on(&judging, &request);
+            (request, verdict)
+        });
+        judged.await.map_err(|error| {
+            tracing::error!(%error, "moderation failed");
+            Problem::internal()
+        })?
+    };
+    let verdict = verdict.ok_or_else(Problem::internal)?;
+    let answer = ModerationVerdict {
+        action: verdict.action,
+        categories: verdict.categories.clone(),
+        texts: verdict.texts.clone(),
+    };
+    app.verdicts().add(stored(&app, request, verdict)).await?;
+    Ok(Json(answer))
+}
+
+fn verdict_on(app: &App, request: &ModerationRequest) -> Option<Verdict> {
+    let policy = app.config().moderation.policy(&request.policy)?;
+    Some(policy.judge(request.phase, &request.texts))
+}
+
+fn stored(app: &App, request: ModerationRequest, verdict: Verdict) -> StoredVerdict {
+    StoredVerdict {
+        seq: 0,
+        time: app.clock().now().as_millisecond(),
+        request_id: bounded(request.request_id),
+        workspace: request.workspace.map(bounded),
+        key_id: request.key_id.map(bounded),
+        model: request.model.map(bounded),
+        policy: request.policy,
+        phase: request.phase.as_str().to_owned(),
+        action: verdict.action.as_str().to_owned(),
+        categories: SqlJson(verdict.categories),
+        rules: SqlJson(verdict.rules),
+        text: verdict.stored,
+    }
+}
