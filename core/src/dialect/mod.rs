@@ -1,6 +1,34 @@
 //! Dialects: the wire formats that Tollgate understands, and the paths that name them.
+//!
+//! [`classify`] reads a request line, [`parse`] a request body. Both are pure and borrow from what they read;
+//! neither builds a document tree. A change to a body is an [`Edit`](crate::edit::Edit) of the bytes that must
+//! change, so that every other byte stays as the client sent it.
+
+mod at;
+mod chat_completions;
+mod completions;
+mod content;
+mod embeddings;
+mod endpoint;
+mod fields;
+mod generate_content;
+mod json_string;
+mod messages;
+pub mod prompt_tokens;
+mod request;
+mod responses;
+mod rewrite;
+mod scalar;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::at::Invalid;
+pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
+pub(crate) use self::fields::{Naming, pick};
+pub use self::request::{
+    CapField, IncludeUsage, Media, MediaKind, MessageHead, Model, Piece, PieceKind, Request, Role,
+    SessionHints, Text,
+};
 
 /// A wire format of requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,3 +63,62 @@ pub enum Family {
     /// `{"error":{"code","message","status","details"}}`
     Gemini,
 }
+
+// === impl Dialect ===
+
+impl Dialect {
+    /// The name in events, metrics and configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat_completions",
+            Self::Responses => "responses",
+            Self::Embeddings => "embeddings",
+            Self::Completions => "completions",
+            Self::Messages => "messages",
+            Self::GenerateContent => "generate_content",
+            Self::Models => "models",
+            Self::CountTokens => "count_tokens",
+        }
+    }
+
+    /// Whether an exchange costs tokens. The others are authenticated and pass.
+    pub const fn is_metered(self) -> bool {
+        !matches!(self, Self::Models | Self::CountTokens)
+    }
+}
+
+/// Reads a request body of the dialect that the path named.
+///
+/// Lenient: what some provider accepts is accepted. Fields, roles and part types that are not known pass, and
+/// `null` is an absent optional field. Refused is what no provider takes, and what two parsers could read
+/// differently: a known field given twice, or in another case (Go's `encoding/json` takes `"Model"` for
+/// `"model"`). Nesting costs no stack: what lies deeper than the known structure is scanned, not descended into.
+pub fn parse<'a>(endpoint: &Endpoint<'a>, body: &'a [u8]) -> Result<Request<'a>, Invalid> {
+    let mut request = Request::new(endpoint);
+    if endpoint.dialect() == Dialect::Models {
+        return Ok(request);
+    }
+    let json = std::str::from_utf8(body).map_err(|error| {
+        at::At::ROOT.invalid(format!(
+            "the body is not valid UTF-8 at byte {}",
+            error.valid_up_to()
+        ))
+    })?;
+    request.body = json;
+    match (endpoint.dialect(), endpoint.family()) {
+        (Dialect::ChatCompletions, _) => chat_completions::read(&mut request)?,
+        (Dialect::Responses, _) => responses::read(&mut request)?,
+        (Dialect::Embeddings, _) => embeddings::read(&mut request)?,
+        (Dialect::Completions, _) => completions::read(&mut request)?,
+        (Dialect::GenerateContent, _) | (Dialect::CountTokens | Dialect::Models, Family::Gemini) => {
+            generate_content::read(&mut request)?;
+        }
+        (Dialect::Messages, _) | (Dialect::CountTokens | Dialect::Models, _) => messages::read(&mut request)?,
+    }
+    Ok(request)
+}
+
+#[cfg(test)]
+mod recordings_tests;
+#[cfg(test)]
+mod tests;

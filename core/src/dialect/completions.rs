@@ -1,0 +1,54 @@
+//! OpenAI's legacy completions (<https://platform.openai.com/docs/api-reference/completions/create>).
+
+use super::Naming;
+use super::at::{At, Invalid};
+use super::chat_completions::{read_hints, read_stream_options};
+use super::embeddings::read_input;
+use super::fields::object;
+use super::request::{PieceKind, Request, Role};
+use super::scalar;
+
+const BODY: [&str; 11] = [
+    "model",
+    "prompt",
+    "suffix",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "n",
+    "best_of",
+    "user",
+    "prompt_cache_key",
+    "metadata",
+];
+
+pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
+    let fields = object(request.body, Naming::Exact, &BODY, &At::ROOT)?;
+    let [
+        model,
+        prompt,
+        suffix,
+        stream,
+        stream_options,
+        max_tokens,
+        n,
+        best_of,
+        user,
+        cache_key,
+        metadata,
+    ] = fields;
+    request.read_model(model)?;
+    request.read_stream(stream)?;
+    request.read_cap("max_tokens", max_tokens)?;
+    read_stream_options(request, stream_options)?;
+    read_hints(request, user, cache_key, metadata);
+    let prompts = read_input(request, prompt, &At::ROOT.field("prompt"))?;
+    if let Some(text) = suffix.filter(|json| super::fields::is_string(json)) {
+        request.push(Role::User, PieceKind::Text, None, text);
+    }
+    let answers = scalar::count(n, &At::ROOT.field("n"))?
+        .max(scalar::count(best_of, &At::ROOT.field("best_of"))?)
+        .unwrap_or(1);
+    request.choices = answers.max(1).saturating_mul(prompts.max(1));
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Objects and arrays of a body, read one level at a time and borrowed: known fields as raw JSON, the rest
+//! skipped. Skipping does not recurse, so nesting costs no stack.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::at::{At, Invalid};
+
+/// How a dialect spells its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// As written.
+    Exact,
+    /// As written, in lowerCamelCase, or in snake_case: a JSON parser of protocol buffers takes both
+    /// (<https://protobuf.dev/programming-guides/json/>).
+    Proto,
+}
+
+/// What a key means to the reader of an object.
+enum Key {
+    Known(usize),
+    /// Another spelling of a known name, which some parsers take for it and others do not.
+    Variant(usize),
+    Unknown,
+}
+
+struct KeyOf<'n> {
+    naming: Naming,
+    names: &'n [&'n str],
+}
+
+struct ReadObject<'n, 's, 'a> {
+    naming: Naming,
+    names: &'n [&'n str],
+    slots: &'s mut [Option<&'a str>],
+    fault: &'s mut Option<Fault>,
+}
+
+/// Why an object with valid syntax is refused.
+#[derive(Clone, Copy)]
+struct Fault {
+    slot: usize,
+    variant: bool,
+}
+
+struct ReadArray<'s, 'a, F> {
+    each: F,
+    fault: &'s mut Option<Invalid>,
+    borrowed: PhantomData<&'a str>,
+}
+
+// === impl KeyOf ===
+
+impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
+    type Value = Key;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyOf<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
+        for (slot, name) in self.names.iter().enumerate() {
+            if key == *name || self.naming == Naming::Proto && is_snake_of(key, name) {
+                return Ok(Key::Known(slot));
+            }
+        }
+        let variant = self
+            .names
+            .iter()
+            .position(|name| folds_to(key, name, self.naming));
+        Ok(variant.map_or(Key::Unknown, Key::Variant))
+    }
+}
+
+// === impl ReadObject ===
+
+impl<'de> Visitor<'de> for ReadObject<'_, '_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self {
+            naming,
+            names,
+            slots,
+            fault,
+        } = self;
+        while let Some(key) = map.next_key_seed(KeyOf { naming, names })? {
+            let (slot, variant) = match key {
+                Key::Unknown => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Key::Known(slot) => (slot, false),
+                Key::Variant(slot) => (slot, true),
+            };
+            let value: &'de RawValue = map.next_value()?;
+            let place = slots.get_mut(slot);
+            let duplicate = place.is_some_and(|place| place.replace(value.get()).is_some());
+            if (variant || duplicate) && fault.is_none() {
+                *fault = Some(Fault { slot, variant });
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl ReadArray ===
+
+impl<'de, F> Visitor<'de> for ReadArray<'_, 'de, F>
+where
+    F: FnMut(usize, &'de str) -> Result<(), Invalid>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(value) = seq.next_element::<&'de RawValue>()? {
+            if let Err(invalid) = (self.each)(index, value.get()) {
+                *self.fault = Some(invalid);
+                return Err(de::Error::custom("refused"));
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The values of the `names` in the object `json`, as raw JSON; `null` is a value.
+pub(super) fn object<'a, const N: usize>(
+    json: &'a str,
+    naming: Naming,
+    names: &[&'static str; N],
+    at: &At<'_>,
+) -> Result<[Option<&'a str>; N], Invalid> {
+    let mut slots = [None; N];
+    let Some(fault) = read_object(json, naming, names, &mut slots, at)? else {
+        return Ok(slots);
+    };
+    let name = names.get(fault.slot).copied().unwrap_or_default();
+    let place = at.field(name);
+    Err(if fault.variant {
+        place.invalid(format!("{place} is spelt in another case"))
+    } else {
+        place.invalid(format!("{place} is given more than once"))
+    })
+}
+
+/// As [`object`], for names known at run time only, in a body that was read before. `None` where `json` is no
+/// object, or where one of the names is ambiguous.
+pub(crate) fn pick<'a>(json: &'a str, naming: Naming, names: &[&str]) -> Option<Vec<Option<&'a str>>> {
+    let mut slots = vec![None; names.len()];
+    let fault = read_object(json, naming, names, &mut slots, &At::ROOT).ok()?;
+    fault.is_none().then_some(slots)
+}
+
+/// Calls `each` for every element of the array `json`.
+pub(super) fn array<'a, F>(json: &'a str, at: &At<'_>, each: F) -> Result<(), Invalid>
+where
+    F: FnMut(usize, &'a str) -> Result<(), Invalid>,
+{
+    if !is_array(json) {
+        return Err(at.must("be an array"));
+    }
+    let mut fault = None;
+    let read = serde_json::Deserializer::from_str(json).deserialize_seq(ReadArray {
+        each,
+        fault: &mut fault,
+        borrowed: PhantomData,
+    });
+    match (fault, read) {
+        (Some(invalid), _) => Err(invalid),
+        (None, Err(_)) => Err(at.must("be an array")),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// The value, unless it is absent or `null`.
+pub(super) fn present(json: Option<&str>) -> Option<&str> {
+    json.filter(|value| *value != "null")
+}
+
+pub(super) fn is_string(json: &str) -> bool {
+    json.starts_with('"')
+}
+
+pub(super) fn is_array(json: &str) -> bool {
+    json.starts_with('[')
+}
+
+pub(super) fn is_object(json: &str) -> bool {
+    json.starts_with('{')
+}
+
+fn read_object<'a>(
+    json: &'a str,
+    naming: Naming,
+    names: &[&str],
+    slots: &mut [Option<&'a str>],
+    at: &At<'_>,
+) -> Result<Option<Fault>, Invalid> {
+    let mut fault = None;
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader
+        .deserialize_map(ReadObject {
+            naming,
+            names,
+            slots,
+            fault: &mut fault,
+        })
+        .and_then(|()| reader.end())
+        .map_err(|error| match error.classify() {
+            Category::Data => at.must("be an object"),
+            Category::Syntax | Category::Eof | Category::Io => {
+                at.invalid(format!("the body is not valid JSON: {error}"))
+            }
+        })?;
+    Ok(fault)
+}
+
+/// Whether `key` is the snake_case of the lowerCamelCase `name`.
+fn is_snake_of(key: &str, name: &str) -> bool {
+    let snake = name.bytes().flat_map(|byte| {
+        let underscore = byte.is_ascii_uppercase().then_some(b'_');
+        underscore.into_iter().chain([byte.to_ascii_lowercase()])
+    });
+    key.bytes().eq(snake)
+}
+
+/// Whether a parser that does not mind the case takes `key` for `name`. Go folds the long s and the Kelvin sign
+/// as well (`encoding/json`, `foldName`).
+fn folds_to(key: &str, name: &str, naming: Naming) -> bool {
+    let fold = |character: char| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    let counts = |character: &char| naming == Naming::Exact || *character != '_';
+    key.chars()
+        .filter(counts)
+        .map(fold)
+        .eq(name.chars().filter(counts).map(fold))
+}

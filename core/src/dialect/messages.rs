@@ -1,0 +1,80 @@
+//! Anthropic's messages, and the counting of their tokens (<https://docs.anthropic.com/en/api/messages>).
+
+use super::at::{At, Invalid};
+use super::chat_completions::read_tools;
+use super::content::{self, Voice};
+use super::fields::{array, is_object, object, present};
+use super::request::{MessageHead, Request, Role};
+use super::{Dialect, Naming, scalar};
+
+const BODY: [&str; 10] = [
+    "model",
+    "messages",
+    "system",
+    "stream",
+    "max_tokens",
+    "tools",
+    "thinking",
+    "metadata",
+    "output_config",
+    "output_format",
+];
+
+pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
+    let fields = object(request.body, Naming::Exact, &BODY, &At::ROOT)?;
+    let [
+        model,
+        messages,
+        system,
+        stream,
+        max_tokens,
+        tools,
+        thinking,
+        metadata,
+        config,
+        format,
+    ] = fields;
+    request.read_model(model)?;
+    if request.dialect == Dialect::Messages {
+        request.read_stream(stream)?;
+        request.read_cap("max_tokens", max_tokens)?;
+    }
+    super::chat_completions::read_hints(request, None, None, metadata);
+    if let Some(raw) = present(thinking).filter(|json| is_object(json)) {
+        let at = At::ROOT.field("thinking");
+        let [budget] = object(raw, Naming::Exact, &["budget_tokens"], &at)?;
+        request.thinking_budget = scalar::count(budget, &at.field("budget_tokens"))?;
+    }
+    let at_system = At::ROOT.field("system");
+    content::read(request, Voice::new(Role::System, None), system, &at_system)?;
+    let at = At::ROOT.field("messages");
+    let Some(list) = present(messages) else {
+        return Err(at.must("be an array of messages"));
+    };
+    array(list, &at, |index, raw| {
+        message(request, index, raw, &at.index(index))
+    })?;
+    read_tools(request, tools);
+    request.schema = [config, format]
+        .into_iter()
+        .flatten()
+        .find(|json| json.contains("json_schema"));
+    Ok(())
+}
+
+fn message<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) -> Result<(), Invalid> {
+    if !is_object(raw) {
+        return Err(at.must("be an object"));
+    }
+    let [role_name, body] = object(raw, Naming::Exact, &["role", "content"], at)?;
+    let at_role = at.field("role");
+    let Some(role_text) = scalar::string(role_name, &at_role)? else {
+        return Err(at_role.must("be a string"));
+    };
+    let role = Role::of(&role_text);
+    request.messages.push(MessageHead {
+        role: Some(role_text),
+        named: false,
+    });
+    content::read(request, Voice::new(role, Some(index)), body, &at.field("content"))
+}

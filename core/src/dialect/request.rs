@@ -1,0 +1,423 @@
+//! What Tollgate knows of a request, whatever its dialect.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::at::{At, Invalid};
+use super::endpoint::{Endpoint, PathStream};
+use super::fields::{is_string, present};
+use super::json_string::{Strings, decode};
+use super::{Dialect, Family, Naming, scalar};
+
+/// A request body, read. It borrows from the body and from the path.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    pub(super) body: &'a str,
+    /// The wire format.
+    pub dialect: Dialect,
+    /// Whose `count_tokens` it is, and whose envelope an error wears.
+    pub family: Family,
+    /// The model that will answer; absent for [`Dialect::Models`] only.
+    pub model: Option<Model<'a>>,
+    /// The body's model where the path names one too: the provider ignores it, prices may want it (Azure's
+    /// deployments have names of their own).
+    pub body_model: Option<Cow<'a, str>>,
+    /// Models that may answer in its place (OpenRouter's `models`): policy for models holds for them too.
+    pub fallback_models: Vec<Cow<'a, str>>,
+    /// Whether the client asked for a stream, in the path or in the body.
+    pub stream: bool,
+    /// How many answers are generated, each up to the output cap: `n`, `candidateCount`, or for legacy
+    /// completions the larger of `n` and `best_of`, times the prompts. At least 1.
+    pub choices: u64,
+    /// Where the output cap stands: empty where there is none, two where the client sent both of OpenAI's names.
+    pub output_caps: Vec<CapField>,
+    /// What stands in `stream_options.include_usage`.
+    pub include_usage: IncludeUsage,
+    /// One for each message, input item or content, in order.
+    pub messages: Vec<MessageHead<'a>>,
+    /// Everything in the prompt that is text, in the order of the dialect's fields and then of the body.
+    pub pieces: Vec<Piece<'a>>,
+    /// Tool definitions, each as raw JSON.
+    pub tools: Vec<&'a str>,
+    /// The JSON schema that the answer must follow, as raw JSON: providers count it as input.
+    pub schema: Option<&'a str>,
+    /// Images, audio, video and files.
+    pub media: Vec<Media>,
+    /// Input that the client sent as token numbers (embeddings, legacy completions).
+    pub token_ids: u64,
+    /// What the body says about the session.
+    pub hints: SessionHints<'a>,
+    /// Whether the provider adds input that is not in the body (`previous_response_id`, `conversation`, a stored
+    /// prompt, cached content): the prompt's count is a lower bound then.
+    pub hidden_context: bool,
+    /// Whether a Responses call only starts here (`background`): its first answer reports no usage.
+    pub background: bool,
+    /// Anthropic's `thinking.budget_tokens`: an output cap must be larger.
+    pub thinking_budget: Option<u64>,
+    pub(super) cap_place: CapPlace<'a>,
+    pub(super) stream_options: Option<&'a str>,
+}
+
+/// The model of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model<'a> {
+    /// As the client wrote it.
+    pub name: Cow<'a, str>,
+    /// The JSON string in the body; `None` where the path names the model ([`Endpoint::with_model`]).
+    pub span: Option<Range<usize>>,
+}
+
+/// One field that caps the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapField {
+    /// As the body spells it, e.g. `generationConfig.maxOutputTokens`.
+    pub param: &'static str,
+    /// Tokens; `None` where the field is `null`.
+    pub value: Option<u64>,
+    /// Its value in the body.
+    pub span: Range<usize>,
+}
+
+/// Where an output cap is inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CapPlace<'a> {
+    /// The dialect has none.
+    Nowhere,
+    /// A field of the body.
+    Top(&'static str),
+    /// `maxOutputTokens` in `generationConfig`, whose raw value is this.
+    GenerationConfig(Option<&'a str>),
+}
+
+/// What stands in `stream_options.include_usage`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncludeUsage {
+    /// The dialect reports usage in every stream.
+    Always,
+    /// Not asked for.
+    Absent,
+    /// `false` or `null`, at this place.
+    No(Range<usize>),
+    /// Asked for.
+    Yes,
+}
+
+/// What a message says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageHead<'a> {
+    /// Its role as the client wrote it; `None` where the dialect needs none (a tool call in Responses).
+    pub role: Option<Cow<'a, str>>,
+    /// Whether it has a `name`.
+    pub named: bool,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `system`, `developer`, `instructions`, `systemInstruction`.
+    System,
+    /// `user`, and whatever has no role.
+    User,
+    /// `assistant`, `model`.
+    Assistant,
+    /// `tool`, `function`, and tool results wherever they stand.
+    Tool,
+    /// A role that only some provider knows.
+    Other,
+}
+
+/// A part of the prompt that is text, raw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Who says it.
+    pub role: Role,
+    /// What it is.
+    pub kind: PieceKind,
+    /// The index of its message; `None` outside of messages.
+    pub message: Option<usize>,
+    /// Its JSON in the body.
+    pub raw: &'a str,
+}
+
+/// What a [`Piece`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PieceKind {
+    /// A text: a JSON string.
+    Text,
+    /// Reasoning of an earlier turn: a JSON string.
+    Thinking,
+    /// The name of a speaker or of a called tool: a JSON string.
+    Name,
+    /// Arguments of a tool call, as a JSON string.
+    Arguments,
+    /// Arguments or a result of a tool call, as JSON: the model sees it as it is.
+    Json,
+    /// Something of a type that is not known here: the model may see its strings.
+    Unknown,
+}
+
+/// A string of the prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// Who says it.
+    pub role: Role,
+    /// What it is.
+    pub kind: PieceKind,
+    /// The index of its message; `None` outside of messages.
+    pub message: Option<usize>,
+    /// Decoded.
+    pub text: Cow<'a, str>,
+    /// The JSON string in the body, quotes included.
+    pub span: Range<usize>,
+}
+
+/// A part of the prompt that is not text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Media {
+    /// What it is.
+    pub kind: MediaKind,
+    /// The length of what is inline (base64), in bytes; 0 where it is referred to.
+    pub inline_bytes: usize,
+    /// OpenAI's `detail: low`.
+    pub low_detail: bool,
+}
+
+/// What a [`Media`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// Speech or other sound.
+    Audio,
+    /// A film.
+    Video,
+    /// A document, or a file of any kind.
+    File,
+}
+
+/// Values in the body by which clients name a session or a person; they prove nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SessionHints<'a> {
+    /// OpenAI's `user`, or its successor `safety_identifier`.
+    pub user: Option<Cow<'a, str>>,
+    /// Anthropic's `metadata.user_id`; Claude Code writes its session into it.
+    pub metadata_user_id: Option<Cow<'a, str>>,
+    /// OpenAI's `prompt_cache_key`.
+    pub prompt_cache_key: Option<Cow<'a, str>>,
+}
+
+// === impl Request ===
+
+impl<'a> Request<'a> {
+    pub(super) fn new(endpoint: &Endpoint<'a>) -> Self {
+        let cap_place = match endpoint.dialect() {
+            Dialect::ChatCompletions | Dialect::Completions | Dialect::Messages => {
+                CapPlace::Top("max_tokens")
+            }
+            Dialect::Responses => CapPlace::Top("max_output_tokens"),
+            Dialect::GenerateContent => CapPlace::GenerationConfig(None),
+            Dialect::Embeddings | Dialect::Models | Dialect::CountTokens => CapPlace::Nowhere,
+        };
+        Self {
+            body: "",
+            dialect: endpoint.dialect(),
+            family: endpoint.family(),
+            model: endpoint.model().map(|name| Model {
+                name: Cow::Borrowed(name),
+                span: None,
+            }),
+            body_model: None,
+            fallback_models: Vec::new(),
+            stream: matches!(endpoint.stream(), PathStream::Sse | PathStream::JsonArray),
+            choices: 1,
+            output_caps: Vec::new(),
+            include_usage: IncludeUsage::Always,
+            messages: Vec::new(),
+            pieces: Vec::new(),
+            tools: Vec::new(),
+            schema: None,
+            media: Vec::new(),
+            token_ids: 0,
+            hints: SessionHints::default(),
+            hidden_context: false,
+            background: false,
+            thinking_budget: None,
+            cap_place,
+            stream_options: None,
+        }
+    }
+
+    /// The body that was read.
+    pub const fn body(&self) -> &'a str {
+        self.body
+    }
+
+    /// The strings of the prompt, in order: what moderation reads, and what it may replace by
+    /// [`Text::replace`]. Strings inside tool arguments and results are among them; names, identifiers,
+    /// signatures and encoded data are not.
+    pub fn texts(&self) -> impl Iterator<Item = Text<'a>> + '_ {
+        self.pieces
+            .iter()
+            .filter(|piece| piece.kind != PieceKind::Name)
+            .flat_map(|piece| piece.strings().map(|raw| self.text(piece, raw)))
+    }
+
+    /// How many tokens each answer may have: the largest of the caps, because which one a provider heeds where
+    /// a client sends two is its own affair. `None` where the client set none.
+    pub fn max_output_tokens(&self) -> Option<u64> {
+        self.output_caps.iter().filter_map(|cap| cap.value).max()
+    }
+
+    /// The raw JSON of a parameter by its dotted name (`reasoning.effort`), `null` excluded. `None` too where
+    /// the path goes through something else than objects.
+    pub fn parameter(&self, dotted: &str) -> Option<&'a str> {
+        dotted.split('.').try_fold(self.body, |json, name| {
+            let found = super::pick(json, self.naming(), &[name])?;
+            present(found.into_iter().next().flatten())
+        })
+    }
+
+    /// How the dialect spells its fields.
+    pub(crate) const fn naming(&self) -> Naming {
+        match self.family {
+            Family::Gemini => Naming::Proto,
+            Family::OpenAi | Family::Anthropic => Naming::Exact,
+        }
+    }
+
+    /// The offsets of a part of the body.
+    pub(super) fn span(&self, raw: &str) -> Range<usize> {
+        let start = (raw.as_ptr() as usize).saturating_sub(self.body.as_ptr() as usize);
+        start..start + raw.len()
+    }
+
+    fn text(&self, piece: &Piece<'a>, raw: &'a str) -> Text<'a> {
+        Text {
+            role: piece.role,
+            kind: piece.kind,
+            message: piece.message,
+            text: decode(raw),
+            span: self.span(raw),
+        }
+    }
+
+    /// Takes the body's `model`, which must be there unless the path named one.
+    pub(super) fn read_model(&mut self, json: Option<&'a str>) -> Result<(), Invalid> {
+        let at = At::ROOT.field("model");
+        let name = scalar::string(json, &at)?.filter(|name| !name.is_empty());
+        match (&self.model, name) {
+            (Some(_), in_body) => self.body_model = in_body,
+            (None, Some(name)) => {
+                let span = json.map(|raw| self.span(raw));
+                self.model = Some(Model { name, span });
+            }
+            (None, None) => return Err(at.must("name a model")),
+        }
+        Ok(())
+    }
+
+    /// Takes the body's `stream`, unless the path decided.
+    pub(super) fn read_stream(&mut self, json: Option<&'a str>) -> Result<(), Invalid> {
+        self.stream = scalar::boolean(json, &At::ROOT.field("stream"))?.unwrap_or(false);
+        Ok(())
+    }
+
+    /// Takes a cap on the output.
+    pub(super) fn read_cap(&mut self, param: &'static str, json: Option<&'a str>) -> Result<(), Invalid> {
+        let Some(raw) = json else {
+            return Ok(());
+        };
+        let at = At::ROOT.field(param);
+        let value = match self.family {
+            Family::Gemini => scalar::proto_count(json, &at)?,
+            Family::OpenAi | Family::Anthropic => scalar::count(json, &at)?,
+        };
+        let span = self.span(raw);
+        self.output_caps.push(CapField { param, value, span });
+        Ok(())
+    }
+
+    /// Adds a piece of text; an empty string is none.
+    pub(super) fn push(&mut self, role: Role, kind: PieceKind, message: Option<usize>, raw: &'a str) {
+        if raw != "\"\"" {
+            self.pieces.push(Piece {
+                role,
+                kind,
+                message,
+                raw,
+            });
+        }
+    }
+
+    /// Adds what is a string or other JSON: a tool's arguments, a result.
+    pub(super) fn push_value(&mut self, role: Role, message: Option<usize>, json: Option<&'a str>) {
+        if let Some(raw) = present(json) {
+            let kind = if is_string(raw) {
+                PieceKind::Arguments
+            } else {
+                PieceKind::Json
+            };
+            self.push(role, kind, message, raw);
+        }
+    }
+
+    /// Adds a name, where there is one.
+    pub(super) fn push_name(&mut self, role: Role, message: Option<usize>, json: Option<&'a str>) {
+        if let Some(raw) = json.filter(|raw| is_string(raw)) {
+            self.push(role, PieceKind::Name, message, raw);
+        }
+    }
+}
+
+// === impl Piece ===
+
+impl<'a> Piece<'a> {
+    /// The strings in it, raw, without what no model reads as text.
+    pub(super) fn strings(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let whole = is_string(self.raw);
+        let opaque = move |key: Option<&str>| !whole && key.is_some_and(is_opaque);
+        let unknown = self.kind == PieceKind::Unknown;
+        Strings::of(self.raw)
+            .filter(move |(key, raw)| !(unknown && (opaque(*key) || raw.starts_with("\"data:"))))
+            .map(|(_, raw)| raw)
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    /// The role that a name means.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "system" | "developer" => Self::System,
+            "user" => Self::User,
+            "assistant" | "model" => Self::Assistant,
+            "tool" | "function" => Self::Tool,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether the field with this key (raw, in quotes) holds something else than text for the model, in parts of
+/// types that are not known.
+fn is_opaque(key: &str) -> bool {
+    let name = key.trim_matches('"');
+    let named = matches!(
+        name,
+        "type"
+            | "id"
+            | "role"
+            | "status"
+            | "format"
+            | "signature"
+            | "data"
+            | "file_data"
+            | "url"
+            | "ttl"
+            | "mode"
+    );
+    let ends = [
+        "_id", "Id", "_url", "Url", "_uri", "Uri", "_type", "Type", "_content", "ignature",
+    ];
+    named || ends.iter().any(|end| name.ends_with(end)) && name != "raw_content"
+}

@@ -1,0 +1,159 @@
+//! OpenAI's Responses (<https://platform.openai.com/docs/api-reference/responses/create>).
+
+use super::at::{At, Invalid};
+use super::chat_completions::{read_hints, read_tools};
+use super::content::{self, Voice};
+use super::fields::{array, is_object, is_string, object, present};
+use super::request::{Media, MediaKind, MessageHead, PieceKind, Request, Role};
+use super::{Naming, scalar};
+
+const BODY: [&str; 16] = [
+    "model",
+    "input",
+    "instructions",
+    "stream",
+    "max_output_tokens",
+    "tools",
+    "text",
+    "prompt",
+    "previous_response_id",
+    "conversation",
+    "background",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "metadata",
+    "models",
+];
+
+const ITEM: [&str; 11] = [
+    "type",
+    "role",
+    "content",
+    "name",
+    "arguments",
+    "input",
+    "output",
+    "summary",
+    "code",
+    "tools",
+    "action",
+];
+
+pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
+    let fields = object(request.body, Naming::Exact, &BODY, &At::ROOT)?;
+    let [
+        model,
+        input,
+        instructions,
+        stream,
+        max_output_tokens,
+        tools,
+        text,
+        ..,
+    ] = fields;
+    let [
+        ..,
+        prompt,
+        previous,
+        conversation,
+        background,
+        user,
+        safety_identifier,
+        cache_key,
+        metadata,
+        models,
+    ] = fields;
+    request.read_model(model)?;
+    request.read_stream(stream)?;
+    request.read_cap("max_output_tokens", max_output_tokens)?;
+    request.background = scalar::boolean(background, &At::ROOT.field("background"))?.unwrap_or(false);
+    read_hints(request, user.or(safety_identifier), cache_key, metadata);
+    super::chat_completions::read_fallbacks(request, models);
+    let stored = [prompt, previous, conversation].map(present);
+    request.hidden_context = stored.iter().any(Option::is_some);
+    if let Some(template) = present(prompt) {
+        request.push(Role::User, PieceKind::Unknown, None, template);
+    }
+    let at_instructions = At::ROOT.field("instructions");
+    content::read(
+        request,
+        Voice::new(Role::System, None),
+        instructions,
+        &at_instructions,
+    )?;
+    let at = At::ROOT.field("input");
+    match present(input) {
+        Some(raw) if is_string(raw) => request.push(Role::User, PieceKind::Text, None, raw),
+        Some(raw) => array(raw, &at, |index, item_json| {
+            item(request, index, item_json, &at.index(index))
+        })?,
+        None if request.hidden_context => {}
+        None => return Err(at.must("be a string or an array of items")),
+    }
+    read_tools(request, tools);
+    request.schema = text.filter(|json| json.contains("json_schema"));
+    Ok(())
+}
+
+fn item<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) -> Result<(), Invalid> {
+    if !is_object(raw) {
+        return Err(at.must("be an object"));
+    }
+    let fields = object(raw, Naming::Exact, &ITEM, at)?;
+    let [
+        kind,
+        role_name,
+        body,
+        name,
+        arguments,
+        input,
+        output,
+        summary,
+        code,
+        tools,
+        action,
+    ] = fields;
+    let role_text = scalar::string(role_name, &at.field("role"))?;
+    let kind_text = scalar::string(kind, &at.field("type"))?;
+    let role = role_text.as_deref().map(Role::of);
+    let message = Some(index);
+    request.messages.push(MessageHead {
+        role: role_text,
+        named: false,
+    });
+    let kind_name = kind_text.as_deref().unwrap_or("message");
+    match kind_name {
+        "message" => {
+            let voice = Voice::new(role.unwrap_or(Role::User), message);
+            content::read(request, voice, body, &at.field("content"))?;
+        }
+        "reasoning" => {
+            let voice = Voice::new(Role::Assistant, message);
+            content::read(request, voice, summary, &at.field("summary"))?;
+            content::read(request, voice, body, &at.field("content"))?;
+        }
+        "item_reference" => request.hidden_context = true,
+        // Encrypted: nobody here can read it.
+        "compaction" => {}
+        "image_generation_call" => request.media.push(Media {
+            kind: MediaKind::Image,
+            inline_bytes: 0,
+            low_detail: false,
+        }),
+        "additional_tools" | "tool_search_output" => read_tools(request, tools),
+        call if call.ends_with("_call_output") || call.ends_with("_output") => {
+            let voice = Voice::new(Role::Tool, message);
+            content::read(request, voice, output, &at.field("output"))?;
+        }
+        call if call.ends_with("_call") => {
+            request.push_name(Role::Assistant, message, name);
+            for json in [arguments, input, code, action] {
+                request.push_value(Role::Assistant, message, json);
+            }
+            request.push_value(Role::Tool, message, output);
+        }
+        _ => request.push(role.unwrap_or(Role::Other), PieceKind::Unknown, message, raw),
+    }
+    Ok(())
+}

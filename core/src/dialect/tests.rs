@@ -1,0 +1,542 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const CHAT: &str = "/v1/chat/completions";
+
+fn endpoint(path: &str) -> Endpoint<'_> {
+    classify(b"POST", path.as_bytes()).unwrap()
+}
+
+fn read<'a>(path: &'a str, body: &'a str) -> Request<'a> {
+    parse(&endpoint(path), body.as_bytes()).unwrap_or_else(|invalid| panic!("{}: {invalid}", invalid.param))
+}
+
+/// The param that a refusal names.
+fn refused(path: &str, body: &str) -> String {
+    match parse(&endpoint(path), body.as_bytes()) {
+        Ok(_) => panic!("accepted: {body}"),
+        Err(invalid) => invalid.param,
+    }
+}
+
+fn texts(request: &Request<'_>) -> Vec<(Role, String)> {
+    request
+        .texts()
+        .map(|text| (text.role, text.text.into_owned()))
+        .collect()
+}
+
+fn owned(expected: &[(Role, &str)]) -> Vec<(Role, String)> {
+    expected
+        .iter()
+        .map(|(role, text)| (*role, (*text).to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_chat_is_read() {
+    let body = json!({
+        "model": "gpt-4o", "stream": true, "n": 2, "max_tokens": 10, "user": "u1",
+        "messages": [
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "name": "ann", "content": [
+                {"type": "text", "text": "what is \"this\"?"},
+                {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}},
+                {"type": "file", "file": {"file_id": "f"}}]},
+            {"role": "assistant", "content": null, "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "ok"}],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+    })
+    .to_string();
+    let request = read(CHAT, &body);
+    assert_eq!(request.model.as_ref().unwrap().name, "gpt-4o");
+    assert!(request.stream);
+    assert_eq!((request.choices, request.max_output_tokens()), (2, Some(10)));
+    assert_eq!((request.messages.len(), request.tools.len()), (4, 1));
+    assert_eq!(request.hints.user.as_deref(), Some("u1"));
+    assert_eq!(
+        texts(&request),
+        owned(&[
+            (Role::System, "be brief"),
+            (Role::User, "what is \"this\"?"),
+            (Role::Assistant, "{\"a\":1}"),
+            (Role::Tool, "ok"),
+        ])
+    );
+    let media: Vec<_> = request
+        .media
+        .iter()
+        .map(|media| (media.kind, media.low_detail))
+        .collect();
+    assert_eq!(
+        media,
+        [
+            (MediaKind::Image, true),
+            (MediaKind::Audio, false),
+            (MediaKind::File, false)
+        ]
+    );
+}
+
+#[test]
+fn responses_are_read() {
+    let body = json!({
+        "model": "gpt-5", "instructions": "be brief", "max_output_tokens": 100, "background": true,
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "hi"}, {"type": "input_image", "file_id": "f"}]},
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "thought"}], "encrypted_content": "x"},
+            {"type": "function_call", "name": "f", "call_id": "c", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": "sunny"},
+            {"type": "future_thing", "note": "new", "id": "hidden"}],
+    })
+    .to_string();
+    let request = read("/v1/responses", &body);
+    assert_eq!(
+        texts(&request),
+        owned(&[
+            (Role::System, "be brief"),
+            (Role::User, "hi"),
+            (Role::Assistant, "thought"),
+            (Role::Assistant, "{}"),
+            (Role::Tool, "sunny"),
+            (Role::Other, "new"),
+        ])
+    );
+    assert_eq!((request.messages.len(), request.media.len()), (5, 1));
+    assert!(request.background && !request.hidden_context);
+    assert_eq!(request.max_output_tokens(), Some(100));
+}
+
+#[test]
+fn a_response_may_go_on_from_what_the_provider_keeps() {
+    let request = read(
+        "/v1/responses",
+        r#"{"model":"m","previous_response_id":"resp_1"}"#,
+    );
+    assert!(request.hidden_context);
+}
+
+#[test]
+fn anthropic_messages_are_read() {
+    let body = json!({
+        "model": "claude", "max_tokens": 5, "metadata": {"user_id": "u"},
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "system": [{"type": "text", "text": "sys", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {"role": "user", "content": [
+                {"type": "text", "text": "hi"},
+                {"type": "document", "title": "t", "source": {"type": "text", "media_type": "text/plain", "data": "doc"}},
+                {"type": "image", "source": {"type": "url", "url": "https://x"}}]},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hmm", "signature": "xx"},
+                {"type": "tool_use", "id": "i", "name": "f", "input": {"city": "Paris", "n": [1, "two"]}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "i", "content": [{"type": "text", "text": "rain"}]}]}],
+    })
+    .to_string();
+    let request = read("/v1/messages", &body);
+    assert_eq!(
+        texts(&request),
+        owned(&[
+            (Role::System, "sys"),
+            (Role::User, "hi"),
+            (Role::User, "doc"),
+            (Role::User, "t"),
+            (Role::Assistant, "hmm"),
+            (Role::Assistant, "Paris"),
+            (Role::Assistant, "two"),
+            (Role::Tool, "rain"),
+        ])
+    );
+    assert_eq!(request.hints.metadata_user_id.as_deref(), Some("u"));
+    assert_eq!(request.thinking_budget, Some(1024));
+    assert_eq!(request.media.len(), 1);
+}
+
+#[test]
+fn gemini_is_read_in_both_spellings_and_without_lists() {
+    for body in [
+        json!({
+            "contents": [{"role": "user", "parts": [{"text": "hi"}, {"inlineData": {"mimeType": "image/png", "data": "AA"}}]}],
+            "systemInstruction": {"parts": [{"text": "sys"}]},
+            "generationConfig": {"maxOutputTokens": 7, "candidateCount": 2},
+            "tools": [{"functionDeclarations": [{"name": "a"}, {"name": "b"}]}],
+        }),
+        json!({
+            "contents": {"role": "user", "parts": [{"text": "hi"}, {"inline_data": {"mime_type": "image/png", "data": "AA"}}]},
+            "system_instruction": {"parts": {"text": "sys"}},
+            "generation_config": {"max_output_tokens": "7", "candidate_count": 2},
+            "tools": {"function_declarations": [{"name": "a"}, {"name": "b"}]},
+        }),
+    ] {
+        let body = body.to_string();
+        let request = read(
+            "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+            &body,
+        );
+        assert_eq!(request.model.as_ref().unwrap().name, "gemini-2.5-flash");
+        assert!(request.stream);
+        assert_eq!(
+            texts(&request),
+            owned(&[(Role::System, "sys"), (Role::User, "hi")])
+        );
+        assert_eq!((request.max_output_tokens(), request.choices), (Some(7), 2));
+        assert_eq!((request.tools.len(), request.media.len()), (2, 1));
+        assert_eq!(request.media[0].kind, MediaKind::Image);
+    }
+}
+
+#[test]
+fn embeddings_take_texts_and_token_numbers() {
+    for (input, count, tokens) in [
+        (json!("a"), 1, 0),
+        (json!(["a", "b"]), 2, 0),
+        (json!([1, 2, 3]), 0, 3),
+        (json!([[1, 2], [3]]), 0, 3),
+    ] {
+        let body = json!({"model": "m", "input": input}).to_string();
+        let request = read("/v1/embeddings", &body);
+        assert_eq!(
+            (request.texts().count(), request.token_ids),
+            (count, tokens),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn legacy_completions_multiply_prompts_and_answers() {
+    let body = json!({"model": "m", "prompt": ["a", "b"], "n": 2, "best_of": 3}).to_string();
+    assert_eq!(read("/v1/completions", &body).choices, 6);
+}
+
+#[test]
+fn null_is_an_absent_optional_field() {
+    let body = json!({
+        "model": "m", "messages": [{"role": "user", "content": "x", "name": null, "tool_calls": null}],
+        "stream": null, "n": null, "max_tokens": null, "tools": null, "stream_options": null, "user": null,
+        "stop": null,
+    })
+    .to_string();
+    let request = read(CHAT, &body);
+    assert_eq!(
+        (request.stream, request.choices, request.max_output_tokens()),
+        (false, 1, None)
+    );
+}
+
+#[test]
+fn what_only_some_provider_knows_passes() {
+    let body = json!({
+        "model": "m", "temprature": 3, "provider": {"only": ["x"]}, "models": ["backup"],
+        "messages": [
+            {"role": "critic", "content": [{"type": "hologram", "caption": "seen"}, "plain"]},
+            {"role": "user", "content": {"type": "text", "text": "single"}}],
+    })
+    .to_string();
+    let request = read(CHAT, &body);
+    assert_eq!(request.fallback_models, ["backup"]);
+    assert_eq!(
+        texts(&request),
+        owned(&[
+            (Role::Other, "seen"),
+            (Role::Other, "plain"),
+            (Role::User, "single")
+        ])
+    );
+}
+
+#[test]
+fn wrong_shapes_are_refused_by_their_place() {
+    let messages = r#""messages":[{"role":"user","content":"x"}]"#;
+    for (body, param) in [
+        ("", ""),
+        ("[]", ""),
+        ("null", ""),
+        ("{", ""),
+        ("{}", "model"),
+        (r#"{"model":"m"}"#, "messages"),
+        (r#"{"model":"m","messages":null}"#, "messages"),
+        (r#"{"model":"m","messages":{}}"#, "messages"),
+        (r#"{"model":"m","messages":["x"]}"#, "messages[0]"),
+        (r#"{"model":"m","messages":[["user","x"]]}"#, "messages[0]"),
+        (
+            r#"{"model":"m","messages":[{"role":"user"},{"content":"x"}]}"#,
+            "messages[1].role",
+        ),
+        (r#"{"model":"m","messages":[{"role":1}]}"#, "messages[0].role"),
+        (
+            r#"{"model":"m","messages":[{"role":"user","content":1}]}"#,
+            "messages[0].content",
+        ),
+        (
+            r#"{"model":"m","messages":[{"role":"user","content":[1]}]}"#,
+            "messages[0].content[0]",
+        ),
+        (&format!(r#"{{"model":1,{messages}}}"#), "model"),
+        (&format!(r#"{{"model":"",{messages}}}"#), "model"),
+        (&format!(r#"{{"model":null,{messages}}}"#), "model"),
+        (&format!(r#"{{"model":"m","stream":"yes",{messages}}}"#), "stream"),
+        (
+            &format!(r#"{{"model":"m","max_tokens":-1,{messages}}}"#),
+            "max_tokens",
+        ),
+        (
+            &format!(r#"{{"model":"m","max_tokens":1.5,{messages}}}"#),
+            "max_tokens",
+        ),
+        (
+            &format!(r#"{{"model":"m","max_tokens":"9",{messages}}}"#),
+            "max_tokens",
+        ),
+        (&format!(r#"{{"model":"m","n":"9",{messages}}}"#), "n"),
+        (
+            &format!(r#"{{"model":"m","stream_options":1,{messages}}}"#),
+            "stream_options",
+        ),
+        (
+            &format!(r#"{{"model":"m","stream_options":{{"include_usage":1}},{messages}}}"#),
+            "stream_options.include_usage",
+        ),
+    ] {
+        assert_eq!(refused(CHAT, body), param, "{body}");
+    }
+}
+
+#[test]
+fn other_dialects_need_their_prompt_too() {
+    for (path, body, param) in [
+        ("/v1/responses", r#"{"model":"m"}"#, "input"),
+        ("/v1/responses", r#"{"model":"m","input":[1]}"#, "input[0]"),
+        ("/v1/embeddings", r#"{"model":"m"}"#, "input"),
+        ("/v1/embeddings", r#"{"model":"m","input":1}"#, "input"),
+        ("/v1/messages", r#"{"model":"m"}"#, "messages"),
+        ("/v1/messages", r#"{"messages":[]}"#, "model"),
+        ("/v1beta/models/a:generateContent", "{}", "contents"),
+        (
+            "/v1beta/models/a:generateContent",
+            r#"{"contents":[1]}"#,
+            "contents[0]",
+        ),
+        (
+            "/v1beta/models/a:generateContent",
+            r#"{"contents":[],"generationConfig":{"maxOutputTokens":-1}}"#,
+            "generationConfig.maxOutputTokens",
+        ),
+    ] {
+        assert_eq!(refused(path, body), param, "{body}");
+    }
+}
+
+#[test]
+fn a_known_field_given_twice_is_refused() {
+    let tail = r#""messages":[]"#;
+    for (field, param) in [
+        (r#""model":"a","model":"b""#, "model"),
+        (r#""model":"a","mod\u0065l":"b""#, "model"),
+        (r#""model":"a","max_tokens":1,"max_tokens":9"#, "max_tokens"),
+        (r#""model":"a","messages":[]"#, "messages"),
+        (r#""model":"a","stream":true,"stream":false"#, "stream"),
+    ] {
+        assert_eq!(refused(CHAT, &format!("{{{field},{tail}}}")), param, "{field}");
+    }
+    let gemini = r#"{"contents":[],"generationConfig":{},"generation_config":{}}"#;
+    assert_eq!(
+        refused("/v1beta/models/a:generateContent", gemini),
+        "generationConfig"
+    );
+}
+
+#[test]
+fn a_known_field_in_another_case_is_refused() {
+    for key in ["Model", "MAX_TOKENS", "me\u{17f}sages", "Stream"] {
+        let body = format!(r#"{{"model":"m","messages":[],"{key}":1}}"#);
+        assert!(!refused(CHAT, &body).is_empty(), "{key}");
+    }
+    let gemini = r#"{"contents":[],"GenerationConfig":{"maxOutputTokens":1}}"#;
+    assert_eq!(
+        refused("/v1beta/models/a:generateContent", gemini),
+        "generationConfig"
+    );
+}
+
+#[test]
+fn a_body_that_is_not_one_json_text_in_utf8_is_refused() {
+    let whole = br#"{"model":"m","messages":[]}"#;
+    for tail in [&b"x"[..], b"{}", b"\0", b"\xff"] {
+        let body = [&whole[..], tail].concat();
+        assert!(parse(&endpoint(CHAT), &body).is_err(), "{tail:?}");
+    }
+    assert!(parse(&endpoint(CHAT), b"{\"model\":\"\xff\",\"messages\":[]}").is_err());
+    assert!(parse(&endpoint(CHAT), b"{\"model\":\"m\",\"messages\":[],\"x\":[}").is_err());
+}
+
+#[test]
+fn a_text_with_a_lone_surrogate_passes() {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"cut \ud83d"}]}"#;
+    assert!(texts(&read(CHAT, body))[0].1.starts_with("cut "));
+}
+
+#[test]
+fn deep_nesting_costs_no_stack() {
+    let depth = 200_000;
+    let deep = [&"[".repeat(depth), "\"x\"", &"]".repeat(depth)].concat();
+    let body = format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"new","deep":{deep}}}]}}],"y":{deep}}}"#
+    );
+    assert_eq!(texts(&read(CHAT, &body)), owned(&[(Role::User, "x")]));
+    let result = r#"{"type":"tool_result","content":["#;
+    let nested = [&result.repeat(1000), "", &"]}".repeat(1000)].concat();
+    let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{nested}]}}]}}"#);
+    read("/v1/messages", &body);
+}
+
+#[test]
+fn spans_are_the_strings_in_the_body() {
+    let body = r#" { "model" : "m\u0031" , "messages":[ {"role":"user","content" : "a\"b" } ] } "#;
+    let request = read(CHAT, body);
+    let span = |range: std::ops::Range<usize>| body.get(range).unwrap();
+    let model = request.model.clone().unwrap();
+    assert_eq!(
+        (model.name.as_ref(), span(model.span.unwrap())),
+        ("m1", r#""m\u0031""#)
+    );
+    let spans: Vec<_> = request.texts().map(|text| span(text.span)).collect();
+    assert_eq!(spans, [r#""a\"b""#]);
+}
+
+#[test]
+fn a_parameter_is_found_by_its_dotted_name() {
+    let body =
+        json!({"model": "m", "input": "x", "reasoning": {"effort": "high", "summary": null}}).to_string();
+    let request = read("/v1/responses", &body);
+    assert_eq!(request.parameter("reasoning.effort"), Some("\"high\""));
+    assert_eq!(request.parameter("reasoning.summary"), None);
+    assert_eq!(request.parameter("model.effort"), None);
+    assert_eq!(request.parameter("temperature"), None);
+}
+
+#[test]
+fn counting_tokens_is_read_but_not_capped() {
+    let body = json!({"model": "claude", "messages": [{"role": "user", "content": "x"}]}).to_string();
+    let request = read("/v1/messages/count_tokens", &body);
+    assert_eq!(request.texts().count(), 1);
+    assert!(!request.takes_output_cap());
+    let nested =
+        json!({"generateContentRequest": {"model": "models/a", "contents": [{"parts": [{"text": "x"}]}]}});
+    let body = nested.to_string();
+    assert_eq!(read("/v1beta/models/a:countTokens", &body).texts().count(), 1);
+}
+
+const PATHS: [&str; 8] = [
+    CHAT,
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/completions",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1beta/models/a:generateContent",
+    "/v1beta/models/a:countTokens",
+];
+
+fn exercise(body: &[u8]) {
+    for path in PATHS {
+        let Ok(request) = parse(&endpoint(path), body) else {
+            continue;
+        };
+        for text in request.texts() {
+            let raw = request.body().get(text.span).unwrap();
+            assert!(raw.starts_with('"') && raw.ends_with('"'), "{raw}");
+        }
+        assert!(
+            request
+                .replace_model("x")
+                .is_none_or(|edit| edit.span.end <= body.len())
+        );
+    }
+}
+
+/// JSON made of the words that the readers know, in places where they belong and where they do not.
+fn wordy() -> impl Strategy<Value = serde_json::Value> {
+    let word = prop::sample::select(vec![
+        "model",
+        "messages",
+        "input",
+        "contents",
+        "parts",
+        "role",
+        "content",
+        "type",
+        "text",
+        "tool_use",
+        "tools",
+        "tool_result",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "generationConfig",
+        "maxOutputTokens",
+        "user",
+        "document",
+        "source",
+        "functionCall",
+        "args",
+        "image_url",
+        "thinking",
+        "function_call",
+        "output",
+        "prompt",
+    ]);
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        word.clone().prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+            prop::collection::vec((word.clone(), inner), 0..6).prop_map(|fields| fields
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(body in any::<Vec<u8>>()) {
+        exercise(&body);
+    }
+
+    #[test]
+    fn no_text_panics(body in "[\\[\\]{}\":,a-z\\\\0-9 ]{0,64}") {
+        exercise(body.as_bytes());
+    }
+
+    #[test]
+    fn no_json_panics(body in wordy()) {
+        exercise(body.to_string().as_bytes());
+    }
+
+    #[test]
+    fn no_cut_or_changed_body_panics(cut in 0_usize..400, at in 0_usize..400, byte in any::<u8>()) {
+        let mut body = json!({
+            "model": "gpt-4o", "stream": true, "stream_options": {"include_usage": false}, "max_tokens": 10,
+            "messages": [
+                {"role": "system", "content": "be \"brief\" \u{e9}"},
+                {"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "tool_result", "content": "y"}]}],
+            "input": ["a", [1, 2]], "contents": [{"parts": [{"text": "z"}, {"functionCall": {"args": {"a": "b"}}}]}],
+        }).to_string().into_bytes();
+        if let Some(place) = body.get_mut(at) { *place = byte; }
+        body.truncate(cut);
+        exercise(&body);
+    }
+}
