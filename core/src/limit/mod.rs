@@ -1,1 +1,33 @@
 //! Limits: token buckets, sliding windows and concurrency, taken together or not at all.
+//!
+//! [`LimitSpec`]s from the configuration are compiled into [`Limits`]. A request is matched against them once
+//! ([`Limits::select`]), takes from all that apply ([`Limits::take`]) and settles exactly once
+//! ([`Limits::settle`] or [`Limits::cancel`]).
+//!
+//! All limits with the same `per` are kept in one entry of one [`Table`](crate::table::Table), so that they are
+//! taken by one compare-and-swap. Groups of different `per` are all read before any is written; where another
+//! worker comes in between and a later group then refuses, the earlier ones are given back. So a refusal burns
+//! nothing, and an admitted request costs two host calls a group.
+
+mod bucket;
+mod compile;
+mod group;
+pub mod headers;
+mod meter;
+mod receipt;
+mod records;
+mod select;
+mod settle;
+mod slices;
+mod spec;
+mod take;
+mod window;
+
+pub use compile::Limits;
+pub use receipt::Receipt;
+pub use select::{Facts, Plan};
+pub use spec::{Algorithm, Count, LimitSpec, MatchSpec, Mode, Per};
+pub use take::{Demand, LimitState, Refused, TakeError, Taken};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Token buckets, exact: GCRA in whole numbers.
+//!
+//! A bucket is kept as its *backlog*, what was taken and has not refilled yet. To stay exact for any amount and
+//! period it is counted in tokens × the period's milliseconds: a token weighs `period_ms`, a millisecond refills
+//! `amount`. (GCRA's theoretical arrival time is `seen + backlog / amount`.)
+//!
+//! Settling a reservation at less than was reserved must not give back what has refilled in the meantime: it
+//! would be there twice. So a bucket also keeps what was taken when, by slices, and gives back at most down to
+//! the backlog that everything taken *since* would have left alone.
+
+use super::meter::{BACKWARD_SLACK_MS, Clock, Denied, Level, Settlement};
+use super::slices::Slices;
+use crate::codec::{Reader, put};
+
+/// Into how many slices the time to refill from empty is cut. Only a late settlement rounds by a slice, and
+/// against the client.
+const SLICES: u64 = 32;
+
+/// The rule of a token bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bucket {
+    amount: u64,
+    period_ms: u64,
+    capacity: u64,
+    /// Milliseconds to refill from empty: what was taken longer ago has refilled.
+    horizon_ms: u64,
+    slice_ms: u64,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct BucketState {
+    /// The moment for which `backlog` is right.
+    seen_ms: u64,
+    /// What has not refilled, in tokens × milliseconds of the period.
+    backlog: u128,
+    taken: Slices,
+}
+
+// === impl Bucket ===
+
+impl Bucket {
+    /// A bucket that refills `amount` a period and holds `capacity`.
+    pub(super) fn new(amount: u64, period_ms: u64, capacity: u64) -> Self {
+        let horizon = (u128::from(capacity) * u128::from(period_ms)).div_ceil(u128::from(amount.max(1)));
+        let horizon_ms = u64::try_from(horizon).unwrap_or(u64::MAX);
+        Self {
+            amount: amount.max(1),
+            period_ms,
+            capacity,
+            horizon_ms,
+            slice_ms: horizon_ms.div_ceil(SLICES).max(1),
+        }
+    }
+
+    /// Milliseconds to refill from empty.
+    pub(super) fn horizon_ms(&self) -> u64 {
+        self.horizon_ms
+    }
+
+    /// Refills up to now.
+    pub(super) fn advance(&self, state: &mut BucketState, now_ms: u64) -> Clock {
+        let behind = state.seen_ms.saturating_sub(now_ms);
+        let shifted = behind > BACKWARD_SLACK_MS;
+        if shifted {
+            state.taken.shift_newest_to(now_ms / self.slice_ms);
+            state.seen_ms = now_ms;
+        }
+        let elapsed = now_ms.saturating_sub(state.seen_ms);
+        state.backlog = state.backlog.saturating_sub(self.refill(elapsed));
+        state.seen_ms = state.seen_ms.max(now_ms);
+        let oldest = state.seen_ms.saturating_sub(self.horizon_ms) / self.slice_ms;
+        state.taken.forget_before(oldest);
+        Clock {
+            now_ms: state.seen_ms,
+            shifted,
+        }
+    }
+
+    /// Takes `amount` where there is as much.
+    pub(super) fn take(&self, state: &mut BucketState, amount: u64) -> Result<(), Denied> {
+        if amount > self.capacity {
+            return Err(Denied { retry_ms: None });
+        }
+        let after = state.backlog.saturating_add(self.weight(amount));
+        let over = after.saturating_sub(self.weight(self.capacity));
+        if over > 0 {
+            return Err(Denied {
+                retry_ms: Some(self.time_to_refill(over)),
+            });
+        }
+        state.backlog = after;
+        state.taken.add(state.seen_ms / self.slice_ms, amount);
+        Ok(())
+    }
+
+    /// Gives back what was not used of a reservation, or counts what was used beyond it, now.
+    pub(super) fn settle(&self, state: &mut BucketState, settlement: Settlement) {
+        let Settlement {
+            reserved_at_ms,
+            reserved,
+            used,
+        } = settlement;
+        if used >= reserved {
+            let debt = used - reserved;
+            state.backlog = state.backlog.saturating_add(self.weight(debt));
+            state.taken.add(state.seen_ms / self.slice_ms, debt);
+            return;
+        }
+        let slice = reserved_at_ms / self.slice_ms;
+        // What is no longer kept has refilled.
+        let Some(beside) = state.taken.count(slice).checked_sub(reserved) else {
+            return;
+        };
+        let without_it = self.backlog_of_later(state, slice, beside).min(state.backlog);
+        let unused = reserved - used;
+        let given_back = state.backlog.saturating_sub(self.weight(unused));
+        state.backlog = given_back.max(without_it);
+        state.taken.remove(slice, unused);
+    }
+
+    /// How full the bucket is.
+    pub(super) fn level(&self, state: &BucketState) -> Level {
+        let weight = u128::from(self.period_ms);
+        let free = self.weight(self.capacity).saturating_sub(state.backlog);
+        Level {
+            used: u64::try_from(state.backlog.div_ceil(weight)).unwrap_or(u64::MAX),
+            remaining: u64::try_from(free / weight).unwrap_or(u64::MAX),
+            reset_ms: self.time_to_refill(state.backlog),
+        }
+    }
+
+    /// When the bucket will be full.
+    pub(super) fn absent_at_ms(&self, state: &BucketState) -> u64 {
+        state.seen_ms.saturating_add(self.time_to_refill(state.backlog))
+    }
+
+    /// The backlog that an empty bucket would have by now had only `beside` in a slice and everything after it
+    /// been taken: each as late as its slice allows, so never less than the truth.
+    fn backlog_of_later(&self, state: &BucketState, first: u64, beside: u64) -> u128 {
+        let mut backlog = 0_u128;
+        let mut at = 0;
+        for (slice, count) in state.taken.iter().filter(|(slice, _)| *slice >= first) {
+            let end = slice
+                .saturating_add(1)
+                .saturating_mul(self.slice_ms)
+                .min(state.seen_ms);
+            let amount = if slice == first { beside } else { count };
+            backlog = backlog.saturating_sub(self.refill(end.saturating_sub(at)));
+            backlog = backlog.saturating_add(self.weight(amount));
+            at = end;
+        }
+        backlog.saturating_sub(self.refill(state.seen_ms.saturating_sub(at)))
+    }
+
+    fn weight(&self, amount: u64) -> u128 {
+        u128::from(amount) * u128::from(self.period_ms)
+    }
+
+    fn refill(&self, elapsed_ms: u64) -> u128 {
+        u128::from(elapsed_ms) * u128::from(self.amount)
+    }
+
+    fn time_to_refill(&self, backlog: u128) -> u64 {
+        u64::try_from(backlog.div_ceil(u128::from(self.amount))).unwrap_or(u64::MAX)
+    }
+}
+
+// === impl BucketState ===
+
+impl BucketState {
+    /// Appends the bytes.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put(out, self.seen_ms);
+        put(out, self.backlog);
+        self.taken.encode(out);
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            seen_ms: reader.int()?,
+            backlog: reader.wide()?,
+            taken: Slices::decode(reader)?,
+        })
+    }
+}

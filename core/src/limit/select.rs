@@ -1,0 +1,117 @@
+//! Which limits a request is under.
+
+use super::compile::Limits;
+use super::group::Limit;
+use super::spec::Per;
+use crate::dialect::Dialect;
+use crate::glob::Glob;
+use crate::table::Subject;
+
+/// What a request is matched by and counted under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// The wire format.
+    pub dialect: Dialect,
+    /// The path without its query.
+    pub path: &'a str,
+    /// The model that the request goes to.
+    pub model: Option<&'a str>,
+    /// The workspace.
+    pub workspace: Option<&'a str>,
+    /// The user.
+    pub user: Option<&'a str>,
+    /// The session.
+    pub session: Option<&'a str>,
+    /// The key's id.
+    pub key_id: Option<&'a str>,
+    /// The client's address, without a port.
+    pub ip: Option<&'a str>,
+}
+
+/// The limits that one request is under, and whom it counts for. Good only with the [`Limits`] it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    pub(super) groups: Vec<PlannedGroup>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlannedGroup {
+    /// The group's place in [`Limits`].
+    pub(super) group: usize,
+    pub(super) subject: Subject,
+    /// Places of the limits in the group.
+    pub(super) limits: Vec<usize>,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// All limits that a request is under.
+    pub fn select(&self, facts: &Facts<'_>) -> Plan {
+        self.select_where(facts, |limit| limit.fits(facts))
+    }
+
+    /// The limits that a request is under whatever its model will be, for [`Limits::check`] while only its
+    /// headers are known.
+    pub fn select_before_model(&self, facts: &Facts<'_>) -> Plan {
+        let mut plan = self.select_where(facts, |limit| {
+            limit.applies_to.models.is_empty() && limit.fits(facts)
+        });
+        plan.groups.retain(|planned| {
+            let group = self.groups.get(planned.group);
+            group.is_some_and(|group| !group.per.has(Per::Model))
+        });
+        plan
+    }
+
+    fn select_where(&self, facts: &Facts<'_>, is_under: impl Fn(&Limit) -> bool) -> Plan {
+        let mut plan = Plan::default();
+        for (index, group) in self.groups.iter().enumerate() {
+            let under = group.limits.iter().enumerate();
+            let limits: Vec<usize> = under
+                .filter(|(_, limit)| is_under(limit))
+                .map(|(at, _)| at)
+                .collect();
+            if !limits.is_empty() {
+                plan.groups.push(PlannedGroup {
+                    group: index,
+                    subject: group.subject(facts),
+                    limits,
+                });
+            }
+        }
+        plan
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Whether no limit applies.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
+// === impl Limit ===
+
+impl Limit {
+    fn fits(&self, facts: &Facts<'_>) -> bool {
+        let applies_to = &self.applies_to;
+        (applies_to.dialects.is_empty() || applies_to.dialects.contains(&facts.dialect))
+            && fits_any(&applies_to.paths, Some(facts.path))
+            && fits_any(&applies_to.models, facts.model)
+            && is_named(&applies_to.workspaces, facts.workspace)
+            && is_named(&applies_to.keys, facts.key_id)
+    }
+}
+
+fn fits_any(globs: &[Glob], text: Option<&str>) -> bool {
+    globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
+}
+
+/// `names` are sorted.
+fn is_named(names: &[String], name: Option<&str>) -> bool {
+    names.is_empty()
+        || name.is_some_and(|name| names.binary_search_by(|known| known.as_str().cmp(name)).is_ok())
+}
