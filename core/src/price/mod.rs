@@ -1,1 +1,12 @@
 //! Prices: what tokens cost, exactly, in nano-dollars.
+
+mod catalogue;
+mod entry;
+mod lookup;
+mod rate;
+mod spec;
+mod unknown;
+
+pub use self::catalogue::{Catalogue, InvalidCatalogue};
+pub use self::entry::{Mode, Price, Unit};
+pub use self::unknown::{Quote, UnknownModel};

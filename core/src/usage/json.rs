@@ -205,11 +205,18 @@ impl Scanner {
             node.and_then(|parent| find(parent, with_quote))
         } else {
             self.hold(with_quote, MAX_KEY);
-            node.filter(|_| !self.too_long)
-                .and_then(|parent| find(parent, &self.held))
+            let found = node
+                .filter(|_| !self.too_long)
+                .and_then(|parent| find(parent, &self.held));
+            self.held.clear();
+            self.too_long = false;
+            found
         };
-        self.held.clear();
-        self.too_long = false;
+        // As most documents are written, the colon is next.
+        if let [b':', value @ ..] = tail {
+            self.state = State::Value;
+            return value;
+        }
         self.state = State::Colon;
         tail
     }
@@ -244,14 +251,21 @@ impl Scanner {
                 }
             }
         }
-        if ended {
-            self.state = if self.depth == 0 {
-                State::Done
-            } else {
-                State::After
-            };
+        if !ended {
+            return tail;
         }
-        tail
+        if self.depth == 0 {
+            self.state = State::Done;
+            return tail;
+        }
+        match tail {
+            // As most documents are written, the next member or element follows.
+            [b',', next @ ..] => self.after(next, b','),
+            _ => {
+                self.state = State::After;
+                tail
+            }
+        }
     }
 
     fn hold(&mut self, part: &[u8], limit: usize) {
@@ -277,8 +291,9 @@ impl std::fmt::Debug for Frame {
 /// The child of `parent` under a key as it stands in the document, with its closing quote.
 fn find(parent: &'static Node, with_quote: &[u8]) -> Option<&'static Node> {
     let raw = with_quote.strip_suffix(b"\"")?;
-    if raw.len() > MAX_KEY || !raw.contains(&b'\\') {
-        return parent.child(raw);
+    let found = parent.child(raw);
+    if found.is_some() || raw.len() > MAX_KEY || !raw.contains(&b'\\') {
+        return found;
     }
     let quoted = [b"\"", with_quote].concat();
     let key: String = serde_json::from_slice(&quoted).ok()?;
