@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::bucket::Bucket;
 use super::group::{Group, Limit, PerSet};
 use super::meter::Rule;
-use super::spec::{Algorithm, Count, LimitSpec, MatchSpec};
+use super::spec::{Algorithm, Count, LimitSpec, Per};
 use super::window::Window;
 use crate::config::{Fault, Span};
 
@@ -96,6 +96,11 @@ impl Limits {
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
+
+    /// Whether any of them needs the client's address.
+    pub fn counts_by_ip(&self) -> bool {
+        self.groups.iter().any(|group| group.per.has(Per::Ip))
+    }
 }
 
 // === impl Checker ===
@@ -121,7 +126,7 @@ impl Checker<'_> {
             count: spec.count,
             rule,
             mode: spec.mode,
-            applies_to: sorted(&spec.applies_to),
+            applies_to: spec.applies_to.clone(),
             quota,
             window_ms,
         };
@@ -212,12 +217,4 @@ fn id_of(spec: &LimitSpec, window_ms: Option<u64>) -> u32 {
         .chain_update(spec.name.as_bytes())
         .finalize();
     hash.first_chunk().map_or(0, |head| u32::from_le_bytes(*head))
-}
-
-/// The same match with its names in order, for binary search.
-fn sorted(spec: &MatchSpec) -> MatchSpec {
-    let mut applies_to = spec.clone();
-    applies_to.workspaces.sort();
-    applies_to.keys.sort();
-    applies_to
 }

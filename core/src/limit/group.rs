@@ -118,7 +118,7 @@ impl Group {
         Self {
             per,
             limits,
-            table: Table::new(format!("l/{}", per.0), subjects),
+            table: Table::new(format!("tollgate/1/l/{}", per.0), subjects),
             scope: per.scope(),
             hasher: Sha256::new()
                 .chain_update((salt.len() as u64).to_le_bytes())

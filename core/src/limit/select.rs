@@ -2,7 +2,7 @@
 
 use super::compile::Limits;
 use super::group::Limit;
-use super::spec::Per;
+use super::spec::{MatchSpec, Per};
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 use crate::table::Subject;
@@ -97,12 +97,20 @@ impl Plan {
 
 impl Limit {
     fn fits(&self, facts: &Facts<'_>) -> bool {
-        let applies_to = &self.applies_to;
-        (applies_to.dialects.is_empty() || applies_to.dialects.contains(&facts.dialect))
-            && fits_any(&applies_to.paths, Some(facts.path))
-            && fits_any(&applies_to.models, facts.model)
-            && is_named(&applies_to.workspaces, facts.workspace)
-            && is_named(&applies_to.keys, facts.key_id)
+        self.applies_to.fits(facts)
+    }
+}
+
+// === impl MatchSpec ===
+
+impl MatchSpec {
+    /// Whether a request is one of those that this is for.
+    pub fn fits(&self, facts: &Facts<'_>) -> bool {
+        (self.dialects.is_empty() || self.dialects.contains(&facts.dialect))
+            && fits_any(&self.paths, Some(facts.path))
+            && fits_any(&self.models, facts.model)
+            && is_named(&self.workspaces, facts.workspace)
+            && is_named(&self.keys, facts.key_id)
     }
 }
 
@@ -110,8 +118,6 @@ fn fits_any(globs: &[Glob], text: Option<&str>) -> bool {
     globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
 }
 
-/// `names` are sorted.
 fn is_named(names: &[String], name: Option<&str>) -> bool {
-    names.is_empty()
-        || name.is_some_and(|name| names.binary_search_by(|known| known.as_str().cmp(name)).is_ok())
+    names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
 }

@@ -131,12 +131,12 @@ proptest! {
     fn a_corrupt_cell_counts_as_empty(bytes: Vec<u8>, flip in 0_usize..64, with: u8) {
         let world = World::new(json!([{"name": "x", "count": "tokens", "amount": 60, "period": "10s"}]));
         let _ = world.take(10).unwrap();
-        let mut damaged = world.cells.peek("l/0/0");
+        let mut damaged = world.cells.peek("tollgate/1/l/0/0");
         let at = flip % damaged.len();
         damaged[at] ^= with;
-        world.cells.poke("l/0/0", &damaged);
+        world.cells.poke("tollgate/1/l/0/0", &damaged);
         let _ = world.take(10);
-        world.cells.poke("l/0/0", &bytes);
+        world.cells.poke("tollgate/1/l/0/0", &bytes);
         prop_assert!(world.take(60).is_ok());
     }
 
