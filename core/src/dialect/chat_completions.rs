@@ -1,13 +1,12 @@
 //! OpenAI's chat completions, as OpenAI and everyone else who speaks it has them
 //! (<https://platform.openai.com/docs/api-reference/chat/create>).
 
-use super::Naming;
 use super::at::{At, Invalid};
 use super::content::{self, Voice};
 use super::fields::{array, is_array, is_object, object, present};
 use super::request::{CapPlace, IncludeUsage, MessageHead, PieceKind, Request, Role};
 use super::rewrite::is_reasoning_model;
-use super::scalar;
+use super::{Naming, nested, scalar};
 
 const BODY: [&str; 18] = [
     "model",
@@ -87,7 +86,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     for list in [tools, functions] {
         read_tools(request, list);
     }
-    request.schema = format.filter(|json| json.contains("json_schema"));
+    request.schema = format.and_then(|json| nested(json, &["json_schema", "schema"]));
     for json in [prediction, documents].into_iter().flatten() {
         request.push(Role::User, PieceKind::Unknown, None, json);
     }
@@ -220,10 +219,7 @@ pub(super) fn read_hints<'a>(
 ) {
     request.hints.user = scalar::hint(user);
     request.hints.prompt_cache_key = scalar::hint(prompt_cache_key);
-    let user_id = metadata.and_then(|json| super::pick(json, Naming::Exact, &["user_id"]));
-    request.hints.metadata_user_id = user_id
-        .and_then(|found| found.into_iter().next().flatten())
-        .and_then(|json| scalar::hint(Some(json)));
+    request.hints.metadata_user_id = scalar::hint(metadata.and_then(|json| nested(json, &["user_id"])));
 }
 
 pub(super) fn read_fallbacks<'a>(request: &mut Request<'a>, json: Option<&'a str>) {

@@ -1,11 +1,11 @@
 //! Content: a string or parts with a `type`, as OpenAI's chat, OpenAI's Responses and Anthropic's messages have
 //! it. Providers mix the three, so one reader takes the parts of all.
 
-use super::Naming;
 use super::at::{At, Invalid};
 use super::fields::{array, is_array, is_object, is_string, object, present};
 use super::json_string::decode;
 use super::request::{Media, MediaKind, PieceKind, Request, Role};
+use super::{Naming, nested};
 
 /// How deep content may stand in content (a document in a tool's result is 2) before its parts are no longer
 /// told apart.
@@ -130,7 +130,8 @@ fn part<'a>(request: &mut Request<'a>, voice: Voice, raw: &'a str, at: &At<'_>) 
             request.media.push(Media {
                 kind: MediaKind::Image,
                 inline_bytes: inline(image_url.or(source).or(data)),
-                low_detail: [detail, image_url.and_then(nested_detail)].contains(&Some("\"low\"")),
+                low_detail: [detail, image_url.and_then(|json| nested(json, &["detail"]))]
+                    .contains(&Some("\"low\"")),
             });
         }
         Some("input_audio" | "audio" | "audio_url") => media(request, MediaKind::Audio, input_audio.or(data)),
@@ -193,12 +194,6 @@ fn media(request: &mut Request<'_>, kind: MediaKind, json: Option<&str>) {
         inline_bytes: inline(json),
         low_detail: false,
     });
-}
-
-/// `detail` of chat completions' `image_url` object.
-fn nested_detail(image_url: &str) -> Option<&str> {
-    let found = super::pick(image_url, Naming::Exact, &["detail"])?;
-    found.into_iter().next().flatten()
 }
 
 /// The length of what stands inline; a reference is short and counts as nothing.

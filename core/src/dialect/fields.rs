@@ -12,7 +12,7 @@ use super::at::{At, Invalid};
 
 /// How a dialect spells its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Naming {
+pub(super) enum Naming {
     /// As written.
     Exact,
     /// As written, in lowerCamelCase, or in snake_case: a JSON parser of protocol buffers takes both
@@ -46,6 +46,8 @@ struct Fault {
     slot: usize,
     variant: bool,
 }
+
+struct ReadEntries<F>(F);
 
 struct ReadArray<'s, 'a, F> {
     each: F,
@@ -120,6 +122,24 @@ impl<'de> Visitor<'de> for ReadObject<'_, '_, 'de> {
     }
 }
 
+// === impl ReadEntries ===
+
+impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for ReadEntries<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            let value: &'de RawValue = map.next_value()?;
+            (self.0)(&key, value.get());
+        }
+        Ok(())
+    }
+}
+
 // === impl ReadArray ===
 
 impl<'de, F> Visitor<'de> for ReadArray<'_, 'de, F>
@@ -165,12 +185,23 @@ pub(super) fn object<'a, const N: usize>(
     })
 }
 
-/// As [`object`], for names known at run time only, in a body that was read before. `None` where `json` is no
-/// object, or where one of the names is ambiguous.
-pub(crate) fn pick<'a>(json: &'a str, naming: Naming, names: &[&str]) -> Option<Vec<Option<&'a str>>> {
-    let mut slots = vec![None; names.len()];
-    let fault = read_object(json, naming, names, &mut slots, &At::ROOT).ok()?;
-    fault.is_none().then_some(slots)
+/// The value at the end of a path of names as written, `null` excluded, in a body that was read before. `None`
+/// too where the path goes through something else than objects, or through a field given twice.
+pub(super) fn nested<'a>(json: &'a str, names: &[&str]) -> Option<&'a str> {
+    lookup(json, Naming::Exact, names.iter().copied())
+}
+
+/// As [`nested`], in the spellings of a dialect.
+pub(super) fn lookup<'a, 'n>(
+    json: &'a str,
+    naming: Naming,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<&'a str> {
+    names.into_iter().try_fold(json, |object_json, name| {
+        let mut slot = [None];
+        let fault = read_object(object_json, naming, &[name], &mut slot, &At::ROOT).ok()?;
+        present(slot[0]).filter(|_| fault.is_none())
+    })
 }
 
 /// Calls `each` for every element of the array `json`.
@@ -192,6 +223,12 @@ where
         (None, Err(_)) => Err(at.must("be an array")),
         (None, Ok(())) => Ok(()),
     }
+}
+
+/// Calls `each` for every field of the object `json`; for none where it is no object.
+pub(super) fn entries<'a>(json: &'a str, each: impl FnMut(&str, &'a str)) {
+    // What cannot be read any further (a lone surrogate in a key) ends the walk: it is for counting only.
+    let _ = serde_json::Deserializer::from_str(json).deserialize_map(ReadEntries(each));
 }
 
 /// The value, unless it is absent or `null`.

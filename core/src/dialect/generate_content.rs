@@ -4,7 +4,7 @@
 //! (Google's own examples write `"contents": {"parts": {"text": "…"}}`).
 
 use super::at::{At, Invalid};
-use super::fields::{array, is_array, is_object, is_string, object, present};
+use super::fields::{array, is_array, is_object, is_string, lookup, object, present};
 use super::request::{CapPlace, Media, MediaKind, MessageHead, PieceKind, Request, Role};
 use super::{Dialect, Naming, scalar};
 
@@ -151,8 +151,11 @@ fn part<'a>(
         response,
         code,
         result,
-        _signature,
+        signature,
     ] = fields;
+    if !request.vertex {
+        request.sealed_bytes += signature.map_or(0, str::len);
+    }
     if let Some(json) = text.filter(|value| is_string(value)) {
         let kind = if thought == Some("true") {
             PieceKind::Thinking
@@ -186,17 +189,26 @@ fn function<'a>(
     let Some(raw) = json.filter(|value| is_object(value)) else {
         return Ok(());
     };
-    let [name, arguments, response] = object(raw, Naming::Proto, &["name", "args", "response"], at)?;
+    let [name, arguments, response, parts] =
+        object(raw, Naming::Proto, &["name", "args", "response", "parts"], at)?;
     request.push_name(role, message, name);
     request.push_value(role, message, arguments);
     request.push_value(role, message, response);
+    // Files that a function returned beside its response; a function is not called inside of one.
+    if let Some(list) = present(parts) {
+        each(list, &at.field("parts"), |_, json| {
+            let [inline, file] = object(json, Naming::Proto, &["inlineData", "fileData"], at)?;
+            for found in [inline, file].into_iter().flatten() {
+                request.media.push(media(found, inline.is_some()));
+            }
+            Ok(())
+        })?;
+    }
     Ok(())
 }
 
 fn media(json: &str, inline: bool) -> Media {
-    let mime = super::pick(json, Naming::Proto, &["mimeType"])
-        .and_then(|found| found.into_iter().next().flatten())
-        .unwrap_or_default();
+    let mime = lookup(json, Naming::Proto, ["mimeType"]).unwrap_or_default();
     let kind = match mime.trim_start_matches('"').split('/').next() {
         Some("image") => MediaKind::Image,
         Some("audio") => MediaKind::Audio,

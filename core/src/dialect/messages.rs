@@ -5,7 +5,7 @@ use super::chat_completions::read_tools;
 use super::content::{self, Voice};
 use super::fields::{array, is_object, object, present};
 use super::request::{MessageHead, Request, Role};
-use super::{Dialect, Naming, scalar};
+use super::{Dialect, Naming, nested, scalar};
 
 const BODY: [&str; 10] = [
     "model",
@@ -55,10 +55,9 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         message(request, index, raw, &at.index(index))
     })?;
     read_tools(request, tools);
-    request.schema = [config, format]
-        .into_iter()
-        .flatten()
-        .find(|json| json.contains("json_schema"));
+    request.schema = config
+        .and_then(|json| nested(json, &["format", "schema"]))
+        .or(format.and_then(|json| nested(json, &["schema"])));
     Ok(())
 }
 

@@ -19,12 +19,13 @@ mod request;
 mod responses;
 mod rewrite;
 mod scalar;
+mod tool_text;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::at::Invalid;
 pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
-pub(crate) use self::fields::{Naming, pick};
+use self::fields::{Naming, nested};
 pub use self::request::{
     CapField, IncludeUsage, Media, MediaKind, MessageHead, Model, Piece, PieceKind, Request, Role,
     SessionHints, Text,

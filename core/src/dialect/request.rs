@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::at::{At, Invalid};
 use super::endpoint::{Endpoint, PathStream};
-use super::fields::{is_string, present};
+use super::fields::{is_string, lookup, present};
 use super::json_string::{Strings, decode};
 use super::{Dialect, Family, Naming, scalar};
 
@@ -52,10 +52,14 @@ pub struct Request<'a> {
     pub hidden_context: bool,
     /// Whether a Responses call only starts here (`background`): its first answer reports no usage.
     pub background: bool,
+    /// How long what only the provider can read is, in bytes of base64 (signed thoughts, encrypted compactions),
+    /// where the provider counts it as input.
+    pub sealed_bytes: usize,
     /// Anthropic's `thinking.budget_tokens`: an output cap must be larger.
     pub thinking_budget: Option<u64>,
     pub(super) cap_place: CapPlace<'a>,
     pub(super) stream_options: Option<&'a str>,
+    pub(super) vertex: bool,
 }
 
 /// The model of a request.
@@ -241,9 +245,11 @@ impl<'a> Request<'a> {
             hints: SessionHints::default(),
             hidden_context: false,
             background: false,
+            sealed_bytes: 0,
             thinking_budget: None,
             cap_place,
             stream_options: None,
+            vertex: endpoint.path().contains("/publishers/"),
         }
     }
 
@@ -271,14 +277,11 @@ impl<'a> Request<'a> {
     /// The raw JSON of a parameter by its dotted name (`reasoning.effort`), `null` excluded. `None` too where
     /// the path goes through something else than objects.
     pub fn parameter(&self, dotted: &str) -> Option<&'a str> {
-        dotted.split('.').try_fold(self.body, |json, name| {
-            let found = super::pick(json, self.naming(), &[name])?;
-            present(found.into_iter().next().flatten())
-        })
+        lookup(self.body, self.naming(), dotted.split('.'))
     }
 
     /// How the dialect spells its fields.
-    pub(crate) const fn naming(&self) -> Naming {
+    const fn naming(&self) -> Naming {
         match self.family {
             Family::Gemini => Naming::Proto,
             Family::OpenAi | Family::Anthropic => Naming::Exact,

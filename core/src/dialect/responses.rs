@@ -5,7 +5,7 @@ use super::chat_completions::{read_hints, read_tools};
 use super::content::{self, Voice};
 use super::fields::{array, is_object, is_string, object, present};
 use super::request::{Media, MediaKind, MessageHead, PieceKind, Request, Role};
-use super::{Naming, scalar};
+use super::{Naming, nested, scalar};
 
 const BODY: [&str; 16] = [
     "model",
@@ -26,7 +26,7 @@ const BODY: [&str; 16] = [
     "models",
 ];
 
-const ITEM: [&str; 11] = [
+const ITEM: [&str; 12] = [
     "type",
     "role",
     "content",
@@ -38,6 +38,7 @@ const ITEM: [&str; 11] = [
     "code",
     "tools",
     "action",
+    "encrypted_content",
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
@@ -85,18 +86,30 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     let at = At::ROOT.field("input");
     match present(input) {
         Some(raw) if is_string(raw) => request.push(Role::User, PieceKind::Text, None, raw),
-        Some(raw) => array(raw, &at, |index, item_json| {
-            item(request, index, item_json, &at.index(index))
-        })?,
+        Some(raw) => read_items(request, raw, &at)?,
         None if request.hidden_context => {}
         None => return Err(at.must("be a string or an array of items")),
     }
     read_tools(request, tools);
-    request.schema = text.filter(|json| json.contains("json_schema"));
+    request.schema = text.and_then(|json| nested(json, &["format", "schema"]));
     Ok(())
 }
 
-fn item<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) -> Result<(), Invalid> {
+fn read_items<'a>(request: &mut Request<'a>, list: &'a str, at: &At<'_>) -> Result<(), Invalid> {
+    // Sealed reasoning is read again only while tools are called for the same question.
+    let mut sealed_reasoning = 0;
+    array(list, at, |index, raw| {
+        let sealed = item(request, index, raw, &at.index(index))?;
+        let asked = request.messages.last().and_then(|head| head.role.as_deref()) == Some("user");
+        sealed_reasoning = if asked { 0 } else { sealed_reasoning + sealed };
+        Ok(())
+    })?;
+    request.sealed_bytes += sealed_reasoning;
+    Ok(())
+}
+
+/// Reads an item, and says how long the sealed reasoning in it is.
+fn item<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) -> Result<usize, Invalid> {
     if !is_object(raw) {
         return Err(at.must("be an object"));
     }
@@ -113,6 +126,7 @@ fn item<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) 
         code,
         tools,
         action,
+        sealed,
     ] = fields;
     let role_text = scalar::string(role_name, &at.field("role"))?;
     let kind_text = scalar::string(kind, &at.field("type"))?;
@@ -132,10 +146,10 @@ fn item<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) 
             let voice = Voice::new(Role::Assistant, message);
             content::read(request, voice, summary, &at.field("summary"))?;
             content::read(request, voice, body, &at.field("content"))?;
+            return Ok(sealed.map_or(0, str::len));
         }
         "item_reference" => request.hidden_context = true,
-        // Encrypted: nobody here can read it.
-        "compaction" => {}
+        "compaction" => request.sealed_bytes += sealed.map_or(0, str::len),
         "image_generation_call" => request.media.push(Media {
             kind: MediaKind::Image,
             inline_bytes: 0,
@@ -155,5 +169,5 @@ fn item<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) 
         }
         _ => request.push(role.unwrap_or(Role::Other), PieceKind::Unknown, message, raw),
     }
-    Ok(())
+    Ok(0)
 }
