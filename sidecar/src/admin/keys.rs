@@ -1,7 +1,7 @@
 //! Keys, as operators see and change them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use sqlx::types::Json as SqlJson;
 use tollgate_core::key::KeyStatus;
 
 use super::key_spec::{KeyPatch, NewKey};
-use crate::http::extract::{JsonBody, Params};
+use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::page::PageSize;
 use crate::http::problem::Problem;
 use crate::ledger::keys::{Changed, Status, StoredKey};
@@ -120,7 +120,7 @@ pub(super) async fn list(
 }
 
 /// `GET /admin/v1/keys/{id}`.
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Json<KeyView>, Problem> {
+pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
     let key = app.ledger().key(&id).await?;
     key.map(|key| Json(key.into())).ok_or_else(no_such_key)
 }
@@ -128,7 +128,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Resu
 /// `PATCH /admin/v1/keys/{id}`.
 pub(super) async fn edit(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     JsonBody(patch): JsonBody<KeyPatch>,
 ) -> Result<Json<KeyView>, Problem> {
     patch.check(&app.config().moderation)?;
@@ -154,17 +154,17 @@ pub(super) async fn edit(
 }
 
 /// `POST /admin/v1/keys/{id}/pause`. Pausing a paused key is no change.
-pub(super) async fn pause(State(app): State<App>, Path(id): Path<String>) -> Result<Json<KeyView>, Problem> {
+pub(super) async fn pause(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
     change(&app, &id, |key| set_status(key, KeyStatus::Paused)).await
 }
 
 /// `POST /admin/v1/keys/{id}/resume`. Resuming an active key is no change.
-pub(super) async fn resume(State(app): State<App>, Path(id): Path<String>) -> Result<Json<KeyView>, Problem> {
+pub(super) async fn resume(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
     change(&app, &id, |key| set_status(key, KeyStatus::Active)).await
 }
 
 /// `POST /admin/v1/keys/{id}/revoke`. For good.
-pub(super) async fn revoke(State(app): State<App>, Path(id): Path<String>) -> Result<Json<KeyView>, Problem> {
+pub(super) async fn revoke(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
     change(&app, &id, |key| set_status(key, KeyStatus::Revoked)).await
 }
 

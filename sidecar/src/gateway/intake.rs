@@ -51,7 +51,7 @@ pub(super) fn read(body: &[u8]) -> Result<Batch, Problem> {
             Ok(event) => batch.events.push(event),
             Err(reason) => batch.unreadable.push(Unreadable {
                 body: raw.get().to_owned(),
-                reason,
+                reason: bounded(reason),
             }),
         }
     }

@@ -7,13 +7,15 @@ use tollgate_core::wire::{ModerationRequest, ModerationVerdict};
 
 use super::bounds::bounded;
 use crate::http::extract::JsonBody;
-use crate::http::problem::Problem;
+use crate::http::problem::{FieldError, Problem};
 use crate::ledger::verdicts::StoredVerdict;
 use crate::moderation::Verdict;
 use crate::state::App;
 
 /// Texts from this size on, in bytes, are judged on a thread of their own: other requests go on meanwhile.
 const LONG_TEXTS: usize = 32 * 1024;
+/// Each text costs some memory, however short it is.
+const MAX_TEXTS: usize = 10_000;
 
 /// `POST /v1/moderations`.
 pub(super) async fn judge(
@@ -25,6 +27,10 @@ pub(super) async fn judge(
             "no policy of this sidecar's configuration is named {:?}",
             request.policy
         )));
+    }
+    if request.texts.len() > MAX_TEXTS {
+        let detail = format!("expected at most {MAX_TEXTS} texts, got {}", request.texts.len());
+        return Err(Problem::invalid(vec![FieldError::at("texts", detail)]));
     }
     let size: usize = request.texts.iter().map(String::len).sum();
     let (request, verdict) = if size < LONG_TEXTS {

@@ -1,7 +1,7 @@
 //! Extractors that refuse with a [`Problem`] which names the field.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -21,6 +21,10 @@ pub struct RawBody(pub Bytes);
 /// The query string as `T`.
 #[derive(Debug)]
 pub struct Params<T>(pub T);
+
+/// The id in the path.
+#[derive(Debug)]
+pub struct PathId(pub String);
 
 // === impl JsonBody ===
 
@@ -60,6 +64,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::malformed(rejection.body_text())),
+        }
+    }
+}
+
+// === impl PathId ===
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
             Err(rejection) => Err(Problem::malformed(rejection.body_text())),
         }
     }

@@ -15,6 +15,10 @@ use crate::config::Database;
 
 /// How long a statement waits for another process's write lock, and a request for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often opening is tried: a second sidecar that starts at the same moment may be half-way through the same
+/// migration (SQLite has no lock for it), and finds it done the next time.
+const OPEN_TRIES: u32 = 5;
+const OPEN_PAUSE: Duration = Duration::from_millis(200);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
@@ -92,6 +96,20 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database cannot be opened or migrated.
     pub async fn open(database: &Database) -> Result<Self, LedgerError> {
+        let mut tries = 1;
+        loop {
+            match Self::try_open(database).await {
+                Err(error) if tries < OPEN_TRIES => {
+                    tracing::warn!(%error, "cannot open the ledger, trying again");
+                    tokio::time::sleep(OPEN_PAUSE).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_open(database: &Database) -> Result<Self, LedgerError> {
         let engine = match database {
             Database::Sqlite(path) => open_sqlite(path).await?,
             Database::Postgres(url) => open_postgres(url).await?,

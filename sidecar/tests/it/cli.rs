@@ -16,13 +16,14 @@ fn run(args: &[&str]) -> Output {
 #[test]
 fn check_says_whether_a_configuration_is_valid() {
     let folder = TempDir::new().unwrap();
+    let database = folder.path().join("ledger.db").display().to_string();
     let file = folder.path().join("sidecar.yaml");
-    std::fs::write(&file, yaml(folder.path(), "")).unwrap();
+    std::fs::write(&file, yaml(&database, "")).unwrap();
     let good = run(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(good.status.code(), Some(0));
     assert!(String::from_utf8(good.stdout).unwrap().ends_with(": valid\n"));
 
-    std::fs::write(&file, yaml(folder.path(), "colour: blue")).unwrap();
+    std::fs::write(&file, yaml(&database, "colour: blue")).unwrap();
     let bad = run(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(bad.status.code(), Some(2));
     assert!(String::from_utf8(bad.stderr).unwrap().contains("\ncolour: "));
@@ -31,8 +32,9 @@ fn check_says_whether_a_configuration_is_valid() {
 #[test]
 fn migrate_makes_the_ledger_and_may_run_again() {
     let folder = TempDir::new().unwrap();
+    let database = folder.path().join("ledger.db").display().to_string();
     let file = folder.path().join("sidecar.yaml");
-    std::fs::write(&file, yaml(folder.path(), "")).unwrap();
+    std::fs::write(&file, yaml(&database, "")).unwrap();
     for _ in 0..2 {
         let done = run(&["migrate", "--config", file.to_str().unwrap()]);
         assert_eq!(done.status.code(), Some(0), "{done:?}");

@@ -8,13 +8,14 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::database;
 use crate::support::{ADMIN, GATEWAY, event, eventually, yaml};
 
 const BATCH: usize = 20;
 
-fn spawn(folder: &Path, port: u16) -> Child {
+fn spawn(folder: &Path, database: &str, port: u16) -> Child {
     let file = folder.join("sidecar.yaml");
-    std::fs::write(&file, yaml(folder, "")).unwrap();
+    std::fs::write(&file, yaml(database, "")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_tollgate-sidecar"))
         .args(["serve", "--config", file.to_str().unwrap()])
         .env("TOLLGATE_SIDECAR__LISTEN", format!("127.0.0.1:{port}"))
@@ -66,6 +67,7 @@ async fn all_ids(client: &reqwest::Client, url: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_that_was_acknowledged_is_lost_and_no_batch_is_there_in_part() {
     let folder = TempDir::new().unwrap();
+    let database = database::create(folder.path()).await;
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -76,7 +78,7 @@ async fn nothing_that_was_acknowledged_is_lost_and_no_batch_is_there_in_part() {
     let mut acknowledged: Vec<String> = Vec::new();
 
     for round in 0..3 {
-        let mut child = spawn(folder.path(), port);
+        let mut child = spawn(folder.path(), &database, port);
         is_ready(&client, &url).await;
         let (progress, mut enough) = tokio::sync::mpsc::unbounded_channel();
         let sending = tokio::spawn(send_until_it_dies(client.clone(), url.clone(), round, progress));
@@ -89,7 +91,7 @@ async fn nothing_that_was_acknowledged_is_lost_and_no_batch_is_there_in_part() {
         acknowledged.extend(sending.await.unwrap());
     }
 
-    let mut child = spawn(folder.path(), port);
+    let mut child = spawn(folder.path(), &database, port);
     is_ready(&client, &url).await;
     let kept = all_ids(&client, &url).await;
     child.kill().unwrap();

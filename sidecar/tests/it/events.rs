@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Sidecar, event, expect};
+use crate::support::{ADMIN, Sidecar, event, expect, tail};
 
 fn ids(page: &Value) -> Vec<&str> {
     page["events"]
@@ -137,17 +137,7 @@ async fn concurrent_readers_of_the_tail_miss_nothing() {
             })
         })
         .collect();
-    let mut seen = std::collections::BTreeSet::new();
-    let mut after = String::new();
-    while seen.len() < 200 {
-        let page = sidecar
-            .get(&format!("/admin/v1/events?limit=13&after={after}"))
-            .await;
-        for id in ids(&page) {
-            assert!(seen.insert(id.to_owned()), "{id} was seen twice");
-        }
-        after = page["next"].as_str().unwrap().to_owned();
-    }
+    tail(&sidecar, 200).await;
     for writer in writers {
         writer.await.unwrap();
     }

@@ -125,3 +125,13 @@ async fn a_key_cannot_name_a_policy_that_is_not_there() {
     let problem = expect(response, StatusCode::UNPROCESSABLE_ENTITY).await;
     assert_eq!(problem["errors"][0]["pointer"], "#/moderation");
 }
+
+#[tokio::test]
+async fn more_texts_than_a_body_needs_are_refused() {
+    let sidecar = Sidecar::start_with(POLICIES).await;
+    let response = sidecar
+        .gateway("/v1/moderations", &request("strict", &[""; 10_001]))
+        .await;
+    let problem = expect(response, StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert_eq!(problem["errors"][0]["pointer"], "#/texts");
+}

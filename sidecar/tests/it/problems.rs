@@ -114,6 +114,12 @@ async fn unknown_paths_and_methods_are_problems_too() {
         (Method::GET, "/admin/v1/keys/key_nobody", StatusCode::NOT_FOUND),
         (Method::DELETE, "/admin/v1/keys", StatusCode::METHOD_NOT_ALLOWED),
         (Method::POST, "/healthz", StatusCode::METHOD_NOT_ALLOWED),
+        (Method::GET, "/admin/v1/keys/%ff", StatusCode::BAD_REQUEST),
+        (
+            Method::GET,
+            "/admin/v1/events?limit=0",
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
         (
             Method::GET,
             "/admin/v1/events?limit=many",
@@ -131,6 +137,9 @@ async fn unknown_paths_and_methods_are_problems_too() {
             .send()
             .await
             .unwrap();
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            assert!(response.headers().contains_key("allow"), "{path}");
+        }
         problem(response, status).await;
     }
 }

@@ -1,6 +1,8 @@
 //! A sidecar of the test's own, and the calls that tests make.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -11,13 +13,20 @@ use tokio::task::JoinHandle;
 use tollgate_sidecar::Config;
 use tollgate_sidecar::clock::Clock;
 
+use crate::database;
+
 pub(crate) const ADMIN: &str = "test-admin-token";
 pub(crate) const GATEWAY: &str = "test-gateway-token";
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running sidecar. Dropped, it ends with its test's runtime.
 pub(crate) struct Sidecar {
     pub(crate) url: String,
-    folder: TempDir,
+    database: String,
+    /// Holds the database where that is a file.
+    _folder: Arc<TempDir>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<anyhow::Result<()>>>,
@@ -35,13 +44,28 @@ impl Sidecar {
         let folder = TempDir::new().unwrap();
         let mut sidecar = Self {
             url: String::new(),
-            folder,
+            database: database::create(folder.path()).await,
+            _folder: Arc::new(folder),
             client: reqwest::Client::new(),
             stop: None,
             task: None,
         };
         sidecar.run(more).await;
         sidecar
+    }
+
+    /// Another sidecar on the same database.
+    pub(crate) async fn beside(&self) -> Self {
+        let mut other = Self {
+            url: String::new(),
+            database: self.database.clone(),
+            _folder: self._folder.clone(),
+            client: reqwest::Client::new(),
+            stop: None,
+            task: None,
+        };
+        other.run("").await;
+        other
     }
 
     /// Ends gracefully and starts again on the same database.
@@ -60,7 +84,7 @@ impl Sidecar {
     }
 
     async fn run(&mut self, more: &str) {
-        let config = Config::from_yaml(&yaml(self.folder.path(), more), []).unwrap();
+        let config = Config::from_yaml(&yaml(&self.database, more), []).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
@@ -123,11 +147,9 @@ impl Sidecar {
 }
 
 /// The configuration of a test's sidecar, with `more` after it.
-pub(crate) fn yaml(folder: &Path, more: &str) -> String {
-    let database = folder.join("ledger.db");
+pub(crate) fn yaml(database: &str, more: &str) -> String {
     format!(
-        "listen: 127.0.0.1:0\ndatabase: {}\nadmin_token: {ADMIN}\ngateway_tokens: [{GATEWAY}]\n{more}",
-        database.display()
+        "listen: 127.0.0.1:0\ndatabase: {database}\nadmin_token: {ADMIN}\ngateway_tokens: [{GATEWAY}]\n{more}"
     )
 }
 
@@ -151,7 +173,25 @@ pub(crate) fn event(id: &str, workspace: &str) -> Value {
     })
 }
 
-/// Asks until the answer is one that `is_good`; a test's own time limit is 20 seconds.
+/// Follows the events in small pages until it has seen this many, each once.
+pub(crate) async fn tail(sidecar: &Sidecar, events: usize) {
+    let following = async {
+        let (mut seen, mut after) = (HashSet::new(), String::new());
+        while seen.len() < events {
+            let page = sidecar
+                .get(&format!("/admin/v1/events?limit=13&after={after}"))
+                .await;
+            for event in page["events"].as_array().unwrap() {
+                let id = event["event_id"].as_str().unwrap().to_owned();
+                assert!(seen.insert(id), "{event} was seen twice");
+            }
+            after = page["next"].as_str().unwrap().to_owned();
+        }
+    };
+    tokio::time::timeout(PATIENCE, following).await.unwrap();
+}
+
+/// Asks until the answer is one that `is_good`.
 pub(crate) async fn eventually<T, F: Future<Output = T>>(
     mut ask: impl FnMut() -> F,
     is_good: impl Fn(&T) -> bool,
@@ -165,7 +205,5 @@ pub(crate) async fn eventually<T, F: Future<Output = T>>(
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), asking)
-        .await
-        .unwrap()
+    tokio::time::timeout(PATIENCE, asking).await.unwrap()
 }
