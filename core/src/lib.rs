@@ -23,4 +23,5 @@ pub mod refusal;
 pub mod table;
 pub mod time;
 pub mod usage;
+pub mod validation;
 pub mod wire;

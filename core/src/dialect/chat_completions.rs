@@ -4,7 +4,8 @@
 use super::at::{At, Invalid};
 use super::content::{self, Voice};
 use super::fields::{array, is_array, is_object, object, present};
-use super::request::{CapPlace, IncludeUsage, MessageHead, PieceKind, Request, Role};
+use super::prompt::{PieceKind, Role};
+use super::request::{CapPlace, IncludeUsage, MessageHead, Request};
 use super::rewrite::is_reasoning_model;
 use super::{Naming, nested, scalar};
 

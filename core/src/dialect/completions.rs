@@ -5,7 +5,8 @@ use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_stream_options};
 use super::embeddings::read_input;
 use super::fields::object;
-use super::request::{PieceKind, Request, Role};
+use super::prompt::{PieceKind, Role};
+use super::request::Request;
 use super::scalar;
 
 const BODY: [&str; 11] = [

@@ -4,7 +4,8 @@
 use super::at::{At, Invalid};
 use super::fields::{array, is_array, is_object, is_string, object, present};
 use super::json_string::decode;
-use super::request::{Media, MediaKind, PieceKind, Request, Role};
+use super::prompt::{Media, MediaKind, PieceKind, Role};
+use super::request::Request;
 use super::{Naming, nested};
 
 /// How deep content may stand in content (a document in a tool's result is 2) before its parts are no longer

@@ -5,7 +5,8 @@ use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_messages};
 use super::content::{self, Voice};
 use super::fields::{array, is_array, is_object, is_string, object, present};
-use super::request::{PieceKind, Request, Role};
+use super::prompt::{PieceKind, Role};
+use super::request::Request;
 
 const BODY: [&str; 4] = ["model", "input", "messages", "user"];
 

@@ -185,23 +185,38 @@ pub(super) fn object<'a, const N: usize>(
     })
 }
 
-/// The value at the end of a path of names as written, `null` excluded, in a body that was read before. `None`
-/// too where the path goes through something else than objects, or through a field given twice.
-pub(super) fn nested<'a>(json: &'a str, names: &[&str]) -> Option<&'a str> {
-    lookup(json, Naming::Exact, names.iter().copied())
-}
+/// A field on the way was given twice, or in another case: two parsers may read two values.
+pub(super) struct Ambiguous;
 
-/// As [`nested`], in the spellings of a dialect.
+/// The value at the end of a path of names, `null` excluded, in a body that was read before. `None` where there is
+/// none, also because the path goes through something else than objects.
 pub(super) fn lookup<'a, 'n>(
     json: &'a str,
     naming: Naming,
     names: impl IntoIterator<Item = &'n str>,
-) -> Option<&'a str> {
-    names.into_iter().try_fold(json, |object_json, name| {
+) -> Result<Option<&'a str>, Ambiguous> {
+    let mut found = json.trim_start();
+    for name in names {
+        if !is_object(found) {
+            return Ok(None);
+        }
         let mut slot = [None];
-        let fault = read_object(object_json, naming, &[name], &mut slot, &At::ROOT).ok()?;
-        present(slot[0]).filter(|_| fault.is_none())
-    })
+        match read_object(found, naming, &[name], &mut slot, &At::ROOT) {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => return Err(Ambiguous),
+        }
+        let [value] = slot;
+        match present(value) {
+            Some(next) => found = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(found))
+}
+
+/// As [`lookup`], for names as written and values that decide nothing.
+pub(super) fn nested<'a>(json: &'a str, names: &[&str]) -> Option<&'a str> {
+    lookup(json, Naming::Exact, names.iter().copied()).unwrap_or(None)
 }
 
 /// Calls `each` for every element of the array `json`.

@@ -5,7 +5,8 @@
 
 use super::at::{At, Invalid};
 use super::fields::{array, is_array, is_object, is_string, lookup, object, present};
-use super::request::{CapPlace, Media, MediaKind, MessageHead, PieceKind, Request, Role};
+use super::prompt::{Media, MediaKind, PieceKind, Role};
+use super::request::{CapPlace, MessageHead, Request};
 use super::{Dialect, Naming, scalar};
 
 const BODY: [&str; 7] = [
@@ -208,7 +209,9 @@ fn function<'a>(
 }
 
 fn media(json: &str, inline: bool) -> Media {
-    let mime = lookup(json, Naming::Proto, ["mimeType"]).unwrap_or_default();
+    let mime = lookup(json, Naming::Proto, ["mimeType"])
+        .unwrap_or(None)
+        .unwrap_or_default();
     let kind = match mime.trim_start_matches('"').split('/').next() {
         Some("image") => MediaKind::Image,
         Some("audio") => MediaKind::Audio,

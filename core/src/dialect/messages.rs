@@ -4,7 +4,8 @@ use super::at::{At, Invalid};
 use super::chat_completions::read_tools;
 use super::content::{self, Voice};
 use super::fields::{array, is_object, object, present};
-use super::request::{MessageHead, Request, Role};
+use super::prompt::Role;
+use super::request::{MessageHead, Request};
 use super::{Dialect, Naming, nested, scalar};
 
 const BODY: [&str; 10] = [

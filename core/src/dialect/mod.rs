@@ -14,6 +14,7 @@ mod fields;
 mod generate_content;
 mod json_string;
 mod messages;
+mod prompt;
 pub mod prompt_tokens;
 mod request;
 mod responses;
@@ -26,10 +27,8 @@ use serde::{Deserialize, Serialize};
 pub use self::at::Invalid;
 pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
 use self::fields::{Naming, nested};
-pub use self::request::{
-    CapField, IncludeUsage, Media, MediaKind, MessageHead, Model, Piece, PieceKind, Request, Role,
-    SessionHints, Text,
-};
+pub use self::prompt::{Media, MediaKind, Piece, PieceKind, Role, Text};
+pub use self::request::{CapField, IncludeUsage, MessageHead, Model, Request, SessionHints};
 
 /// A wire format of requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,6 +118,8 @@ pub fn parse<'a>(endpoint: &Endpoint<'a>, body: &'a [u8]) -> Result<Request<'a>,
     Ok(request)
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod recordings_tests;
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //! results, stored context) cannot be known before the call.
 
 use super::json_string::decode;
-use super::request::{Media, MediaKind, Piece, PieceKind, Request};
+use super::prompt::{Media, MediaKind, Piece, PieceKind};
+use super::request::Request;
 use super::tool_text;
 use super::{Dialect, Family};
 
@@ -310,8 +311,8 @@ fn audio(inline_bytes: usize) -> u64 {
 /// Whether the model must call a tool: OpenAI's `required` or a named function, Anthropic's `any` and `tool`.
 fn forces_tools(request: &Request<'_>) -> bool {
     match request.parameter("tool_choice") {
-        Some("\"auto\"" | "\"none\"") | None => false,
-        Some(choice) => !choice.contains("\"auto\"") && !choice.contains("\"none\""),
+        Ok(Some("\"auto\"" | "\"none\"") | None) | Err(_) => false,
+        Ok(Some(choice)) => !choice.contains("\"auto\"") && !choice.contains("\"none\""),
     }
 }
 

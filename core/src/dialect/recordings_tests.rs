@@ -96,7 +96,7 @@ fn edits_of_recorded_requests_change_nothing_else() {
         let reread = parse(&endpoint, &capped).unwrap();
         assert_eq!(
             reread.max_output_tokens(),
-            request.takes_output_cap().then_some(77),
+            request.output_cap_param().map(|_| 77),
             "{}",
             recording.id
         );
@@ -112,7 +112,7 @@ fn is_text_only(request: &Request<'_>) -> bool {
         tool.get("function").or(tool.get("name")).is_none()
             || tool["type"].as_str().is_some_and(|kind| kind.contains('_'))
     });
-    let searches = request.parameter("mcp_servers").is_some()
+    let searches = request.parameter("mcp_servers").unwrap().is_some()
         || request.model_names().any(|model| model.starts_with("compound"));
     request.media.is_empty()
         && !request.hidden_context

@@ -4,7 +4,8 @@ use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_tools};
 use super::content::{self, Voice};
 use super::fields::{array, is_object, is_string, object, present};
-use super::request::{Media, MediaKind, MessageHead, PieceKind, Request, Role};
+use super::prompt::{Media, MediaKind, PieceKind, Role};
+use super::request::{MessageHead, Request};
 use super::{Naming, nested, scalar};
 
 const BODY: [&str; 16] = [

@@ -5,7 +5,8 @@
 
 use super::fields::present;
 use super::json_string::encode;
-use super::request::{CapPlace, IncludeUsage, Request, Text};
+use super::prompt::Text;
+use super::request::{CapPlace, IncludeUsage, Request};
 use crate::edit::Edit;
 
 // === impl Request ===
@@ -61,14 +62,15 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether a cap on the output would be new in the body.
-    pub fn has_output_cap(&self) -> bool {
-        self.max_output_tokens().is_some()
-    }
-
-    /// Whether the dialect has a cap on the output at all.
-    pub fn takes_output_cap(&self) -> bool {
-        self.cap_place != CapPlace::Nowhere
+    /// The name of the field that caps the output: the one that the client sent, or else the one that would be
+    /// inserted. `None` where the dialect has none.
+    pub fn output_cap_param(&self) -> Option<&'static str> {
+        let sent = self.output_caps.iter().find(|cap| cap.value.is_some());
+        sent.map(|cap| cap.param).or(match self.cap_place {
+            CapPlace::Nowhere => None,
+            CapPlace::Top(name) => Some(name),
+            CapPlace::GenerationConfig(_) => Some("generationConfig.maxOutputTokens"),
+        })
     }
 
     pub(super) fn model_names(&self) -> impl Iterator<Item = &str> {

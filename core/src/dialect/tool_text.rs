@@ -3,7 +3,7 @@
 //! OpenAI's models do not see a tool's JSON schema but a TypeScript type made of it, much shorter
 //! (`type get_weather = (_: {city: string}) => any;`; the format is that of the open models of the same family,
 //! <https://cookbook.openai.com/articles/openai-harmony>). The text made here is for counting its tokens, nothing
-//! else: references are not followed, and what lies deep is written as it stands.
+//! else: references are not followed, optional fields are not marked, and what lies deep is written as it stands.
 
 use std::fmt::Write as _;
 
@@ -24,11 +24,10 @@ const DEFINITION: [&str; 6] = [
     "parametersJsonSchema",
 ];
 
-const SCHEMA: [&str; 11] = [
+const SCHEMA: [&str; 10] = [
     "type",
     "description",
     "properties",
-    "required",
     "items",
     "enum",
     "anyOf",
@@ -73,7 +72,6 @@ fn write_type(out: &mut String, json: &str, depth: u8) {
             kind,
             _,
             properties,
-            required,
             items,
             options,
             any_of,
@@ -94,7 +92,7 @@ fn write_type(out: &mut String, json: &str, depth: u8) {
     } else if let Some(types) = present(any_of.or(all_of)).filter(|list| is_array(list)) {
         join(out, types, |out, option| write_type(out, option, depth + 1));
     } else if let Some(fields) = present(properties) {
-        write_fields(out, fields, required.unwrap_or("[]"), depth + 1);
+        write_fields(out, fields, depth + 1);
     } else if let Some(element) = present(items) {
         write_type(out, element, depth + 1);
         out.push_str("[]");
@@ -111,19 +109,12 @@ fn write_type(out: &mut String, json: &str, depth: u8) {
     }
 }
 
-fn write_fields(out: &mut String, fields: &str, required: &str, depth: u8) {
+fn write_fields(out: &mut String, fields: &str, depth: u8) {
     out.push_str("{\n");
     entries(fields, |name, field| {
         let parts = known(field, &SCHEMA);
         comment(out, parts.and_then(|[_, description, ..]| description));
-        let mut optional = "?";
-        let _ = array(required, &At::ROOT, |_, entry| {
-            if is_string(entry) && decode(entry) == name {
-                optional = "";
-            }
-            Ok(())
-        });
-        let _ = write!(out, "{name}{optional}: ");
+        let _ = write!(out, "{name}: ");
         write_type(out, field, depth);
         let default = parts.and_then(|[.., default, _]| present(default));
         match default {
@@ -176,8 +167,8 @@ mod tests {
         let text = typescript(tool).unwrap();
         assert_eq!(
             text,
-            "// Tells it\ntype weather = (_: {\n// Where\ncity: string,\nunit?: \"c\" | \"f\", // default: \"c\"\n\
-             days?: integer[],\n}) => any;\n\n"
+            "// Tells it\ntype weather = (_: {\n// Where\ncity: string,\nunit: \"c\" | \"f\", // default: \"c\"\n\
+             days: integer[],\n}) => any;\n\n"
         );
     }
 
