@@ -212,7 +212,8 @@ fn gemini_query(query: &str) -> Option<bool> {
             "alt" | "$alt" => {
                 let is_sse = match value {
                     "sse" => true,
-                    "json" | "" => false,
+                    // The second is what Google's generated clients send.
+                    "json" | "" | "json;enum-encoding=int" | "json%3Benum-encoding%3Dint" => false,
                     _ => return None,
                 };
                 if sse.replace(is_sse).is_some() {

@@ -122,6 +122,20 @@ fn a_query_that_hides_the_usage_from_us_is_unknown() {
 }
 
 #[test]
+fn queries_of_google_clients_are_known() {
+    for query in [
+        "key=k",
+        "alt=json",
+        "$alt=json%3Benum-encoding%3Dint",
+        "prettyPrint=false",
+        "x=%20y",
+    ] {
+        let path = format!("/v1beta/models/a:generateContent?{query}");
+        assert_eq!(post_to(&path).stream(), PathStream::Never, "{query}");
+    }
+}
+
+#[test]
 fn models_are_looked_up_with_get() {
     for (path, family) in [
         ("/v1/models", Family::OpenAi),
