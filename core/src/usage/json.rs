@@ -5,7 +5,7 @@
 //! holds. Bytes are never decoded as UTF-8, so a split character is no event. It is not a validator: what it
 //! hands over is parsed by whoever takes it, and a document that is not JSON at all ends in silence.
 
-use super::run::{Escape, Run, Shape, end_of_string};
+use super::run::{Escape, Run, Shape, end_of_string, is_after_scalar, quote_or_backslash};
 use super::tree::{Node, Sink, Take};
 
 /// How deep a tree of nodes may be.
@@ -105,10 +105,7 @@ impl Scanner {
                 State::FirstItem if *first == b']' => self.close(tail),
                 State::Value | State::FirstItem => self.begin(rest, *first, sink),
                 State::Key => match first {
-                    b'"' => {
-                        self.state = State::InKey;
-                        self.key(tail)
-                    }
+                    b'"' => self.members(rest),
                     b'}' => self.close(tail),
                     _ => self.give_up(),
                 },
@@ -191,6 +188,23 @@ impl Scanner {
         self.next = node.items;
         self.state = if array { State::FirstItem } else { State::Key };
         rest.get(1..).unwrap_or_default()
+    }
+
+    /// At a key. Members that lie whole in this piece and are not on the tree are gone over at once.
+    fn members<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let mut at_key = rest;
+        if let Some(frame) = self.top() {
+            while let Some(next) = after_member(at_key, frame.node) {
+                at_key = next;
+            }
+        }
+        match at_key {
+            [b'"', tail @ ..] => {
+                self.state = State::InKey;
+                self.key(tail)
+            }
+            _ => at_key,
+        }
     }
 
     /// Within a key, after its opening quote.
@@ -286,6 +300,26 @@ impl std::fmt::Debug for Frame {
             .field("array", &self.array)
             .finish_non_exhaustive()
     }
+}
+
+/// What follows a member that is not on the tree, and its comma; `None` where the member is on the tree, is written
+/// in an unusual way, is the last or does not end in this piece.
+fn after_member<'a>(rest: &'a [u8], node: &Node) -> Option<&'a [u8]> {
+    let tail = rest.strip_prefix(b"\"")?;
+    let (key, tail) = tail.split_at_checked(quote_or_backslash(tail)?)?;
+    let tail = tail.strip_prefix(b"\":")?;
+    if node.child(key).is_some() {
+        return None;
+    }
+    let used = match tail {
+        [b'"', text @ ..] => 1 + end_of_string(text, &mut Escape::Outside)?,
+        [b'{' | b'[', nested @ ..] => 1 + Run::of(Shape::Nested, Take::Pass).end_of_nested(nested)?,
+        [b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => {
+            tail.iter().position(|byte| is_after_scalar(*byte))?
+        }
+        _ => return None,
+    };
+    tail.get(used..)?.strip_prefix(b",")
 }
 
 /// The child of `parent` under a key as it stands in the document, with its closing quote.

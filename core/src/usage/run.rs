@@ -63,15 +63,14 @@ impl Run {
                 None => (body.len(), false, 0),
             },
             Shape::Scalar => {
-                let end = body
-                    .iter()
-                    .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'));
+                let end = body.iter().position(|byte| is_after_scalar(*byte));
                 (end.unwrap_or(body.len()), end.is_some(), 0)
             }
         }
     }
 
-    fn end_of_nested(&mut self, body: &[u8]) -> Option<usize> {
+    /// The offset after the bracket that ends a nested value, if it is in `body`.
+    pub(super) fn end_of_nested(&mut self, body: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
             if self.in_string {
@@ -146,7 +145,14 @@ impl Run {
     }
 }
 
+/// Whether a number, `true`, `false` or `null` is over.
+#[inline]
+pub(super) fn is_after_scalar(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+}
+
 /// The offset after the quote that ends a string, if it is in `bytes`.
+#[inline]
 pub(super) fn end_of_string(bytes: &[u8], escape: &mut Escape) -> Option<usize> {
     let mut at = 0;
     if *escape != Escape::Outside && !bytes.is_empty() {
@@ -170,7 +176,7 @@ pub(super) fn end_of_string(bytes: &[u8], escape: &mut Escape) -> Option<usize> 
 
 /// The offset of the first quote or backslash.
 #[inline]
-fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+pub(super) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     let (start, rest) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
     let (words, last) = start.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
