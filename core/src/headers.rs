@@ -1,5 +1,7 @@
 //! Request and response headers as bytes: a header's value need not be UTF-8, and a name may come twice.
 
+use std::borrow::Cow;
+
 /// Headers as the host hands them over: names in lower case, pseudo-headers included, in order.
 #[derive(Debug, Clone, Copy)]
 pub struct Headers<'a> {
@@ -14,7 +16,7 @@ pub struct Repeated;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOp {
     /// Sets a header, replacing all its values.
-    Set(String, String),
+    Set(Cow<'static, str>, String),
     /// Adds a header beside those of the same name.
     Add(String, Vec<u8>),
     /// Removes every value of a header.

@@ -95,7 +95,7 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
 }
 
 /// The text as a JSON string, with its quotes.
-pub(super) fn encode(text: &str) -> Vec<u8> {
+pub fn encode(text: &str) -> Vec<u8> {
     serde_json::to_vec(text).unwrap_or_else(|_| b"\"\"".to_vec())
 }
 

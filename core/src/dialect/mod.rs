@@ -4,6 +4,7 @@
 //! neither builds a document tree. A change to a body is an [`Edit`](crate::edit::Edit) of the bytes that must
 //! change, so that every other byte stays as the client sent it.
 
+mod answer;
 mod at;
 mod chat_completions;
 mod completions;
@@ -24,9 +25,11 @@ mod tool_text;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::answer::answer_texts;
 pub use self::at::Invalid;
 pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
 use self::fields::{Naming, nested};
+pub use self::json_string::encode;
 pub use self::prompt::{Media, MediaKind, Piece, PieceKind, Role, Text};
 pub use self::request::{CapField, IncludeUsage, MessageHead, Model, Request, SessionHints};
 

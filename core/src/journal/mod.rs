@@ -16,22 +16,27 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::cells::Cells;
 use crate::time::UnixNanos;
-use segment::{Claim, Claimant, Claimed, Segment};
+use segment::{Claim, Claimant, Segment};
 
 /// How many segments there are: workers of one Envoy, of all generations that still live.
 const MAX_SEGMENTS: u16 = 256;
 
-/// A segment whose owner has been silent for this long is adopted. Ticks are far shorter.
-pub const SILENCE: Duration = Duration::from_secs(15);
+/// A worker looks for silent owners at every so many of its ticks.
+const SEARCH_EVERY: u32 = 10;
 
-/// How often a worker looks for segments to adopt.
-const ADOPT_EVERY: Duration = Duration::from_secs(3);
+/// An owner whose heartbeat has not changed in so many searches is silent. Ticks are counted, not time, so that
+/// a clock that jumps makes nobody seem dead; with a tick each 250 ms this is about 15 s.
+const SILENT_SEARCHES: u32 = 6;
+
+/// After so long without a heartbeat a worker makes sure that its segment is still its own.
+const MUST_CHECK: Duration = Duration::from_secs(5);
 
 /// Most events in a batch, and most of their bytes: see [`crate::wire::EventBatch`].
 const MAX_BATCH_EVENTS: usize = 1_000;
@@ -75,7 +80,9 @@ pub struct Writer {
     generation: u32,
     own: Option<Segment>,
     adopted: Vec<Segment>,
-    last_search: UnixNanos,
+    ticks: u32,
+    /// Heartbeats of others as last seen, and in how many searches they stood so.
+    watched: BTreeMap<u16, (Vec<u8>, u32)>,
     /// Whether a batch is on its way.
     sending: bool,
 }
@@ -92,7 +99,8 @@ impl Writer {
             generation: 0,
             own: None,
             adopted: Vec::new(),
-            last_search: UnixNanos(0),
+            ticks: 0,
+            watched: BTreeMap::new(),
             sending: false,
         }
     }
@@ -154,9 +162,9 @@ impl Writer {
     /// is on its way there is no other.
     pub fn tick(&mut self, cells: &dyn Cells, now: UnixNanos) -> Option<Batch> {
         self.beat(cells, now);
-        if now.since(self.last_search) >= nanos(ADOPT_EVERY) {
-            self.last_search = now;
-            self.adopt(cells, now);
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(SEARCH_EVERY) {
+            self.search(cells, now);
         }
         if self.sending {
             return None;
@@ -216,14 +224,27 @@ impl Writer {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    fn adopt(&mut self, cells: &dyn Cells, now: UnixNanos) {
+    /// Looks at the heartbeats of all, and adopts the segments of those that are silent.
+    fn search(&mut self, cells: &dyn Cells, now: UnixNanos) {
         for index in 0..MAX_SEGMENTS {
+            let Ok(owner) = Segment::owner(cells, index) else {
+                return;
+            };
+            // Segments are claimed from the first on: behind one that never was there are none.
+            let Some(owner) = owner else { return };
+            let (seen, times) = self.watched.entry(index).or_default();
+            if *seen != owner {
+                (*seen, *times) = (owner, 0);
+                continue;
+            }
+            *times += 1;
+            if *times < SILENT_SEARCHES || seen.is_empty() {
+                continue;
+            }
+            let silent = std::mem::take(seen);
             let claimant = self.next_claimant();
-            match Segment::claim(cells, index, claimant, Claim::Silent, now) {
-                Ok(Claimed::Ours(segment)) => self.adopted.push(segment),
-                Ok(Claimed::Taken) => {}
-                // Segments are claimed from the first on: behind one that never was there are none.
-                Ok(Claimed::Virgin) | Err(_) => return,
+            if let Ok(Some(segment)) = Segment::claim(cells, index, claimant, Claim::Silent(&silent), now) {
+                self.adopted.push(segment);
             }
         }
     }
@@ -233,8 +254,8 @@ impl Writer {
         for index in 0..MAX_SEGMENTS {
             let claimant = self.next_claimant();
             match Segment::claim(cells, index, claimant, Claim::Free, now) {
-                Ok(Claimed::Ours(segment)) => return Ok(segment),
-                Ok(Claimed::Taken | Claimed::Virgin) => {}
+                Ok(Some(segment)) => return Ok(segment),
+                Ok(None) => {}
                 Err(_) => return Err(JournalError::Unavailable),
             }
         }

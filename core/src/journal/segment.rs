@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{JournalError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, SILENCE, nanos};
+use super::{JournalError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MUST_CHECK, nanos};
 use crate::cells::{CellError, Cells, Version};
 use crate::time::UnixNanos;
 
@@ -26,22 +26,11 @@ pub(super) struct Segment {
 
 /// Which segments a worker may claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(super) enum Claim<'a> {
     /// For itself: one that nobody has.
     Free,
-    /// For another: one whose owner is silent.
-    Silent,
-}
-
-/// What came of a claim.
-#[derive(Debug)]
-pub(super) enum Claimed {
-    /// It is ours.
-    Ours(Segment),
-    /// It is not to be had.
-    Taken,
-    /// Nobody has ever had it, and it was not asked for.
-    Virgin,
+    /// For another: one whose owner cell still is what it was, and so silent.
+    Silent(&'a [u8]),
 }
 
 /// Who owns a segment, in its owner cell. Empty where nobody does.
@@ -60,30 +49,33 @@ pub(super) struct Claimant {
 // === impl Segment ===
 
 impl Segment {
-    /// Tries to get a segment. One of a silent owner comes with the records that it left, all of them finished
-    /// now: nothing more will be heard of them.
+    /// A segment's owner cell, empty where nobody owns it; `None` where it never was.
+    pub(super) fn owner(cells: &dyn Cells, index: u16) -> Result<Option<Vec<u8>>, CellError> {
+        let cell = cells.get(&owner_key(index))?;
+        Ok((cell.version != Version::ABSENT).then_some(cell.bytes))
+    }
+
+    /// Tries to get a segment; `None` where it is not to be had. The records that its last owner left come with
+    /// it, all of them finished now: nothing more will be heard of them.
     pub(super) fn claim(
         cells: &dyn Cells,
         index: u16,
         claimant: Claimant,
-        claim: Claim,
+        claim: Claim<'_>,
         now: UnixNanos,
-    ) -> Result<Claimed, CellError> {
+    ) -> Result<Option<Self>, CellError> {
         let cell = cells.get(&owner_key(index))?;
-        let was = Owner::read(&cell.bytes);
-        match (&was, claim) {
-            (None, Claim::Free) => {}
-            (None, Claim::Silent) if cell.version == Version::ABSENT => return Ok(Claimed::Virgin),
-            (Some(owner), Claim::Silent) if owner.is_silent(now) => {}
-            (None, Claim::Silent) | (Some(_), _) => return Ok(Claimed::Taken),
+        let is_claimable = match claim {
+            Claim::Free => cell.bytes.is_empty(),
+            Claim::Silent(was) => cell.bytes == was,
+        };
+        if !is_claimable {
+            return Ok(None);
         }
-        match cells.set(
-            &owner_key(index),
-            &Owner { claimant, beat: now }.write(),
-            cell.version,
-        ) {
+        let owner = Owner { claimant, beat: now };
+        match cells.set(&owner_key(index), &owner.write(), cell.version) {
             Ok(()) => {}
-            Err(CellError::Conflict) => return Ok(Claimed::Taken),
+            Err(CellError::Conflict) => return Ok(None),
             Err(CellError::Unavailable) => return Err(CellError::Unavailable),
         }
         let mut segment = Self {
@@ -96,13 +88,11 @@ impl Segment {
             sending: Vec::new(),
             last_beat: now,
         };
-        if claim == Claim::Silent {
-            segment.take_over(cells)?;
-        }
-        Ok(Claimed::Ours(segment))
+        segment.take_over(cells)?;
+        Ok(Some(segment))
     }
 
-    /// Finds the records that a silent owner left. Cells are used from the first on and never vanish, so the
+    /// Finds the records that the last owner left. Cells are used from the first on and never vanish, so the
     /// first one that never was is behind the last.
     fn take_over(&mut self, cells: &dyn Cells) -> Result<(), CellError> {
         loop {
@@ -110,7 +100,9 @@ impl Segment {
             if cell.version == Version::ABSENT {
                 return Ok(());
             }
-            if !cell.bytes.is_empty() {
+            if cell.bytes.is_empty() {
+                self.free.push(self.unused);
+            } else {
                 self.done.push_back(self.unused);
             }
             self.unused += 1;
@@ -119,7 +111,7 @@ impl Segment {
 
     /// Whether so much time has passed since the last heartbeat that another may have adopted this segment.
     pub(super) fn must_check(&self, now: UnixNanos) -> bool {
-        now.since(self.last_beat) > nanos(SILENCE) / 2
+        now.since(self.last_beat) > nanos(MUST_CHECK)
     }
 
     /// Says that the owner lives; false where the segment is another's by now.
@@ -254,10 +246,6 @@ impl Owner {
             &self.beat.0.to_le_bytes(),
         ]
         .concat()
-    }
-
-    fn is_silent(&self, now: UnixNanos) -> bool {
-        now.since(self.beat) > nanos(SILENCE)
     }
 }
 

@@ -33,6 +33,12 @@ pub enum Quote<'a> {
 // === impl UnknownModel ===
 
 impl UnknownModel {
+    /// Charges what a dear model costs today: $5 a million input tokens, $25 a million output tokens.
+    pub fn dear() -> Self {
+        serde_json::from_str(r#"{"price": {"input_cost_per_token": 5e-6, "output_cost_per_token": 25e-6}}"#)
+            .unwrap_or(Self::Deny)
+    }
+
     /// The price of a model under this policy.
     pub fn quote<'a>(&'a self, catalogue: &'a Catalogue, model: &str) -> Quote<'a> {
         const ZERO: &Price = &Price::ZERO;
@@ -94,6 +100,11 @@ mod tests {
             );
             assert!(matches!(policy.quote(&catalogue, "known"), Quote::Listed(_)));
         }
+    }
+
+    #[test]
+    fn a_dear_model_is_neither_refused_nor_free() {
+        assert!(matches!(UnknownModel::dear(), UnknownModel::Price(_)));
     }
 
     #[test]

@@ -1,0 +1,223 @@
+//! From the configuration as written to the configuration at work: every fault found, each with its path.
+
+use hashbrown::HashMap;
+
+use super::spec::{ConfigSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec, SidecarSpec};
+use super::{Config, Fault, Jwt, Moderation, Sidecar};
+use crate::key::{KeyHash, KeyRecord};
+use crate::limit::{Limits, MatchSpec};
+use crate::price::Catalogue;
+use crate::table::{KeyCache, KeyCacheLimits};
+use crate::time::UnixMillis;
+
+/// Longest name of a header, in bytes.
+const MAX_HEADER_NAME: usize = 100;
+
+/// Faults, collected while the rest is still looked at.
+#[derive(Debug, Default)]
+struct Faults(Vec<Fault>);
+
+/// Reads and compiles the plugin's configuration: JSON, as Envoy hands a `google.protobuf.Struct` over.
+///
+/// # Errors
+/// Every fault that was found. Where the JSON or its types are wrong there is one: the first.
+pub fn parse(json: &[u8]) -> Result<Config, Vec<Fault>> {
+    let json = if json.trim_ascii().is_empty() { b"{}" } else { json };
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let spec: ConfigSpec = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| vec![Fault::at(error.path().to_string(), error.inner().to_string())])?;
+    compile(spec)
+}
+
+fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let sidecar = spec
+        .sidecar
+        .as_ref()
+        .and_then(|sidecar| faults.keep(compile_sidecar(sidecar)));
+    check_identity(&spec.identity, &mut faults);
+    let keys = compile_keys(&spec.keys, &mut faults);
+    let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
+    let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
+    let key_cache = compile_key_cache(&spec.key_cache);
+    if spec.gateway_id.is_empty() {
+        faults.add("gateway_id", "is empty; give this gateway a name");
+    }
+    match limits {
+        Some(limits) if faults.0.is_empty() => Ok(Config {
+            gateway_id: spec.gateway_id,
+            region: spec.region,
+            sidecar,
+            credential_headers: spec.identity.credential_headers,
+            session_header: spec.identity.session_header,
+            jwt: spec.identity.jwt.map(Jwt::from),
+            key_cache,
+            limits,
+            default_output_reservation: spec.default_output_reservation,
+            catalogue: Catalogue::built_in().with(spec.prices.catalogue),
+            unknown_model: spec.prices.unknown_model,
+            max_request_bytes: spec.bodies.max_request_bytes,
+            max_held_response_bytes: spec.bodies.max_held_response_bytes,
+            security_headers: spec.security_headers,
+            max_events_per_worker: spec.journal.max_events_per_worker,
+            flush_interval: spec.journal.flush_interval.get(),
+            max_label_values: spec.metrics.max_label_values,
+            keys,
+            model_aliases: spec.model_aliases.into_iter().collect(),
+            moderation,
+            providers: spec.providers,
+        }),
+        _ => Err(faults.0),
+    }
+}
+
+fn compile_sidecar(spec: &SidecarSpec) -> Result<Sidecar, Vec<Fault>> {
+    let mut faults = Faults::default();
+    if spec.cluster.is_empty() {
+        faults.add(
+            "sidecar.cluster",
+            "is empty; name the Envoy cluster of the sidecar",
+        );
+    }
+    if spec.token.is_empty() {
+        faults.add(
+            "sidecar.token",
+            "is empty; write the gateway token of the sidecar's configuration",
+        );
+    }
+    faults.into_result(Sidecar {
+        cluster: spec.cluster.clone(),
+        authority: spec.authority.clone().unwrap_or_else(|| spec.cluster.clone()),
+        token: spec.token.clone(),
+        timeout: spec.timeout.get(),
+    })
+}
+
+fn check_identity(spec: &IdentitySpec, faults: &mut Faults) {
+    if spec.credential_headers.is_empty() && spec.jwt.is_none() {
+        faults.add(
+            "identity.credential_headers",
+            "is empty and there is no jwt; nobody could be known",
+        );
+    }
+    for (index, name) in spec.credential_headers.iter().enumerate() {
+        check_header_name(name, &format!("identity.credential_headers[{index}]"), faults);
+    }
+    check_header_name(&spec.session_header, "identity.session_header", faults);
+}
+
+/// Names of headers as HTTP/2 and Envoy have them: RFC 9110 tokens in lower case.
+fn check_header_name(name: &str, path: &str, faults: &mut Faults) {
+    let is_token =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.!#$%&'*+^`|~".contains(&byte);
+    if name.is_empty() || name.len() > MAX_HEADER_NAME || !name.bytes().all(is_token) {
+        faults.add(
+            path,
+            format!("`{name}` is no header name; write it in lower case, like x-api-key"),
+        );
+    }
+}
+
+fn compile_keys(specs: &[KeySpec], faults: &mut Faults) -> HashMap<KeyHash, KeyRecord> {
+    let mut keys = HashMap::with_capacity(specs.len());
+    for (index, spec) in specs.iter().enumerate() {
+        let path = format!("keys[{index}]");
+        if spec.id.is_empty() || spec.workspace.is_empty() {
+            faults.add(&path, "id and workspace must not be empty");
+        }
+        let record = KeyRecord {
+            id: spec.id.clone(),
+            sha256: spec.sha256,
+            workspace: spec.workspace.clone(),
+            user: spec.user.clone(),
+            models: spec.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
+            expires_at_ms: spec.expires_at.map(UnixMillis::from),
+            status: spec.status,
+            moderation: spec.moderation.clone(),
+        };
+        if keys.insert(spec.sha256, record).is_some() {
+            faults.add(
+                format!("{path}.sha256"),
+                "another key has the same; each secret belongs to one key",
+            );
+        }
+    }
+    keys
+}
+
+fn compile_moderation(
+    specs: &[ModerationSpec],
+    has_sidecar: bool,
+    faults: &mut Faults,
+) -> Vec<(MatchSpec, Moderation)> {
+    let mut compiled = Vec::with_capacity(specs.len());
+    for (index, spec) in specs.iter().enumerate() {
+        let path = format!("moderation[{index}]");
+        if !has_sidecar {
+            faults.add(
+                &path,
+                "moderation is the sidecar's work, and there is no `sidecar` in this configuration",
+            );
+        }
+        compiled.push((
+            spec.selector.clone(),
+            Moderation {
+                policy: spec.policy.clone(),
+                input: spec.input,
+                output: spec.output,
+                timeout: spec.timeout.get(),
+                on_unavailable: spec.on_unavailable,
+            },
+        ));
+    }
+    compiled
+}
+
+fn compile_key_cache(spec: &KeyCacheSpec) -> KeyCache {
+    KeyCache::new(
+        "tollgate/1",
+        KeyCacheLimits {
+            max_keys: spec.max_keys,
+            max_unknown: spec.max_keys / 4,
+            fresh_ms: spec.ttl.millis(),
+            keep_ms: spec.stale_ttl.millis(),
+            unknown_ms: spec.unknown_ttl.millis(),
+        },
+    )
+}
+
+/// A secret that all workers share, so that nobody outside can choose subjects which displace another's.
+fn salt(spec: &ConfigSpec) -> Vec<u8> {
+    let token = spec.sidecar.as_ref().map_or("", |sidecar| sidecar.token.as_str());
+    [spec.gateway_id.as_bytes(), b"/", token.as_bytes()].concat()
+}
+
+// === impl Faults ===
+
+impl Faults {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Fault::at(path, message));
+    }
+
+    /// The value, or nothing and its faults kept.
+    fn keep<T>(&mut self, result: Result<T, Vec<Fault>>) -> Option<T> {
+        result.map_err(|faults| self.0.extend(faults)).ok()
+    }
+
+    fn into_result<T>(self, value: T) -> Result<T, Vec<Fault>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+    }
+}
+
+// === impl Jwt ===
+
+impl From<JwtSpec> for Jwt {
+    fn from(spec: JwtSpec) -> Self {
+        Self {
+            payload: spec.payload_in_metadata,
+            workspace: spec.workspace_claim,
+            user: spec.user_claim,
+            session: spec.session_claim,
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The plugin's configuration as it is written: strict types, unknown fields refused.
+//!
+//! These types are the reference: `docs/configuration.md` is generated from them and from their comments.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::duration::Span;
+use crate::auth::CREDENTIAL_HEADERS;
+use crate::glob::Glob;
+use crate::key::{KeyHash, KeyStatus};
+use crate::limit::{LimitSpec, MatchSpec};
+use crate::price::{Catalogue, UnknownModel};
+
+/// The whole configuration of the Tollgate filter.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigSpec {
+    /// Name of this gateway in events.
+    pub gateway_id: String,
+    /// Where this gateway is, in events.
+    pub region: Option<String>,
+    /// How to reach the sidecar. Without one, only `keys` are known, and no events are kept.
+    pub sidecar: Option<SidecarSpec>,
+    /// Where a request says who it is from.
+    pub identity: IdentitySpec,
+    /// Keys known without the sidecar.
+    pub keys: Vec<KeySpec>,
+    /// How keys that the sidecar resolved are remembered.
+    pub key_cache: KeyCacheSpec,
+    /// Limits; all that match a request are taken together or not at all.
+    pub limits: Vec<LimitSpec>,
+    /// Output tokens that token limits reserve for a request which names no maximum of its own.
+    pub default_output_reservation: u64,
+    /// Names that clients may use in place of a model's own: `{"fast": "gpt-4o-mini"}`.
+    pub model_aliases: BTreeMap<String, String>,
+    /// What tokens cost.
+    pub prices: PricesSpec,
+    /// Which requests are moderated, and by which of the sidecar's policies; the first that matches applies.
+    pub moderation: Vec<ModerationSpec>,
+    /// Providers, where the path alone does not name them; the first that matches applies.
+    pub providers: Vec<ProviderSpec>,
+    /// How much of a body is held.
+    pub bodies: BodiesSpec,
+    /// Adds `strict-transport-security`, `x-content-type-options` and their like to every answer.
+    pub security_headers: bool,
+    /// The queue of events for the sidecar.
+    pub journal: JournalSpec,
+    /// Bounds on labels of metrics.
+    pub metrics: MetricsSpec,
+}
+
+/// How to reach the sidecar.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarSpec {
+    /// Name of the Envoy cluster (on Istio `outbound|PORT||HOST`).
+    pub cluster: String,
+    /// Value of `:authority`; the cluster's name if absent.
+    #[serde(default)]
+    pub authority: Option<String>,
+    /// The gateway token of the sidecar's configuration.
+    pub token: String,
+    /// How long a request waits for the sidecar.
+    #[serde(default = "default_timeout")]
+    pub timeout: Span,
+}
+
+/// Where a request says who it is from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentitySpec {
+    /// Headers that may carry the API key, in the order in which they are looked at.
+    pub credential_headers: Vec<String>,
+    /// Header in which a client names its session. It is not sent on.
+    pub session_header: String,
+    /// Takes identities from Envoy's `jwt_authn` filter, which must stand before this one.
+    pub jwt: Option<JwtSpec>,
+}
+
+/// Identities from JWTs that Envoy's `jwt_authn` has verified.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JwtSpec {
+    /// `payload_in_metadata` of the `jwt_authn` provider.
+    pub payload_in_metadata: String,
+    /// The claim that names the workspace. A token without it is no identity.
+    pub workspace_claim: String,
+    /// The claim that names the user.
+    #[serde(default = "default_user_claim")]
+    pub user_claim: String,
+    /// The claim that names the session.
+    #[serde(default)]
+    pub session_claim: Option<String>,
+}
+
+/// A key known without the sidecar.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySpec {
+    /// Stable id, in events and limits.
+    pub id: String,
+    /// SHA-256 of the secret, 64 hex digits (`printf %s "$KEY" | sha256sum`).
+    pub sha256: KeyHash,
+    /// What the key belongs to.
+    pub workspace: String,
+    /// The person or service behind it.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Models it may call, as globs; empty means all.
+    #[serde(default)]
+    pub models: Vec<Glob>,
+    /// RFC 3339 time after which it is refused.
+    #[serde(default)]
+    pub expires_at: Option<jiff::Timestamp>,
+    /// `active`, `paused` or `revoked`.
+    #[serde(default)]
+    pub status: KeyStatus,
+    /// The moderation policy bound to this key.
+    #[serde(default)]
+    pub moderation: Option<String>,
+}
+
+/// How keys that the sidecar resolved are remembered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyCacheSpec {
+    /// After this long a key is asked for again; changes arrive within seconds anyway.
+    pub ttl: Span,
+    /// How long a known key still works while the sidecar is away.
+    pub stale_ttl: Span,
+    /// How long an unknown key is remembered as such.
+    pub unknown_ttl: Span,
+    /// How many keys are remembered.
+    pub max_keys: u32,
+}
+
+/// What tokens cost.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PricesSpec {
+    /// Prices in LiteLLM's field names, as in its `model_prices_and_context_window.json`. They go before those
+    /// that come with Tollgate.
+    pub catalogue: Catalogue,
+    /// What a model without a price costs: `deny`, `zero`, or `{price: {…}}` in the same field names. Unless
+    /// written it is charged like a dear model, so that it is neither refused nor free, and marked in the event.
+    pub unknown_model: UnknownModel,
+}
+
+/// Which requests are moderated, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModerationSpec {
+    /// The policy's name in the sidecar's configuration.
+    pub policy: String,
+    /// Which requests; all, if absent. A key's own policy goes first.
+    #[serde(default, rename = "match")]
+    pub selector: MatchSpec,
+    /// Moderate the prompt before the call.
+    #[serde(default = "yes")]
+    pub input: bool,
+    /// Moderate JSON answers before they are passed on.
+    #[serde(default)]
+    pub output: bool,
+    /// How long a request waits for the verdict.
+    #[serde(default = "default_timeout")]
+    pub timeout: Span,
+    /// What happens when there is none: `deny` (503) or `allow`.
+    #[serde(default)]
+    pub on_unavailable: OnUnavailable,
+}
+
+/// What a policy does when the sidecar does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnavailable {
+    /// Refuse with 503.
+    #[default]
+    Deny,
+    /// Go on without.
+    Allow,
+}
+
+/// A provider, by where requests to it go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSpec {
+    /// OpenTelemetry's `gen_ai.provider.name`: `openai`, `anthropic`, `gcp.gemini`, `azure.ai.openai`, `groq` …
+    pub name: String,
+    /// `:authority` of the request, as globs; all, if absent.
+    #[serde(default)]
+    pub hosts: Vec<Glob>,
+    /// Paths, as globs; all, if absent.
+    #[serde(default)]
+    pub paths: Vec<Glob>,
+    /// Whether it understands `stream_options.include_usage`.
+    #[serde(default = "yes")]
+    pub stream_usage: bool,
+}
+
+/// How much of a body is held.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BodiesSpec {
+    /// A larger request is refused with 413. Keep it under the listener's `per_connection_buffer_limit_bytes`.
+    pub max_request_bytes: u64,
+    /// A JSON answer up to this size is held until its usage is read, so that `x-tollgate-cost` can stand in
+    /// its headers; a larger one is passed on at once, without that header.
+    pub max_held_response_bytes: u64,
+}
+
+/// The queue of events for the sidecar, in Envoy's shared data.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalSpec {
+    /// Events that a worker keeps while the sidecar is away. When they are that many, requests are refused.
+    pub max_events_per_worker: u32,
+    /// How often events are sent.
+    pub flush_interval: Span,
+}
+
+/// Bounds on labels of metrics.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSpec {
+    /// Distinct models, and distinct workspaces, that get a label of their own; the rest is `other`.
+    pub max_label_values: u32,
+}
+
+// === impl ConfigSpec ===
+
+impl Default for ConfigSpec {
+    fn default() -> Self {
+        Self {
+            gateway_id: "tollgate".to_owned(),
+            region: None,
+            sidecar: None,
+            identity: IdentitySpec::default(),
+            keys: Vec::new(),
+            key_cache: KeyCacheSpec::default(),
+            limits: Vec::new(),
+            default_output_reservation: 1_024,
+            model_aliases: BTreeMap::new(),
+            prices: PricesSpec::default(),
+            moderation: Vec::new(),
+            providers: Vec::new(),
+            bodies: BodiesSpec::default(),
+            security_headers: false,
+            journal: JournalSpec::default(),
+            metrics: MetricsSpec::default(),
+        }
+    }
+}
+
+// === impl IdentitySpec ===
+
+impl Default for IdentitySpec {
+    fn default() -> Self {
+        Self {
+            credential_headers: CREDENTIAL_HEADERS.map(str::to_owned).to_vec(),
+            session_header: "x-tollgate-session".to_owned(),
+            jwt: None,
+        }
+    }
+}
+
+// === impl KeyCacheSpec ===
+
+impl Default for KeyCacheSpec {
+    fn default() -> Self {
+        Self {
+            ttl: Span::from_millis(3_600_000),
+            stale_ttl: Span::from_millis(86_400_000),
+            unknown_ttl: Span::from_millis(5_000),
+            max_keys: 16_384,
+        }
+    }
+}
+
+// === impl BodiesSpec ===
+
+impl Default for BodiesSpec {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: 4 << 20,
+            max_held_response_bytes: 256 << 10,
+        }
+    }
+}
+
+// === impl PricesSpec ===
+
+impl Default for PricesSpec {
+    fn default() -> Self {
+        Self {
+            catalogue: Catalogue::default(),
+            unknown_model: UnknownModel::dear(),
+        }
+    }
+}
+
+// === impl JournalSpec ===
+
+impl Default for JournalSpec {
+    fn default() -> Self {
+        Self {
+            max_events_per_worker: 32_768,
+            flush_interval: Span::from_millis(250),
+        }
+    }
+}
+
+// === impl MetricsSpec ===
+
+impl Default for MetricsSpec {
+    fn default() -> Self {
+        Self {
+            max_label_values: 200,
+        }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn default_timeout() -> Span {
+    Span::from_millis(1_000)
+}
+
+fn default_user_claim() -> String {
+    "sub".to_owned()
+}

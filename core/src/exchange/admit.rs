@@ -1,0 +1,301 @@
+//! Headers: is this a metered path, who calls, and may they?
+
+use crate::auth::{self, Identity};
+use crate::dialect;
+use crate::exchange::step::{Answer, Ask, Release, Step};
+use crate::exchange::{Env, Exchange, Outside, Phase};
+use crate::headers::{HeaderOp, Headers};
+use crate::key::{KeyHash, KeyRecord};
+use crate::limit::{self, Demand, TakeError};
+use crate::refusal::{Code, Refusal};
+use crate::table::Lookup;
+use crate::time::UnixNanos;
+
+/// Headers that Envoy, a provider and Tollgate must not read differently, so they may come once only.
+const SINGLE: [&str; 5] = [
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "host",
+];
+
+/// Longest session name that is kept, in characters.
+const MAX_SESSION_CHARS: usize = 128;
+
+/// Headers of this prefix are Tollgate's own: what a client says in them is not sent on.
+const OWN_PREFIX: &[u8] = b"x-tollgate-";
+
+impl Exchange {
+    /// The request's headers have come.
+    pub fn request_headers(
+        &mut self,
+        headers: Headers<'_>,
+        end: bool,
+        outside: Outside,
+        env: &mut Env<'_>,
+    ) -> Step {
+        let step = self.admit(headers, end, outside, env);
+        self.or_refuse(step)
+    }
+
+    fn admit(
+        &mut self,
+        headers: Headers<'_>,
+        end: bool,
+        outside: Outside,
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let method = headers.first(":method").unwrap_or_default();
+        let target = headers.first(":path").unwrap_or_default();
+        let endpoint = dialect::classify(method, target);
+        self.request.family = Some(
+            endpoint
+                .as_ref()
+                .map_or_else(|unknown| unknown.family, dialect::Endpoint::family),
+        );
+        let endpoint = endpoint.map_err(|_| unknown_endpoint(method, target))?;
+        self.request.dialect = Some(endpoint.dialect());
+        self.request.model = endpoint.model().map(str::to_owned);
+        self.request.path = endpoint.path().to_owned();
+        self.request.method = method.to_vec();
+        self.request.target = target.to_vec();
+        self.request.ip = outside.ip;
+        self.request.authority = headers.text(":authority").unwrap_or_default().to_owned();
+        self.request.session = self.session(headers);
+        self.request.removed = self.headers_to_remove(headers);
+        refuse_upgrade(headers)?;
+        self.check_body_headers(headers)?;
+        if endpoint.is_metered() && end {
+            return Err(Refusal::new(
+                Code::InvalidRequest,
+                "the request has no body; send a JSON object",
+            ));
+        }
+        self.request.body_is_whole = end;
+        if let Some(identity) = outside.jwt {
+            return self.identified(identity, env);
+        }
+        let hash = auth::credential(&headers, &self.config.credential_headers)?;
+        self.find_key(hash, env)
+    }
+
+    /// Looks a key up: configuration, the cache that the workers share, the sidecar.
+    fn find_key(&mut self, hash: KeyHash, env: &mut Env<'_>) -> Result<Step, Refusal> {
+        if let Some(record) = self.config.static_key(&hash) {
+            let identity = Identity::of_key(record, env.now.millis())?;
+            return self.identified(identity, env);
+        }
+        if self.config.sidecar.is_none() {
+            return Err(auth::unknown_key());
+        }
+        // A cache that cannot be read is an empty one: the sidecar knows.
+        let cached = self
+            .config
+            .key_cache
+            .lookup(env.cells, &hash, env.now.millis())
+            .unwrap_or(Lookup::Missing);
+        let stale = match cached {
+            Lookup::Fresh(record) => {
+                let identity = Identity::of_key(&record, env.now.millis())?;
+                return self.identified(identity, env);
+            }
+            Lookup::Unknown => return Err(auth::unknown_key()),
+            Lookup::Stale(record) => Some(record),
+            Lookup::Missing => None,
+        };
+        self.phase = Phase::ResolvingKey {
+            hash,
+            stale,
+            asked: env.now,
+        };
+        Ok(Step::Ask(Ask::ResolveKey(hash)))
+    }
+
+    /// The sidecar has said whose key this is, or has not.
+    pub(super) fn key_answered(
+        &mut self,
+        answer: Answer<'_>,
+        hash: KeyHash,
+        stale: Option<KeyRecord>,
+        asked: UnixNanos,
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let told = match answer {
+            Answer::Answered { status: 200, body } => serde_json::from_slice::<KeyRecord>(body)
+                .ok()
+                .filter(|record| record.sha256 == hash)
+                .map(Some),
+            Answer::Answered { status: 404, .. } => Some(None),
+            Answer::Answered { .. } | Answer::Unavailable => None,
+        };
+        if let Some(told) = &told {
+            // A cache that cannot be written costs the next request a question, nothing more.
+            let _ = self.config.key_cache.resolved(
+                env.cells,
+                &hash,
+                told.as_ref(),
+                asked.millis(),
+                env.now.millis(),
+            );
+        }
+        let record = match (told, stale) {
+            (Some(Some(record)), _) | (None, Some(record)) => record,
+            (Some(None), _) => return Err(auth::unknown_key()),
+            (None, None) => {
+                return Err(Refusal::new(
+                    Code::SidecarUnavailable,
+                    "the API key could not be checked because the sidecar is unavailable; try again shortly",
+                ));
+            }
+        };
+        let identity = Identity::of_key(&record, env.now.millis())?;
+        self.identified(identity, env)
+    }
+
+    /// The caller is known. What can be refused without the body is refused now.
+    fn identified(&mut self, identity: Identity, env: &mut Env<'_>) -> Result<Step, Refusal> {
+        if identity.session.is_some() {
+            self.request.session.clone_from(&identity.session);
+        }
+        self.identity = Some(identity);
+        if !self.request.dialect.is_some_and(dialect::Dialect::is_metered) {
+            return self.pass_unmetered(env);
+        }
+        self.check_limits(env)?;
+        self.phase = Phase::AwaitingBody;
+        Ok(if self.request.body_is_whole {
+            Step::ReadBody
+        } else {
+            Step::Hold
+        })
+    }
+
+    /// A path that costs no tokens: it counts as a request and goes on.
+    fn pass_unmetered(&mut self, env: &mut Env<'_>) -> Result<Step, Refusal> {
+        let receipt = self.take_limits(None, Demand::default(), env)?;
+        self.phase = Phase::Unmetered { receipt };
+        Ok(Step::Release(Release {
+            headers: self.request_changes(),
+            body: None,
+        }))
+    }
+
+    /// Refuses a client that is over a limit before it has sent its body. Takes nothing.
+    fn check_limits(&mut self, env: &mut Env<'_>) -> Result<(), Refusal> {
+        let Some(facts) = self.facts(None) else {
+            return Ok(());
+        };
+        let plan = self.config.limits.select_before_model(&facts);
+        if plan.is_empty() {
+            return Ok(());
+        }
+        match self.config.limits.check(env.cells, &plan, env.now.millis()) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.limit_refusal(error)),
+        }
+    }
+
+    /// The refusal for limits that refused, whose state the answer's headers will tell.
+    pub(super) fn limit_refusal(&mut self, error: TakeError) -> Refusal {
+        match error {
+            TakeError::Refused(refused) => {
+                let refusal = refused.refusal();
+                self.limit_headers = limit::headers::render_refusal(&refused);
+                self.would_refuse = refused.would_refuse.iter().map(ToString::to_string).collect();
+                refusal
+            }
+            TakeError::Unavailable(_) => Refusal::new(
+                Code::SidecarUnavailable,
+                "limits could not be checked because the gateway's shared state is unavailable; try again shortly",
+            ),
+        }
+    }
+
+    /// Changes to the headers of every request that goes on.
+    pub(super) fn request_changes(&mut self) -> Vec<HeaderOp> {
+        let mut changes: Vec<HeaderOp> = std::mem::take(&mut self.request.removed)
+            .into_iter()
+            .map(HeaderOp::Remove)
+            .collect();
+        // Usage is read from the answer, so the answer must be readable.
+        changes.push(HeaderOp::Set("accept-encoding".into(), "identity".to_owned()));
+        changes
+    }
+
+    fn session(&self, headers: Headers<'_>) -> Option<String> {
+        let session = headers.text(&self.config.session_header)?;
+        Some(session.chars().take(MAX_SESSION_CHARS).collect())
+    }
+
+    /// Names of headers that must not reach the provider: the client's key, and what only Tollgate may say.
+    fn headers_to_remove(&self, headers: Headers<'_>) -> Vec<String> {
+        let is_ours = |name: &[u8]| {
+            name.starts_with(OWN_PREFIX)
+                || name == self.config.session_header.as_bytes()
+                || self
+                    .config
+                    .credential_headers
+                    .iter()
+                    .any(|header| name == header.as_bytes())
+        };
+        let mut names: Vec<String> = headers
+            .iter()
+            .filter(|(name, _)| is_ours(name))
+            .filter_map(|(name, _)| String::from_utf8(name.to_vec()).ok())
+            .collect();
+        names.dedup();
+        names
+    }
+
+    fn check_body_headers(&self, headers: Headers<'_>) -> Result<(), Refusal> {
+        for name in SINGLE {
+            headers.single(name).map_err(|_| {
+                let message = format!("the header {name} came more than once; send it once");
+                Refusal::new(Code::InvalidRequest, message).at(name)
+            })?;
+        }
+        let encoding = headers.first("content-encoding").unwrap_or(b"identity");
+        if !encoding.eq_ignore_ascii_case(b"identity") {
+            let message =
+                "compressed request bodies cannot be checked; send the body without content-encoding";
+            return Err(Refusal::new(Code::InvalidRequest, message).at("content-encoding"));
+        }
+        let length = headers
+            .text("content-length")
+            .and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.config.max_request_bytes) {
+            return Err(too_large(self.config.max_request_bytes));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn too_large(max: u64) -> Refusal {
+    Refusal::new(
+        Code::RequestTooLarge,
+        format!("the request body is larger than the {max} bytes that this gateway takes"),
+    )
+}
+
+/// Frames of an upgraded connection would pass unmetered.
+fn refuse_upgrade(headers: Headers<'_>) -> Result<(), Refusal> {
+    let upgrades = headers.first("upgrade").is_some() || headers.first(":protocol").is_some();
+    if upgrades {
+        let message = "upgraded connections (WebSocket) are not governed here; use HTTP requests";
+        return Err(Refusal::new(Code::InvalidRequest, message).at("upgrade"));
+    }
+    Ok(())
+}
+
+fn unknown_endpoint(method: &[u8], target: &[u8]) -> Refusal {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    Refusal::new(
+        Code::UnknownEndpoint,
+        format!(
+            "{} {} is no endpoint of this gateway; only metered LLM endpoints are served",
+            String::from_utf8_lossy(method),
+            String::from_utf8_lossy(path.get(..200).unwrap_or(path)),
+        ),
+    )
+}

@@ -1,0 +1,329 @@
+//! The body: may this request go on, what will it take, and how must it change?
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use crate::config::Config;
+use crate::dialect::{self, Dialect, Invalid, Request};
+use crate::edit::{self, Edit};
+use crate::exchange::settle::json;
+use crate::exchange::step::{Release, Step};
+use crate::exchange::{Env, Exchange, Phase};
+use crate::glob;
+use crate::headers::HeaderOp;
+use crate::journal::Slot;
+use crate::limit::{self, Demand, Receipt};
+use crate::refusal::{Code, Refusal};
+use crate::usage::{Usage, UsageStatus};
+
+/// Bytes of a prompt that are counted token by token: about 2 ms of a worker.
+const MAX_COUNTED_BYTES: usize = 128 << 10;
+
+/// A request that may go on: everything that was decided, and the changes to its body.
+pub(super) struct Prepared {
+    edits: Vec<Edit>,
+    /// The path to send on, where the model stands in it and has an alias.
+    target: Option<String>,
+    released: Released,
+}
+
+/// A request on its way to the provider, and what its settlement needs.
+pub(super) struct Released {
+    /// The model that the provider is asked for.
+    pub(super) model: String,
+    pub(super) prompt_tokens: u64,
+    /// Output tokens that were reserved.
+    pub(super) reserved_output: u64,
+    pub(super) receipt: Receipt,
+    /// Whether the usage event that Tollgate asked for must be kept from the client.
+    pub(super) withhold_usage: bool,
+    /// Its open record in the journal.
+    pub(super) slot: Option<Slot>,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    pub(super) fn decide(&mut self, body: &[u8], env: &mut Env<'_>) -> Result<Step, Refusal> {
+        let config = std::rc::Rc::clone(&self.config);
+        let (method, target) = (
+            std::mem::take(&mut self.request.method),
+            std::mem::take(&mut self.request.target),
+        );
+        // The same line named an endpoint when the headers came.
+        let endpoint = dialect::classify(&method, &target)
+            .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
+        self.request.bytes = body.len() as u64;
+        let request = dialect::parse(&endpoint, body)?;
+        let requested = request
+            .model
+            .as_ref()
+            .map(|model| model.name.as_ref())
+            .unwrap_or_default();
+        let model = config.resolve_alias(requested).to_owned();
+        self.request.model = Some(requested.to_owned());
+        self.request.stream = request.stream;
+        self.check_models(&request, requested, &model)?;
+
+        let mut edits = Vec::new();
+        let prompt_tokens = count_prompt(&request, &model);
+        let mut new_target = None;
+        if model != requested {
+            match request.replace_model(&model) {
+                Some(edit) => edits.push(edit),
+                None => {
+                    let target = endpoint.with_model(&model);
+                    new_target = Some(target.ok_or_else(|| bad_alias(requested, &model))?);
+                }
+            }
+        }
+        let destination = config.destination(&self.request.authority, &self.request.path, request.dialect);
+        if config.quote(destination.provider, &model).price().is_none() {
+            return Err(Refusal::new(
+                Code::ModelNotAllowed,
+                format!(
+                    "the price of the model `{model}` is not known here; use another model, or have it added"
+                ),
+            )
+            .at("model"));
+        }
+        let include_usage = if destination.stream_usage {
+            request.force_include_usage()
+        } else {
+            None
+        };
+        let withhold_usage = include_usage.is_some();
+        edits.extend(include_usage);
+
+        let per_choice = request
+            .max_output_tokens()
+            .unwrap_or(config.default_output_reservation);
+        let reserved_output = if generates(request.dialect) {
+            per_choice.saturating_mul(request.choices)
+        } else {
+            0
+        };
+        let demand = Demand {
+            input_tokens: prompt_tokens,
+            output_tokens: reserved_output,
+        };
+        let receipt = self.take_limits(Some(&model), demand, env)?;
+        let released = Released {
+            model,
+            prompt_tokens,
+            reserved_output,
+            receipt,
+            withhold_usage,
+            slot: None,
+        };
+        let prepared = Box::new(Prepared {
+            edits,
+            target: new_target,
+            released,
+        });
+        let policy = self
+            .facts(Some(&prepared.released.model))
+            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
+        self.response.moderation = policy.clone().filter(|policy| policy.output);
+        if let Some(policy) = policy.filter(|policy| policy.input) {
+            let texts: Vec<(String, Range<usize>)> = request
+                .texts()
+                .map(|text| (text.text.into_owned(), text.span))
+                .collect();
+            if !texts.is_empty() {
+                return Ok(self.ask_about_prompt(&policy, texts, prepared));
+            }
+        }
+        self.release(*prepared, body, env)
+    }
+
+    /// Lets a request go on, its changes made; the provider sees it from here on.
+    pub(super) fn release(
+        &mut self,
+        prepared: Prepared,
+        body: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let Prepared {
+            mut edits,
+            target,
+            mut released,
+        } = prepared;
+        match self.open_record(&released, env) {
+            Ok(slot) => released.slot = slot,
+            Err(refusal) => {
+                released.cancel(&self.config, env);
+                return Err(refusal);
+            }
+        }
+        let mut headers = self.request_changes();
+        headers.extend(target.map(|target| HeaderOp::Set(":path".into(), target)));
+        let changed = (!edits.is_empty()).then(|| edit::apply(body, &mut edits));
+        if let Some(changed) = &changed {
+            // A stale length would smuggle the rest of the body into the next request of the connection.
+            headers.push(HeaderOp::Set("content-length".into(), changed.len().to_string()));
+        }
+        self.released_at = Some(env.now);
+        self.phase = Phase::Released(Box::new(released));
+        Ok(Step::Release(Release {
+            headers,
+            body: changed,
+        }))
+    }
+
+    /// Lets a request go on after the sidecar's verdict; its body is needed again only where it changes.
+    pub(super) fn go_on(&mut self, prepared: Box<Prepared>, env: &mut Env<'_>) -> Result<Step, Refusal> {
+        if prepared.edits.is_empty() {
+            return self.release(*prepared, &[], env);
+        }
+        self.phase = Phase::Decided(prepared);
+        Ok(Step::ReadBody)
+    }
+
+    /// Takes from every limit that the request is under, or from none.
+    pub(super) fn take_limits(
+        &mut self,
+        model: Option<&str>,
+        demand: Demand,
+        env: &mut Env<'_>,
+    ) -> Result<Receipt, Refusal> {
+        let now = env.now.millis();
+        let Some(facts) = self.facts(model) else {
+            return Ok(Receipt::empty(now));
+        };
+        let plan = self.config.limits.select(&facts);
+        if plan.is_empty() {
+            return Ok(Receipt::empty(now));
+        }
+        match self.config.limits.take(env.cells, &plan, demand, now) {
+            Ok(taken) => {
+                self.limit_headers = limit::headers::render(&taken.states);
+                self.would_refuse = taken.would_refuse.iter().map(ToString::to_string).collect();
+                Ok(taken.receipt)
+            }
+            Err(error) => Err(self.limit_refusal(error)),
+        }
+    }
+
+    /// Every model that may answer must be allowed: the one asked for, and those named to stand in for it.
+    fn check_models(&self, request: &Request<'_>, requested: &str, model: &str) -> Result<(), Refusal> {
+        let Some(identity) = self
+            .identity
+            .as_ref()
+            .filter(|identity| !identity.models.is_empty())
+        else {
+            return Ok(());
+        };
+        let is_allowed = |name: &str| identity.models.iter().any(|pattern| glob::matches(pattern, name));
+        let refused = request
+            .fallback_models
+            .iter()
+            .map(AsRef::as_ref)
+            .find(|name| !is_allowed(name))
+            .or_else(|| (!is_allowed(requested) && !is_allowed(model)).then_some(requested));
+        match refused {
+            None => Ok(()),
+            Some(name) => Err(Refusal::new(
+                Code::ModelNotAllowed,
+                format!(
+                    "this API key may not call the model `{name}`; it may call {}",
+                    identity.models.join(", ")
+                ),
+            )
+            .at("model")),
+        }
+    }
+
+    /// Writes down what the exchange owes should nothing more be heard of it: its reservation.
+    fn open_record(&mut self, released: &Released, env: &mut Env<'_>) -> Result<Option<Slot>, Refusal> {
+        if self.config.sidecar.is_none() {
+            return Ok(None);
+        }
+        let mut event = self.event(env.now);
+        event.usage = Usage {
+            input_tokens: released.prompt_tokens,
+            output_tokens: released.reserved_output,
+            status: UsageStatus::Estimated,
+            ..Usage::default()
+        };
+        (event.cost_nanousd, event.price_fallback) = self.cost(&released.model, &event.usage);
+        event.error_code = Some("worker_lost".to_owned());
+        env.journal
+            .open(env.cells, &json(&event), env.now)
+            .map(Some)
+            .map_err(|error| {
+                Refusal::new(
+                    Code::SidecarUnavailable,
+                    format!("the request could not be accounted for: {error}"),
+                )
+            })
+    }
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// The model that the provider is asked for.
+    pub(super) fn model(&self) -> &str {
+        &self.released.model
+    }
+
+    /// Adds changes to the body, in place of those to the same bytes.
+    pub(super) fn change(&mut self, edits: Vec<Edit>) {
+        self.edits
+            .retain(|old| edits.iter().all(|new| new.span != old.span));
+        self.edits.extend(edits);
+    }
+
+    /// The request does not go on: what it took is given back.
+    pub(super) fn cancel(self, config: &Config, env: &mut Env<'_>) {
+        self.released.cancel(config, env);
+    }
+}
+
+// === impl Released ===
+
+impl Released {
+    fn cancel(self, config: &Config, env: &mut Env<'_>) {
+        // Where the host refuses, what was taken refills by itself.
+        let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        let refusal = Self::new(Code::InvalidRequest, invalid.message);
+        if invalid.param.is_empty() {
+            refusal
+        } else {
+            refusal.at(invalid.param)
+        }
+    }
+}
+
+/// The tokens of a prompt as the model counts them; of a very long one the rest is estimated, so that no body
+/// blocks a worker.
+fn count_prompt(request: &Request<'_>, model: &str) -> u64 {
+    let left = Cell::new(MAX_COUNTED_BYTES);
+    dialect::prompt_tokens::count_prompt(request, model, &|text| {
+        let count = tollgate_tokens::count_for(model, text, left.get());
+        left.set(left.get().saturating_sub(text.len()));
+        count.tokens
+    })
+}
+
+/// An alias for a model that cannot stand in a path: known only when a path names the alias.
+fn bad_alias(requested: &str, model: &str) -> Refusal {
+    Refusal::new(
+        Code::ModelNotAllowed,
+        format!(
+            "`{requested}` stands for `{model}` here, which cannot stand in this path; name another model"
+        ),
+    )
+    .at("model")
+}
+
+/// Whether a dialect's answers are generated tokens.
+fn generates(dialect: Dialect) -> bool {
+    dialect != Dialect::Embeddings
+}

@@ -1,0 +1,212 @@
+//! The end: the exchange settles exactly once, whatever ended it.
+
+use std::borrow::Cow;
+
+use crate::config::Destination;
+use crate::event::Event;
+use crate::exchange::decide::Released;
+use crate::exchange::{Env, Exchange, Phase};
+use crate::limit::Demand;
+use crate::money::NanoUsd;
+use crate::refusal::Code;
+use crate::time::UnixNanos;
+use crate::usage::{self, Outcome, Seen, Usage};
+
+/// What an event says of a client that left before the end.
+const CLIENT_CLOSED: &str = "client_closed";
+
+/// Longest model name in an event, in characters.
+const MAX_NAME_CHARS: usize = 256;
+
+/// What Envoy knows when a stream is over.
+#[derive(Debug, Clone, Default)]
+pub struct Closing<'a> {
+    /// The HTTP status that the client saw, if it saw one.
+    pub status: Option<u16>,
+    /// Envoy's `response.code_details`; asked for only where [`Exchange::is_cut_short`].
+    pub details: Option<Cow<'a, str>>,
+}
+
+/// A finished exchange. Its event is in the journal; this is for metrics and the access log.
+#[derive(Debug)]
+pub struct Finished {
+    /// The event.
+    pub event: Event,
+    /// The refusal's code, where there was one.
+    pub refused: Option<Code>,
+    /// Whether the event could not be kept.
+    pub lost: bool,
+    /// What Tollgate added to the time to the provider, in microseconds, where the request got there.
+    pub added_latency_us: Option<u64>,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Whether the exchange reached the provider but its answer has not come to an end.
+    pub const fn is_cut_short(&self) -> bool {
+        matches!(self.phase, Phase::Released(_)) && !self.response.ended
+    }
+
+    /// The stream is over: settles and writes the event. `None` where that was done before.
+    pub fn finish(&mut self, closing: &Closing<'_>, env: &mut Env<'_>) -> Option<Finished> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Finished);
+        if let Phase::Released(released) = phase {
+            return Some(self.settle(*released, closing, env));
+        }
+        let mut event = self.event(env.now);
+        event.status = closing.status.unwrap_or(0);
+        let mut refused = None;
+        match phase {
+            Phase::Finished | Phase::Released(_) => return None,
+            Phase::Refused(refusal) => {
+                event.status = refusal.status;
+                event.error_code = Some(refusal.code.as_str().to_owned());
+                refused = Some(refusal.code);
+            }
+            Phase::Unmetered { receipt } => {
+                let _ = self
+                    .config
+                    .limits
+                    .settle(env.cells, receipt, Demand::default(), env.now.millis());
+            }
+            // The client left before anything was decided; the provider has seen nothing.
+            Phase::ModeratingPrompt { prepared, .. } | Phase::Decided(prepared) => {
+                prepared.cancel(&self.config, env);
+                event.error_code = Some(CLIENT_CLOSED.to_owned());
+            }
+            Phase::New | Phase::ResolvingKey { .. } | Phase::AwaitingBody => {
+                event.error_code = Some(CLIENT_CLOSED.to_owned());
+            }
+        }
+        let lost =
+            self.config.sidecar.is_some() && env.journal.record(env.cells, &json(&event), env.now).is_err();
+        Some(Finished {
+            event,
+            refused,
+            lost,
+            added_latency_us: None,
+        })
+    }
+
+    fn settle(&mut self, released: Released, closing: &Closing<'_>, env: &mut Env<'_>) -> Finished {
+        let outcome = self.response.outcome();
+        let status = self.response.status;
+        let usage = account(&outcome, status, released.prompt_tokens);
+        let used = Demand {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+        };
+        // Where the host refuses, what was reserved stays counted until it refills.
+        let _ = self
+            .config
+            .limits
+            .settle(env.cells, released.receipt, used, env.now.millis());
+        let mut event = self.event(env.now);
+        event.status = closing.status.or(status).unwrap_or(0);
+        event.error_code = self.error_code(&outcome, closing);
+        event.response_model = outcome.response_model.as_deref().map(clip);
+        event.usage = usage;
+        (event.cost_nanousd, event.price_fallback) = self.cost(&released.model, &usage);
+        let written = match released.slot {
+            Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
+            None => Ok(()),
+        };
+        Finished {
+            refused: self.response.refused,
+            lost: written.is_err(),
+            added_latency_us: self.released_at.map(|at| at.since(self.arrived) / 1_000),
+            event,
+        }
+    }
+
+    /// What usage of a model costs, and whether its price is a fallback.
+    pub(super) fn cost(&self, model: &str, usage: &Usage) -> (NanoUsd, bool) {
+        let provider = self.destination().map_or("", |destination| destination.provider);
+        let quote = self.config.quote(provider, model).price();
+        quote.map_or((NanoUsd::ZERO, true), |(price, is_fallback)| {
+            (price.cost(usage), is_fallback)
+        })
+    }
+
+    fn destination(&self) -> Option<Destination<'_>> {
+        let dialect = self.request.dialect?;
+        Some(
+            self.config
+                .destination(&self.request.authority, &self.request.path, dialect),
+        )
+    }
+
+    /// The event as far as it is known.
+    pub(super) fn event(&self, now: UnixNanos) -> Event {
+        let identity = self.identity.as_ref();
+        let destination = self.destination();
+        Event {
+            event_id: self.ids.event.clone(),
+            request_id: self.ids.request.clone(),
+            time: self.arrived.millis().timestamp(),
+            workspace: identity.map(|identity| identity.workspace.clone()),
+            user: identity.and_then(|identity| identity.user.clone()),
+            session: self.request.session.clone(),
+            key_id: identity.and_then(|identity| identity.key_id.clone()),
+            dialect: self.request.dialect,
+            provider: destination.map(|destination| destination.provider.to_owned()),
+            request_model: self.request.model.as_deref().map(clip),
+            response_model: None,
+            stream: self.request.stream,
+            status: 0,
+            error_code: None,
+            usage: Usage::default(),
+            cost_nanousd: NanoUsd::ZERO,
+            price_fallback: false,
+            latency_ms: now.since(self.arrived) / 1_000_000,
+            time_to_first_token_ms: self
+                .response
+                .first_byte
+                .map(|at| at.since(self.arrived) / 1_000_000),
+            request_bytes: self.request.bytes,
+            response_bytes: self.response.bytes,
+            gateway_id: self.config.gateway_id.clone(),
+            region: self.config.region.clone(),
+            would_refuse: self.would_refuse.clone(),
+        }
+    }
+
+    /// What went wrong with an exchange that reached the provider, if anything did.
+    fn error_code(&self, outcome: &Outcome, closing: &Closing<'_>) -> Option<String> {
+        if let Some(code) = self.response.refused {
+            return Some(code.as_str().to_owned());
+        }
+        if self.response.ended {
+            return outcome.error.clone();
+        }
+        let details = closing.details.as_deref().unwrap_or_default();
+        let code = if details.starts_with("downstream") {
+            CLIENT_CLOSED
+        } else {
+            "upstream_closed"
+        };
+        Some(code.to_owned())
+    }
+}
+
+/// What an exchange that reached the provider used. An answer with an error status used nothing. One that never
+/// came is charged for its prompt, which the provider has read.
+fn account(outcome: &Outcome, status: Option<u16>, prompt_tokens: u64) -> Usage {
+    match (status, outcome.usage) {
+        (Some(200..=299) | None, _) => usage::estimate(outcome, prompt_tokens, Seen::tokens_by_size),
+        // Some hosts report what a failed answer used all the same.
+        (Some(_), Some(usage)) => usage,
+        (Some(_), None) => Usage::default(),
+    }
+}
+
+/// A name that a client or a provider chose, not longer than a record of the journal may carry.
+fn clip(name: &str) -> String {
+    name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+/// An event as the ledger reads it. An event always can be written; an empty record is never sent.
+pub(super) fn json(event: &Event) -> Vec<u8> {
+    serde_json::to_vec(event).unwrap_or_default()
+}

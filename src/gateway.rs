@@ -1,0 +1,187 @@
+//! What all streams of one root context share: the configuration, the journal, metrics, the sidecar.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use log::warn;
+use tollgate_core::auth::Identity;
+use tollgate_core::config::{Config, Jwt};
+use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Outside};
+use tollgate_core::journal::Writer;
+use tollgate_core::wire::ResolveKey;
+
+use crate::access_log;
+use crate::host::{self, HostError, SharedData};
+use crate::metrics::Metrics;
+use crate::sidecar::Sidecar;
+
+/// One generation of the configuration at work, in one worker.
+pub(crate) struct Gateway {
+    pub(crate) config: Rc<Config>,
+    pub(crate) sidecar: Option<Sidecar>,
+    pub(crate) journal: RefCell<Writer>,
+    pub(crate) metrics: RefCell<Metrics>,
+    entropy: Entropy,
+    /// This worker's name in metrics.
+    worker: String,
+}
+
+/// Unique bytes without a host call each time: a random start, drawn once, and a counter.
+#[derive(Debug, Default)]
+pub(crate) struct Entropy {
+    seed: Cell<Option<u128>>,
+    counter: Cell<u64>,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    pub(crate) fn new(config: Rc<Config>) -> Self {
+        let sidecar = config.sidecar.as_ref().map(Sidecar::new);
+        let entropy = Entropy::default();
+        let worker = entropy.next();
+        let journal = RefCell::new(Writer::new(worker, config.max_events_per_worker));
+        let metrics = RefCell::new(Metrics::new(config.max_label_values));
+        Self {
+            worker: short_name(worker),
+            config,
+            sidecar,
+            journal,
+            metrics,
+            entropy,
+        }
+    }
+
+    pub(crate) fn new_exchange(&self) -> Exchange {
+        let now = host::now();
+        Exchange::new(Rc::clone(&self.config), Ids::new(now, self.entropy.next()), now)
+    }
+
+    /// Calls `act` with what an exchange needs from outside.
+    pub(crate) fn with_env<T>(&self, act: impl FnOnce(&mut Env<'_>) -> T) -> T {
+        let mut journal = self.journal.borrow_mut();
+        act(&mut Env {
+            now: host::now(),
+            cells: &SharedData,
+            journal: &mut journal,
+        })
+    }
+
+    /// What Envoy knows about a request beside its headers, where the configuration asks for it.
+    pub(crate) fn outside(&self) -> Outside {
+        Outside {
+            ip: self.config.limits.counts_by_ip().then(client_ip).flatten(),
+            jwt: self.config.jwt.as_ref().and_then(jwt_identity),
+        }
+    }
+
+    /// Sends an exchange's question to the sidecar.
+    pub(crate) fn ask(&self, ask: &Ask) -> Result<u32, HostError> {
+        let sidecar = self.sidecar.as_ref().ok_or(HostError::NOT_CONFIGURED)?;
+        match ask {
+            Ask::ResolveKey(sha256) => sidecar.ask("/v1/keys/resolve", &ResolveKey { sha256: *sha256 }),
+            Ask::Moderate(question) => {
+                sidecar.post_json("/v1/moderations", &question.request, question.timeout)
+            }
+        }
+    }
+
+    /// Counts a question that the sidecar did not answer.
+    pub(crate) fn unanswered(&self, call: &'static str) {
+        self.metrics.borrow_mut().sidecar_error(call);
+    }
+
+    /// Says how many events of this worker wait for the sidecar.
+    pub(crate) fn report_pending(&self) {
+        let pending = self.journal.borrow().pending();
+        self.metrics
+            .borrow_mut()
+            .pending_events(&self.worker, pending as u64);
+    }
+
+    /// Records a finished exchange in metrics and in filter state for the access log.
+    pub(crate) fn record(&self, finished: &Finished) {
+        self.metrics.borrow_mut().record(finished);
+        if finished.lost {
+            warn!("the event {} could not be kept", finished.event.event_id);
+        }
+        access_log::show(&finished.event);
+    }
+}
+
+// === impl Entropy ===
+
+impl Entropy {
+    /// Sixteen bytes that no other exchange has.
+    pub(crate) fn next(&self) -> [u8; 16] {
+        let seed = self.seed.get().unwrap_or_else(|| {
+            let seed = random_seed();
+            self.seed.set(Some(seed));
+            seed
+        });
+        let count = self.counter.get();
+        self.counter.set(count.wrapping_add(1));
+        // Multiplying by an odd number is a bijection: different counts never meet.
+        seed.wrapping_add(u128::from(count))
+            .wrapping_mul(0x2d35_8dcc_aa6c_78a5_8bb8_4b93_962e_acc9)
+            .to_be_bytes()
+    }
+}
+
+/// Enough of a worker's name to tell it from the others of its Envoy.
+fn short_name(worker: [u8; 16]) -> String {
+    worker.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A random start from the host; the time where it has no randomness to give.
+fn random_seed() -> u128 {
+    let mut seed = [0; 16];
+    if getrandom::fill(&mut seed).is_err() {
+        return u128::from(host::now().0) << 64;
+    }
+    u128::from_le_bytes(seed)
+}
+
+/// The client's address as Envoy determined it (`use_remote_address`, `xff_num_trusted_hops`), without the port.
+fn client_ip() -> Option<String> {
+    let address = String::from_utf8(host::property(&["source", "address"])?).ok()?;
+    let (ip, _port) = address.rsplit_once(':')?;
+    Some(ip.trim_matches(['[', ']']).to_owned())
+}
+
+/// The identity in the claims that `jwt_authn` has verified; `None` without a workspace.
+fn jwt_identity(jwt: &Jwt) -> Option<Identity> {
+    let claim = |name: &str| {
+        let path = [
+            "metadata",
+            "filter_metadata",
+            "envoy.filters.http.jwt_authn",
+            &jwt.payload,
+            name,
+        ];
+        host::property(&path)
+            .and_then(|value| String::from_utf8(value).ok())
+            .filter(|value| !value.is_empty())
+    };
+    Some(Identity {
+        workspace: claim(&jwt.workspace)?,
+        user: claim(&jwt.user),
+        session: jwt.session.as_deref().and_then(claim),
+        ..Identity::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_exchanges_share_their_bytes() {
+        let entropy = Entropy {
+            seed: Cell::new(Some(7)),
+            counter: Cell::new(u64::MAX - 5),
+        };
+        let drawn: std::collections::HashSet<[u8; 16]> = (0..1000).map(|_| entropy.next()).collect();
+        assert_eq!(drawn.len(), 1000);
+    }
+}

@@ -1,0 +1,71 @@
+//! Callouts to the sidecar: how a question becomes an HTTP request, and whether it was the sidecar that
+//! answered.
+
+use std::time::Duration;
+
+use proxy_wasm::types::MapType;
+use serde::Serialize;
+use tollgate_core::config;
+use tollgate_core::wire::SIDECAR_HEADER;
+
+use crate::host::{self, HostError};
+
+/// How to reach the sidecar.
+#[derive(Debug)]
+pub(crate) struct Sidecar {
+    cluster: String,
+    authority: String,
+    authorization: String,
+    timeout: Duration,
+}
+
+// === impl Sidecar ===
+
+impl Sidecar {
+    pub(crate) fn new(config: &config::Sidecar) -> Self {
+        Self {
+            cluster: config.cluster.clone(),
+            authority: config.authority.clone(),
+            authorization: format!("Bearer {}", config.token),
+            timeout: config.timeout,
+        }
+    }
+
+    /// Sends a question that a request waits for, at most as long as configured.
+    pub(crate) fn ask(&self, path: &str, question: &impl Serialize) -> Result<u32, HostError> {
+        self.post_json(path, question, self.timeout)
+    }
+
+    /// Sends a value as JSON.
+    pub(crate) fn post_json(
+        &self,
+        path: &str,
+        value: &impl Serialize,
+        timeout: Duration,
+    ) -> Result<u32, HostError> {
+        let body = serde_json::to_vec(value).map_err(|_| HostError::NOT_SERIALISED)?;
+        self.post(path, &body, timeout)
+    }
+
+    /// Sends a JSON body.
+    pub(crate) fn post(&self, path: &str, body: &[u8], timeout: Duration) -> Result<u32, HostError> {
+        let headers = vec![
+            (":method", "POST"),
+            (":path", path),
+            (":authority", self.authority.as_str()),
+            ("content-type", "application/json"),
+            ("authorization", self.authorization.as_str()),
+        ];
+        host::call(&self.cluster, headers, body, timeout)
+    }
+}
+
+/// The status of the answer that has just arrived; `None` where it is not the sidecar's own: Envoy answers
+/// for a sidecar that it cannot reach with 503 or 504, and a reset has no headers at all.
+pub(crate) fn answer_status() -> Option<u16> {
+    let map = host::headers(MapType::HttpCallResponseHeaders).ok()?;
+    map.with(|headers| {
+        headers.first(SIDECAR_HEADER)?;
+        headers.text(":status")?.parse().ok()
+    })
+}
