@@ -2,13 +2,16 @@
 
 use hashbrown::HashMap;
 
-use super::spec::{ConfigSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec, SidecarSpec};
+use super::spec::{
+    ConfigSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec, SidecarSpec, ValidationSpec,
+};
 use super::{Config, Fault, Jwt, Moderation, Sidecar};
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Limits, MatchSpec};
 use crate::price::Catalogue;
 use crate::table::{KeyCache, KeyCacheLimits};
 use crate::time::UnixMillis;
+use crate::validation::Rules;
 
 /// Longest name of a header, in bytes.
 const MAX_HEADER_NAME: usize = 100;
@@ -37,6 +40,7 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
         .and_then(|sidecar| faults.keep(compile_sidecar(sidecar)));
     check_identity(&spec.identity, &mut faults);
     let keys = compile_keys(&spec.keys, &mut faults);
+    let validation = compile_validation(&spec.validation, &mut faults);
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
     let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
     let key_cache = compile_key_cache(&spec.key_cache);
@@ -63,6 +67,7 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             flush_interval: spec.journal.flush_interval.get(),
             max_label_values: spec.metrics.max_label_values,
             keys,
+            validation,
             model_aliases: spec.model_aliases.into_iter().collect(),
             moderation,
             providers: spec.providers,
@@ -143,6 +148,15 @@ fn compile_keys(specs: &[KeySpec], faults: &mut Faults) -> HashMap<KeyHash, KeyR
         }
     }
     keys
+}
+
+fn compile_validation(specs: &[ValidationSpec], faults: &mut Faults) -> Vec<(MatchSpec, Rules)> {
+    let mut compiled = Vec::with_capacity(specs.len());
+    for (index, spec) in specs.iter().enumerate() {
+        let rules = faults.keep(Rules::compile(&format!("validation[{index}].rules"), &spec.rules));
+        compiled.extend(rules.map(|rules| (spec.selector.clone(), rules)));
+    }
+    compiled
 }
 
 fn compile_moderation(

@@ -22,6 +22,7 @@ use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Facts, Limits, MatchSpec};
 use crate::price::{Catalogue, Quote, UnknownModel};
 use crate::table::KeyCache;
+use crate::validation::Rules;
 
 /// A configuration at work.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub struct Config {
     catalogue: Catalogue,
     unknown_model: UnknownModel,
     keys: HashMap<KeyHash, KeyRecord>,
+    validation: Vec<(MatchSpec, Rules)>,
     model_aliases: HashMap<String, String>,
     moderation: Vec<(MatchSpec, Moderation)>,
     providers: Vec<ProviderSpec>,
@@ -133,6 +135,14 @@ impl Config {
             Some(price) => Quote::Listed(price),
             None => self.unknown_model.quote(&self.catalogue, model),
         }
+    }
+
+    /// The validation rules for a request, in order.
+    pub fn rules<'a>(&'a self, facts: &'a Facts<'_>) -> impl Iterator<Item = &'a Rules> {
+        self.validation
+            .iter()
+            .filter(|(matcher, _)| matcher.fits(facts))
+            .map(|(_, rules)| rules)
     }
 
     /// How a request is moderated: by the first policy that matches it, unless its key names one of its own;

@@ -12,6 +12,7 @@ use crate::glob::Glob;
 use crate::key::{KeyHash, KeyStatus};
 use crate::limit::{LimitSpec, MatchSpec};
 use crate::price::{Catalogue, UnknownModel};
+use crate::validation::spec::RulesSpec;
 
 /// The whole configuration of the Tollgate filter.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +34,8 @@ pub struct ConfigSpec {
     pub limits: Vec<LimitSpec>,
     /// Output tokens that token limits reserve for a request which names no maximum of its own.
     pub default_output_reservation: u64,
+    /// What bodies must look like; all that match a request apply, in order.
+    pub validation: Vec<ValidationSpec>,
     /// Names that clients may use in place of a model's own: `{"fast": "gpt-4o-mini"}`.
     pub model_aliases: BTreeMap<String, String>,
     /// What tokens cost.
@@ -134,6 +137,17 @@ pub struct KeyCacheSpec {
     pub unknown_ttl: Span,
     /// How many keys are remembered.
     pub max_keys: u32,
+}
+
+/// What bodies must look like.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationSpec {
+    /// Which requests these rules are for; all, if absent.
+    #[serde(default, rename = "match")]
+    pub selector: MatchSpec,
+    /// The rules.
+    pub rules: RulesSpec,
 }
 
 /// What tokens cost.
@@ -241,6 +255,7 @@ impl Default for ConfigSpec {
             key_cache: KeyCacheSpec::default(),
             limits: Vec::new(),
             default_output_reservation: 1_024,
+            validation: Vec::new(),
             model_aliases: BTreeMap::new(),
             prices: PricesSpec::default(),
             moderation: Vec::new(),

@@ -1,10 +1,12 @@
 //! The body: may this request go on, what will it take, and how must it change?
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::config::Config;
-use crate::dialect::{self, Dialect, Invalid, Request};
+use crate::dialect::{self, Dialect, Endpoint, Invalid, Request};
 use crate::edit::{self, Edit};
 use crate::exchange::settle::json;
 use crate::exchange::step::{Release, Step};
@@ -21,10 +23,22 @@ const MAX_COUNTED_BYTES: usize = 128 << 10;
 
 /// A request that may go on: everything that was decided, and the changes to its body.
 pub(super) struct Prepared {
+    /// The body as rules have changed it, where they have.
+    rewritten: Option<Vec<u8>>,
+    /// Changes that are still to be made to it.
     edits: Vec<Edit>,
     /// The path to send on, where the model stands in it and has an alias.
     target: Option<String>,
     released: Released,
+}
+
+/// What must change in a request.
+#[derive(Default)]
+struct Changes {
+    edits: Vec<Edit>,
+    target: Option<String>,
+    /// Whether the provider is asked for a usage event that the client did not ask for.
+    asks_for_usage: bool,
 }
 
 /// A request on its way to the provider, and what its settlement needs.
@@ -44,70 +58,35 @@ pub(super) struct Released {
 // === impl Exchange ===
 
 impl Exchange {
-    pub(super) fn decide(&mut self, body: &[u8], env: &mut Env<'_>) -> Result<Step, Refusal> {
-        let config = std::rc::Rc::clone(&self.config);
-        let (method, target) = (
-            std::mem::take(&mut self.request.method),
-            std::mem::take(&mut self.request.target),
-        );
+    pub(super) fn decide(&mut self, received: &[u8], env: &mut Env<'_>) -> Result<Step, Refusal> {
+        let config = Rc::clone(&self.config);
+        let method = std::mem::take(&mut self.request.method);
+        let target = std::mem::take(&mut self.request.target);
         // The same line named an endpoint when the headers came.
         let endpoint = dialect::classify(&method, &target)
             .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
-        self.request.bytes = body.len() as u64;
-        let request = dialect::parse(&endpoint, body)?;
-        let requested = request
-            .model
-            .as_ref()
-            .map(|model| model.name.as_ref())
-            .unwrap_or_default();
-        let model = config.resolve_alias(requested).to_owned();
-        self.request.model = Some(requested.to_owned());
-        self.request.stream = request.stream;
-        self.check_models(&request, requested, &model)?;
-
-        let mut edits = Vec::new();
+        self.request.bytes = received.len() as u64;
+        let body = self.keep_rules(&config, &endpoint, received)?;
+        let request = dialect::parse(&endpoint, &body)?;
+        let model = self.choose_model(&config, &request)?;
+        let changes = self.changes(&config, &endpoint, &request, &model)?;
         let prompt_tokens = count_prompt(&request, &model);
-        let mut new_target = None;
-        if model != requested {
-            match request.replace_model(&model) {
-                Some(edit) => edits.push(edit),
-                None => {
-                    let target = endpoint.with_model(&model);
-                    new_target = Some(target.ok_or_else(|| bad_alias(requested, &model))?);
-                }
-            }
+        if let Some(facts) = self.facts(Some(&model)) {
+            config
+                .rules(&facts)
+                .try_for_each(|rules| rules.check_prompt_tokens(&request, prompt_tokens))?;
         }
-        let destination = config.destination(&self.request.authority, &self.request.path, request.dialect);
-        if config.quote(destination.provider, &model).price().is_none() {
-            return Err(Refusal::new(
-                Code::ModelNotAllowed,
-                format!(
-                    "the price of the model `{model}` is not known here; use another model, or have it added"
-                ),
-            )
-            .at("model"));
-        }
-        let include_usage = if destination.stream_usage {
-            request.force_include_usage()
-        } else {
-            None
-        };
-        let withhold_usage = include_usage.is_some();
-        edits.extend(include_usage);
-
-        let per_choice = request
-            .max_output_tokens()
-            .unwrap_or(config.default_output_reservation);
-        let reserved_output = if generates(request.dialect) {
-            per_choice.saturating_mul(request.choices)
-        } else {
-            0
-        };
+        let reserved_output = output_to_reserve(&request, config.default_output_reservation);
         let demand = Demand {
             input_tokens: prompt_tokens,
             output_tokens: reserved_output,
         };
         let receipt = self.take_limits(Some(&model), demand, env)?;
+        let policy = self
+            .facts(Some(&model))
+            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
+        self.response.moderation = policy.clone().filter(|policy| policy.output);
+        let withhold_usage = changes.asks_for_usage;
         let released = Released {
             model,
             prompt_tokens,
@@ -116,25 +95,98 @@ impl Exchange {
             withhold_usage,
             slot: None,
         };
-        let prepared = Box::new(Prepared {
-            edits,
-            target: new_target,
-            released,
-        });
-        let policy = self
-            .facts(Some(&prepared.released.model))
-            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
-        self.response.moderation = policy.clone().filter(|policy| policy.output);
-        if let Some(policy) = policy.filter(|policy| policy.input) {
-            let texts: Vec<(String, Range<usize>)> = request
+        let texts: Vec<(String, Range<usize>)> = match &policy {
+            Some(policy) if policy.input => request
                 .texts()
                 .map(|text| (text.text.into_owned(), text.span))
-                .collect();
-            if !texts.is_empty() {
-                return Ok(self.ask_about_prompt(&policy, texts, prepared));
+                .collect(),
+            Some(_) | None => Vec::new(),
+        };
+        let rewritten = match body {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(body) => Some(body),
+        };
+        let prepared = Prepared {
+            rewritten,
+            edits: changes.edits,
+            target: changes.target,
+            released,
+        };
+        match policy {
+            Some(policy) if !texts.is_empty() => {
+                Ok(self.ask_about_prompt(&policy, texts, Box::new(prepared)))
+            }
+            Some(_) | None => self.release(prepared, received, env),
+        }
+    }
+
+    /// Holds the body against every rule for it, each seeing what those before have changed.
+    fn keep_rules<'b>(
+        &self,
+        config: &Config,
+        endpoint: &Endpoint<'_>,
+        received: &'b [u8],
+    ) -> Result<Cow<'b, [u8]>, Refusal> {
+        let mut body = Cow::Borrowed(received);
+        let model = dialect::parse(endpoint, received)?
+            .model
+            .map(|model| model.name.into_owned());
+        let Some(facts) = self.facts(model.as_deref()) else {
+            return Ok(body);
+        };
+        for rules in config.rules(&facts) {
+            let mut edits = rules.check(&dialect::parse(endpoint, &body)?)?;
+            if !edits.is_empty() {
+                body = Cow::Owned(edit::apply(&body, &mut edits));
             }
         }
-        self.release(*prepared, body, env)
+        Ok(body)
+    }
+
+    /// The model that the provider is asked for, if this caller may have it.
+    fn choose_model(&mut self, config: &Config, request: &Request<'_>) -> Result<String, Refusal> {
+        let requested = request.model.as_ref().map_or("", |model| &model.name);
+        let model = config.resolve_alias(requested).to_owned();
+        self.request.model = Some(requested.to_owned());
+        self.request.stream = request.stream;
+        self.check_models(request, requested, &model)?;
+        let provider = self.destination().map_or("", |destination| destination.provider);
+        if config.quote(provider, &model).price().is_none() {
+            let message = format!(
+                "the price of the model `{model}` is not known here; use another model, or have it added"
+            );
+            return Err(Refusal::new(Code::ModelNotAllowed, message).at("model"));
+        }
+        Ok(model)
+    }
+
+    /// What must change in the request for the provider to answer with this model and to report usage.
+    fn changes(
+        &self,
+        config: &Config,
+        endpoint: &Endpoint<'_>,
+        request: &Request<'_>,
+        model: &str,
+    ) -> Result<Changes, Refusal> {
+        let mut changes = Changes::default();
+        let requested = request.model.as_ref().map_or("", |model| &model.name);
+        if model != requested {
+            match request.replace_model(model) {
+                Some(edit) => changes.edits.push(edit),
+                None => {
+                    let target = endpoint.with_model(model);
+                    changes.target = Some(target.ok_or_else(|| bad_alias(requested, model))?);
+                }
+            }
+        }
+        let destination = config.destination(&self.request.authority, &self.request.path, request.dialect);
+        if destination.stream_usage
+            && let Some(edit) = request.force_include_usage()
+        {
+            changes.asks_for_usage = true;
+            changes.edits.push(edit);
+        }
+        Ok(changes)
     }
 
     /// Lets a request go on, its changes made; the provider sees it from here on.
@@ -145,6 +197,7 @@ impl Exchange {
         env: &mut Env<'_>,
     ) -> Result<Step, Refusal> {
         let Prepared {
+            rewritten,
             mut edits,
             target,
             mut released,
@@ -158,7 +211,10 @@ impl Exchange {
         }
         let mut headers = self.request_changes();
         headers.extend(target.map(|target| HeaderOp::Set(":path".into(), target)));
-        let changed = (!edits.is_empty()).then(|| edit::apply(body, &mut edits));
+        let changed = match rewritten {
+            rewritten if edits.is_empty() => rewritten,
+            rewritten => Some(edit::apply(rewritten.as_deref().unwrap_or(body), &mut edits)),
+        };
         if let Some(changed) = &changed {
             // A stale length would smuggle the rest of the body into the next request of the connection.
             headers.push(HeaderOp::Set("content-length".into(), changed.len().to_string()));
@@ -173,7 +229,7 @@ impl Exchange {
 
     /// Lets a request go on after the sidecar's verdict; its body is needed again only where it changes.
     pub(super) fn go_on(&mut self, prepared: Box<Prepared>, env: &mut Env<'_>) -> Result<Step, Refusal> {
-        if prepared.edits.is_empty() {
+        if prepared.edits.is_empty() || prepared.rewritten.is_some() {
             return self.release(*prepared, &[], env);
         }
         self.phase = Phase::Decided(prepared);
@@ -323,7 +379,13 @@ fn bad_alias(requested: &str, model: &str) -> Refusal {
     .at("model")
 }
 
-/// Whether a dialect's answers are generated tokens.
-fn generates(dialect: Dialect) -> bool {
-    dialect != Dialect::Embeddings
+/// The most output tokens that a request can use, as far as it says.
+fn output_to_reserve(request: &Request<'_>, default: u64) -> u64 {
+    if request.dialect == Dialect::Embeddings {
+        return 0;
+    }
+    request
+        .max_output_tokens()
+        .unwrap_or(default)
+        .saturating_mul(request.choices)
 }

@@ -129,7 +129,7 @@ impl Exchange {
         })
     }
 
-    fn destination(&self) -> Option<Destination<'_>> {
+    pub(super) fn destination(&self) -> Option<Destination<'_>> {
         let dialect = self.request.dialect?;
         Some(
             self.config
