@@ -12,6 +12,9 @@ mod sidecar;
 mod stream;
 mod upkeep;
 
+#[cfg(test)]
+use tollgate_fakehost as _;
+
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;
 
