@@ -4,6 +4,7 @@
 //! file that touches the host is [`host`].
 
 mod access_log;
+mod configuration;
 mod gateway;
 mod host;
 mod metrics;

@@ -7,6 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType};
 use tollgate_core::config;
 
+use crate::configuration;
 use crate::gateway::Gateway;
 use crate::host::{self, LocalResponse};
 use crate::stream::Stream;
@@ -38,7 +39,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         // This also runs in a throw-away VM whose writes to shared data would stay: nothing shared is touched.
         let bytes = host::buffer(BufferType::PluginConfiguration, 0, size).unwrap_or_default();
-        let config = match config::parse(&bytes) {
+        let config = match config::parse(&configuration::to_json(bytes)) {
             Ok(config) => config,
             Err(faults) => {
                 for fault in faults {
