@@ -79,9 +79,12 @@ impl Fault {
         self
     }
 
-    fn strike(&mut self, call: Call, key: &[u8]) -> Option<Status> {
+    fn strike(&mut self, call: Call, key: &[u8], impossible: Option<Status>) -> Option<Status> {
         let matches = self.target == Target::Any || self.target == Target::One(call);
-        let status = self.status.or_else(|| call.plausible_failure())?;
+        let status = self
+            .status
+            .or_else(|| call.plausible_failure())
+            .filter(|status| Some(*status) != impossible)?;
         if !matches
             || self
                 .key
@@ -115,11 +118,11 @@ impl Faults {
         &self.struck
     }
 
-    pub(crate) fn strike(&mut self, call: Call, key: &[u8]) -> Option<Status> {
+    pub(crate) fn strike(&mut self, call: Call, key: &[u8], impossible: Option<Status>) -> Option<Status> {
         let status = self
             .pending
             .iter_mut()
-            .find_map(|fault| fault.strike(call, key))?;
+            .find_map(|fault| fault.strike(call, key, impossible))?;
         self.pending.retain(|fault| fault.times > 0);
         self.struck.push((call, status));
         Some(status)
@@ -139,7 +142,7 @@ mod tests {
                 .times(2),
         );
         let struck: Vec<bool> = (0..5)
-            .map(|_| faults.strike(Call::SetSharedData, b"k").is_some())
+            .map(|_| faults.strike(Call::SetSharedData, b"k", None).is_some())
             .collect();
         assert_eq!(struck, [false, true, true, false, false]);
     }
@@ -148,20 +151,29 @@ mod tests {
     fn a_fault_on_a_key_spares_others() {
         let mut faults = Faults::default();
         faults.order(Fault::new(Call::GetSharedData, Status::NotFound).on("limit:"));
-        assert_eq!(faults.strike(Call::GetSharedData, b"key:1"), None);
+        assert_eq!(faults.strike(Call::GetSharedData, b"key:1", None), None);
         assert_eq!(
-            faults.strike(Call::GetSharedData, b"limit:1"),
+            faults.strike(Call::GetSharedData, b"limit:1", None),
             Some(Status::NotFound)
         );
+    }
+
+    #[test]
+    fn a_write_without_a_version_cannot_conflict() {
+        let mut faults = Faults::default();
+        faults.order(Fault::any());
+        let impossible = Some(Status::CasMismatch);
+        assert_eq!(faults.strike(Call::SetSharedData, b"k", impossible), None);
+        assert_eq!(faults.strike(Call::SetSharedData, b"k", None), impossible);
     }
 
     #[test]
     fn any_call_means_any_that_envoy_could_fail() {
         let mut faults = Faults::default();
         faults.order(Fault::any());
-        assert_eq!(faults.strike(Call::GetCurrentTimeNanoseconds, b""), None);
+        assert_eq!(faults.strike(Call::GetCurrentTimeNanoseconds, b"", None), None);
         assert_eq!(
-            faults.strike(Call::GetHeaderMapPairs, b""),
+            faults.strike(Call::GetHeaderMapPairs, b"", None),
             Some(Status::BadArgument)
         );
     }

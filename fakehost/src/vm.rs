@@ -163,11 +163,21 @@ pub(crate) fn with_stream<T>(id: u32, look: impl FnOnce(&mut Stream) -> T) -> Op
 /// Performs a host call: counted, failed if a test ordered that, and its outcome as the raw status.
 /// `key` is what a fault may be limited to.
 pub(crate) fn host_call(call: Call, key: &[u8], perform: impl FnOnce(&mut Vm) -> Outcome) -> u32 {
+    host_call_never(None, call, key, perform)
+}
+
+/// The same, for a call that cannot fail with this status as it is made.
+pub(crate) fn host_call_never(
+    impossible: Option<Status>,
+    call: Call,
+    key: &[u8],
+    perform: impl FnOnce(&mut Vm) -> Outcome,
+) -> u32 {
     let outcome = VM.try_with(|slot| {
         let mut slot = slot.borrow_mut();
         let vm = slot.as_mut().ok_or(Status::InternalFailure)?;
         vm.count(call);
-        let fault = vm.process.faults.lock().unwrap().strike(call, key);
+        let fault = vm.process.faults.lock().unwrap().strike(call, key, impossible);
         fault.map_or_else(|| perform(vm), Err)
     });
     match outcome {

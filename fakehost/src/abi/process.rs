@@ -5,7 +5,8 @@
 
 use super::memory::{Input, Output, put};
 use crate::call::Call;
-use crate::vm::{self, host_call};
+use crate::status::Status;
+use crate::vm::{self, host_call, host_call_never};
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_log(level: u32, message: *const u8, size: usize) -> u32 {
@@ -60,7 +61,9 @@ extern "C" fn proxy_set_shared_data(
     cas: u32,
 ) -> u32 {
     let (key, value) = (Input::new(key, key_size), Input::new(value, value_size));
-    host_call(Call::SetSharedData, key.bytes(), |vm| {
+    // Only a write that names a version can conflict.
+    let impossible = (cas == 0).then_some(Status::CasMismatch);
+    host_call_never(impossible, Call::SetSharedData, key.bytes(), |vm| {
         vm.process
             .shared
             .lock()

@@ -1,0 +1,18 @@
+//! The real filter in a fake Envoy: orders of events, faults and races that no real proxy shows on demand.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is test code; clippy.toml allows it in test functions, not in what they share"
+)]
+
+mod callouts;
+mod conflicts;
+mod crash;
+mod faults;
+mod gateway;
+mod hang_up;
+mod rules;
+mod sidecar;
