@@ -9,7 +9,7 @@ use tollgate_core::exchange::{Answer, Ask, Closing, Exchange, Outside, Release, 
 use tollgate_core::headers::{HeaderOp, Headers};
 
 use crate::gateway::Gateway;
-use crate::host::{self, LocalResponse};
+use crate::host::{self, HostError, LocalResponse};
 use crate::sidecar;
 
 /// Which half of the exchange a step belongs to.
@@ -69,10 +69,13 @@ impl Stream {
                     Ok(()) => return Action::Pause,
                     Err(unanswered) => unanswered,
                 },
-                Step::Release(release) => {
-                    apply(side, &release);
-                    return self.let_go(side, moment);
-                }
+                Step::Release(release) => match apply(side, &release) {
+                    Ok(()) => return self.let_go(side, moment),
+                    Err(error) => {
+                        warn!("cannot rewrite a message: {error:?}");
+                        self.gateway.with_env(|env| self.exchange.release_failed(env))
+                    }
+                },
                 Step::Refuse(reply) => {
                     refuse(&reply);
                     return Action::Pause;
@@ -247,23 +250,19 @@ impl Side {
     }
 }
 
-/// Changes held headers and the held body.
-fn apply(side: Side, release: &Release) {
+/// Changes held headers and the held body. Where one change fails the message must not go on.
+fn apply(side: Side, release: &Release) -> Result<(), HostError> {
     for op in &release.headers {
-        let done = match op {
-            HeaderOp::Set(name, value) => host::set_header(side.headers(), name, value.as_bytes()),
-            HeaderOp::Add(name, value) => host::add_header(side.headers(), name, value),
-            HeaderOp::Remove(name) => host::remove_header(side.headers(), name),
-        };
-        if let Err(error) = done {
-            warn!("cannot change a header ({op:?}): {error:?}");
+        match op {
+            HeaderOp::Set(name, value) => host::set_header(side.headers(), name, value.as_bytes())?,
+            HeaderOp::Add(name, value) => host::add_header(side.headers(), name, value)?,
+            HeaderOp::Remove(name) => host::remove_header(side.headers(), name)?,
         }
     }
-    if let Some(body) = &release.body
-        && let Err(error) = host::replace_buffer(side.body(), body)
-    {
-        warn!("cannot replace a body: {error:?}");
-    }
+    release
+        .body
+        .as_ref()
+        .map_or(Ok(()), |body| host::replace_buffer(side.body(), body))
 }
 
 fn refuse(reply: &Reply) {

@@ -137,6 +137,11 @@ impl Config {
         }
     }
 
+    /// Whether there are validation rules at all.
+    pub fn has_rules(&self) -> bool {
+        !self.validation.is_empty()
+    }
+
     /// The validation rules for a request, in order.
     pub fn rules<'a>(&'a self, facts: &'a Facts<'_>) -> impl Iterator<Item = &'a Rules> {
         self.validation

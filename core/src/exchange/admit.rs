@@ -23,6 +23,14 @@ const SINGLE: [&str; 5] = [
 /// Longest session name that is kept, in characters.
 const MAX_SESSION_CHARS: usize = 128;
 
+/// Headers by which a client could make a provider read another method, or leave the usage out of its answer.
+const OVERRIDES: [&[u8]; 4] = [
+    b"x-http-method-override",
+    b"x-http-method",
+    b"x-method-override",
+    b"x-goog-fieldmask",
+];
+
 /// Headers of this prefix are Tollgate's own: what a client says in them is not sent on.
 const OWN_PREFIX: &[u8] = b"x-tollgate-";
 
@@ -232,6 +240,7 @@ impl Exchange {
     fn headers_to_remove(&self, headers: Headers<'_>) -> Vec<String> {
         let is_ours = |name: &[u8]| {
             name.starts_with(OWN_PREFIX)
+                || OVERRIDES.contains(&name)
                 || name == self.config.session_header.as_bytes()
                 || self
                     .config

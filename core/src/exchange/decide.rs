@@ -128,6 +128,9 @@ impl Exchange {
         received: &'b [u8],
     ) -> Result<Cow<'b, [u8]>, Refusal> {
         let mut body = Cow::Borrowed(received);
+        if !config.has_rules() {
+            return Ok(body);
+        }
         let model = dialect::parse(endpoint, received)?
             .model
             .map(|model| model.name.into_owned());
@@ -205,7 +208,7 @@ impl Exchange {
         match self.open_record(&released, env) {
             Ok(slot) => released.slot = slot,
             Err(refusal) => {
-                released.cancel(&self.config, env);
+                released.take_back(&self.config, env);
                 return Err(refusal);
             }
         }
@@ -333,16 +336,18 @@ impl Prepared {
 
     /// The request does not go on: what it took is given back.
     pub(super) fn cancel(self, config: &Config, env: &mut Env<'_>) {
-        self.released.cancel(config, env);
+        self.released.take_back(config, env);
     }
 }
 
 // === impl Released ===
 
 impl Released {
-    fn cancel(self, config: &Config, env: &mut Env<'_>) {
+    /// The request does not go on after all: gives back what it took, and hands over its open record.
+    pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) -> Option<Slot> {
         // Where the host refuses, what was taken refills by itself.
         let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
+        self.slot
     }
 }
 

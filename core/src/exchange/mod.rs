@@ -23,11 +23,11 @@ use crate::auth::Identity;
 use crate::cells::Cells;
 use crate::config::Config;
 use crate::dialect::{Dialect, Family};
-use crate::journal::Writer;
+use crate::journal::{Slot, Writer};
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::time::UnixNanos;
 use decide::{Prepared, Released};
 use moderate::Pending;
@@ -92,8 +92,8 @@ enum Phase {
     Released(Box<Released>),
     /// A path that is authenticated but not metered; on its way too.
     Unmetered { receipt: Receipt },
-    /// The client was told no.
-    Refused(Refusal),
+    /// The client was told no. The open record is that of a request that could not be let go after all.
+    Refused { refusal: Refusal, record: Option<Slot> },
     /// The event is written.
     Finished,
 }
@@ -143,7 +143,7 @@ impl Exchange {
     pub fn request_data(&mut self, buffered: usize, end: bool) -> Step {
         match self.phase {
             Phase::Released(_) | Phase::Unmetered { .. } | Phase::Finished => return Step::Pass,
-            Phase::Refused(_) => return Step::Hold,
+            Phase::Refused { .. } => return Step::Hold,
             Phase::New
             | Phase::ResolvingKey { .. }
             | Phase::AwaitingBody
@@ -191,6 +191,27 @@ impl Exchange {
         self.or_refuse(step)
     }
 
+    /// The host did not make the changes of a [`Step::Release`]: nothing goes on. A request with a stale length
+    /// would smuggle, one with a client's key would leak.
+    pub fn release_failed(&mut self, env: &mut Env<'_>) -> Step {
+        let refusal = Refusal::new(
+            Code::SidecarUnavailable,
+            "the gateway could not rewrite the message; try again, and report it if it happens again",
+        );
+        if self.response.status.is_some() {
+            return self.refuse(refusal);
+        }
+        let reply = self.reply(&refusal);
+        let phase = std::mem::replace(&mut self.phase, Phase::Finished);
+        let record = if let Phase::Released(released) = phase {
+            released.take_back(&self.config, env)
+        } else {
+            None
+        };
+        self.phase = Phase::Refused { refusal, record };
+        Step::Refuse(reply)
+    }
+
     fn or_refuse(&mut self, step: Result<Step, Refusal>) -> Step {
         step.unwrap_or_else(|refusal| self.refuse(refusal))
     }
@@ -201,7 +222,10 @@ impl Exchange {
         if matches!(self.phase, Phase::Released(_)) {
             self.response.refused = Some(refusal.code);
         } else {
-            self.phase = Phase::Refused(refusal);
+            self.phase = Phase::Refused {
+                refusal,
+                record: None,
+            };
         }
         Step::Refuse(reply)
     }

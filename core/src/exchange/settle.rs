@@ -56,10 +56,14 @@ impl Exchange {
         }
         let mut event = self.event(env.now);
         event.status = closing.status.unwrap_or(0);
-        let mut refused = None;
+        let (mut refused, mut record) = (None, None);
         match phase {
             Phase::Finished | Phase::Released(_) => return None,
-            Phase::Refused(refusal) => {
+            Phase::Refused {
+                refusal,
+                record: open,
+            } => {
+                record = open;
                 event.status = refusal.status;
                 event.error_code = Some(refusal.code.as_str().to_owned());
                 refused = Some(refusal.code);
@@ -79,8 +83,12 @@ impl Exchange {
                 event.error_code = Some(CLIENT_CLOSED.to_owned());
             }
         }
-        let lost =
-            self.config.sidecar.is_some() && env.journal.record(env.cells, &json(&event), env.now).is_err();
+        let written = match record {
+            Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
+            None if self.config.sidecar.is_some() => env.journal.record(env.cells, &json(&event), env.now),
+            None => Ok(()),
+        };
+        let lost = written.is_err();
         Some(Finished {
             event,
             refused,
