@@ -1,3 +1,49 @@
-//! The developer's one front door.
+//! The developer's one front door: `cargo xtask up | down | test | check`.
 
-fn main() {}
+mod check;
+mod down;
+mod progress;
+mod suite;
+mod up;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs, tests and checks Tollgate.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Starts Envoy with the filter, the sidecar and a mock provider, with demo keys
+    Up(up::UpArgs),
+    /// Ends what `up` started
+    Down(down::DownArgs),
+    /// Runs everything that CI runs
+    Test(suite::TestArgs),
+    /// Validates the Tollgate configuration in an Envoy file, with the filter's own code
+    Check(check::CheckArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Task::Up(args) => up::run(args),
+        Task::Down(args) => down::run(&args),
+        Task::Test(args) => suite::run(&args),
+        Task::Check(args) => check::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // Where stderr is gone there is nobody to tell; the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

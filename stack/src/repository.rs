@@ -1,0 +1,153 @@
+//! Where things are: the repository, and what is built or fetched into its `target/`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::progress::{self, Progress};
+
+/// The repository that this program was built from.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    root: PathBuf,
+}
+
+/// Which filter is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Filter {
+    /// The one that ships.
+    #[default]
+    Shipped,
+    /// One that can be made to trap (`--features trap-on-request`), for crash tests only.
+    TrapOnRequest,
+}
+
+/// What was built.
+#[derive(Debug, Clone)]
+pub struct Artifacts {
+    /// The filter, as WebAssembly.
+    pub wasm: PathBuf,
+    /// The sidecar's binary.
+    pub sidecar: PathBuf,
+    /// The mock provider's binary.
+    pub mock: PathBuf,
+}
+
+/// A file lock: held until dropped, by one process at a time.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+// === impl Repository ===
+
+impl Repository {
+    /// The repository around this package.
+    pub fn here() -> Self {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self {
+            root: package.parent().unwrap_or(package).to_owned(),
+        }
+    }
+
+    /// Its top folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Cargo's target folder (`CARGO_TARGET_DIR`, or `target`).
+    pub fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))
+    }
+
+    /// Builds the filter, the sidecar and the mock provider; quick where nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// What cargo says, and what to do where cargo or the wasm target is missing.
+    pub fn build(&self, filter: Filter, progress: &dyn Progress) -> Result<Artifacts> {
+        let wasm = self.build_wasm(filter, progress)?;
+        let tools = [
+            "build",
+            "--profile",
+            "tools",
+            "-p",
+            "tollgate-sidecar",
+            "-p",
+            "tollgate-mock",
+        ];
+        progress::run(
+            progress,
+            "building the sidecar and the mock provider",
+            self.cargo().args(tools),
+        )?;
+        let built = self.target().join("tools");
+        Ok(Artifacts {
+            wasm,
+            sidecar: built.join("tollgate-sidecar"),
+            mock: built.join("tollgate-mock"),
+        })
+    }
+
+    /// Builds the filter alone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::build`].
+    pub fn build_wasm(&self, filter: Filter, progress: &dyn Progress) -> Result<PathBuf> {
+        let mut cargo = self.cargo();
+        cargo.args([
+            "build",
+            "--release",
+            "--target",
+            "wasm32-wasip1",
+            "-p",
+            "tollgate",
+        ]);
+        let target = match filter {
+            Filter::Shipped => self.target(),
+            // A folder of its own: both builds would be called tollgate.wasm.
+            Filter::TrapOnRequest => {
+                let apart = self.target().join("trap-on-request");
+                cargo
+                    .args(["--features", "trap-on-request", "--target-dir"])
+                    .arg(&apart);
+                apart
+            }
+        };
+        progress::run(
+            progress,
+            "building the filter (release, wasm32-wasip1)",
+            &mut cargo,
+        )
+        .context(
+            "if the target is missing: `rustup target add wasm32-wasip1`; if cargo is: https://rustup.rs",
+        )?;
+        Ok(target.join("wasm32-wasip1/release/tollgate.wasm"))
+    }
+
+    /// A cargo of the repository's toolchain, at its root.
+    pub fn cargo(&self) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(&self.root);
+        cargo
+    }
+
+    /// Waits until no other process holds the lock of this name.
+    ///
+    /// # Errors
+    ///
+    /// Where the target folder cannot be written.
+    pub fn lock(&self, name: &str) -> Result<Lock> {
+        let target = self.target();
+        fs::create_dir_all(&target).with_context(|| format!("cannot create {}", target.display()))?;
+        let path = target.join(format!(".{name}.lock"));
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        file.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+        Ok(Lock { _file: file })
+    }
+}

