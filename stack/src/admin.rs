@@ -35,7 +35,8 @@ impl Admin {
         Ok(Self {
             base: base.to_owned(),
             token: token.to_owned(),
-            http: http_client()? })
+            http: http_client()?,
+        })
     }
 
     /// Creates the demo's keys and returns them by name. Keys of those names from an earlier run are revoked:

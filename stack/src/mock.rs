@@ -23,7 +23,8 @@ impl Mock {
     pub fn new(base: &str) -> Result<Self> {
         Ok(Self {
             base: base.to_owned(),
-            http: http_client()? })
+            http: http_client()?,
+        })
     }
 
     /// Its address.

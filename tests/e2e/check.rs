@@ -8,7 +8,11 @@ use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::progress::Silent;
 
 fn check(file: &str) -> Output {
-    Repository::here().cargo().args(["xtask", "check", file]).output().unwrap()
+    Repository::here()
+        .cargo()
+        .args(["xtask", "check", file])
+        .output()
+        .unwrap()
 }
 
 fn shipped() -> Vec<PathBuf> {
@@ -21,7 +25,12 @@ fn the_shipped_files_have_no_faults_and_no_warnings() {
     for file in ["envoy/envoy.yaml", "envoy/ecds/tollgate.yaml"] {
         let output = check(file);
         let told = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(told.trim(), format!("{file}: ok"), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            told.trim(),
+            format!("{file}: ok"),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -40,11 +49,18 @@ fn a_fault_is_told_by_its_path_and_fails_the_command() {
 #[test]
 fn envoy_accepts_the_shipped_files() {
     let repository = Repository::here();
-    repository.build_wasm(tollgate_stack::Filter::Shipped, &Silent).unwrap();
+    repository
+        .build_wasm(tollgate_stack::Filter::Shipped, &Silent)
+        .unwrap();
     let envoy = EnvoySource::default().binary(&repository, &Silent).unwrap();
     for file in shipped() {
         let mut command = Command::new(&envoy);
-        let output = command.current_dir(repository.root()).args(["--mode", "validate", "-c"]).arg(&file).output().unwrap();
+        let output = command
+            .current_dir(repository.root())
+            .args(["--mode", "validate", "-c"])
+            .arg(&file)
+            .output()
+            .unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {told}", file.display());
     }

@@ -1,9 +1,17 @@
 //! End-to-end tests on the real Envoy, one module a behaviour.
 
+// `cfg(test)` always holds here; it tells the lints that these modules, helpers included, are tests.
+#[cfg(test)]
 mod check;
+#[cfg(test)]
 mod credentials;
+#[cfg(test)]
 mod hot_reload;
+#[cfg(test)]
 mod mock_provider;
+#[cfg(test)]
 mod quick_start;
+#[cfg(test)]
 mod sdks;
+#[cfg(test)]
 mod side_by_side;

@@ -11,7 +11,11 @@ async fn bare() -> Stack {
         let filters = config.pointer_mut(chain).and_then(Value::as_array_mut).unwrap();
         filters.retain(|filter| filter["name"] != "tollgate");
     };
-    Stack::builder().envoy_config(without_filter).start().await.unwrap()
+    Stack::builder()
+        .envoy_config(without_filter)
+        .start()
+        .await
+        .unwrap()
 }
 
 fn ask(stack: &Stack, fault: &str, body: &Value) -> reqwest::RequestBuilder {
@@ -35,10 +39,17 @@ async fn faults_reach_the_client_through_envoy() {
     assert_eq!((failed.status, failed.header("retry-after")), (429, "1"));
 
     for fault in ["cut_after=2", "cut_after=2, reset", "cut_after=100b"] {
-        assert!(send(ask(&stack, fault, &stream)).await.is_err(), "{fault}: the stream looks whole");
+        assert!(
+            send(ask(&stack, fault, &stream)).await.is_err(),
+            "{fault}: the stream looks whole"
+        );
     }
     for fault in ["close", "reset"] {
-        assert_eq!(send(ask(&stack, fault, &stream)).await.unwrap().status, 503, "{fault}");
+        assert_eq!(
+            send(ask(&stack, fault, &stream)).await.unwrap().status,
+            503,
+            "{fault}"
+        );
     }
 }
 
@@ -53,7 +64,11 @@ async fn a_script_answers_byte_for_byte() {
     let scripted = || ask(&stack, "", &chat("echo a")).header("x-mock-script", &id);
     let answer = send(scripted()).await.unwrap();
     assert_eq!((answer.status, answer.text()), (418, "hello é".to_owned()));
-    assert_eq!(send(scripted()).await.unwrap().status, 200, "a script for one answer is used up");
+    assert_eq!(
+        send(scripted()).await.unwrap().status,
+        200,
+        "a script for one answer is used up"
+    );
 }
 
 #[tokio::test]
@@ -67,5 +82,8 @@ async fn the_mock_tells_what_it_received() {
     let body: Value = serde_json::from_str(requests[0]["body"].as_str().unwrap()).unwrap();
     assert_eq!(body, chat("echo a"));
     let served = stack.mock.served().await.unwrap();
-    assert_eq!((&served["requests"], &served["models"]["gpt-4o-mini"]["requests"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&served["requests"], &served["models"]["gpt-4o-mini"]["requests"]),
+        (&json!(1), &json!(1))
+    );
 }

@@ -17,11 +17,20 @@ async fn check(script: &str, checks: &[&str]) {
     let mut failures = Vec::new();
     for name in checks {
         let mut python = Command::new(venv.python());
-        python.arg(folder.join(script)).args([stack.gateway.as_str(), &keys, name]);
+        python
+            .arg(folder.join(script))
+            .args([stack.gateway.as_str(), &keys, name]);
         // A proxy of the machine is not for the loopback interface.
-        let output = python.env("NO_PROXY", "*").env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        let output = python
+            .env("NO_PROXY", "*")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .unwrap();
         if !output.status.success() {
-            failures.push(format!("{script} {name}:\n{}", String::from_utf8_lossy(&output.stderr)));
+            failures.push(format!(
+                "{script} {name}:\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -29,7 +38,16 @@ async fn check(script: &str, checks: &[&str]) {
 
 #[tokio::test]
 async fn the_openai_sdk_works_as_with_openai() {
-    let checks = ["chat", "streaming", "streaming_with_usage", "tools", "embeddings", "responses", "completions", "models"];
+    let checks = [
+        "chat",
+        "streaming",
+        "streaming_with_usage",
+        "tools",
+        "embeddings",
+        "responses",
+        "completions",
+        "models",
+    ];
     check("openai_sdk.py", &checks).await;
 }
 
@@ -40,7 +58,11 @@ async fn refusals_are_the_openai_sdks_own_exceptions() {
 
 #[tokio::test]
 async fn the_anthropic_sdk_works_as_with_anthropic() {
-    check("anthropic_sdk.py", &["messages", "streaming", "tools", "count_tokens"]).await;
+    check(
+        "anthropic_sdk.py",
+        &["messages", "streaming", "tools", "count_tokens"],
+    )
+    .await;
 }
 
 #[tokio::test]

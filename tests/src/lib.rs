@@ -42,13 +42,19 @@ impl Answer {
     /// `error.code` of a refusal in OpenAI's envelope.
     pub fn error_code(&self) -> String {
         let json = self.json();
-        json.pointer("/error/code").and_then(Value::as_str).unwrap_or_default().to_owned()
+        json.pointer("/error/code")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The `data:` lines of a stream.
     pub fn sse_data(&self) -> Vec<String> {
         let text = self.text();
-        text.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect()
+        text.lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -63,7 +69,14 @@ pub fn chat(content: &str) -> Value {
 ///
 /// Where there is no answer, or it breaks off.
 pub async fn post(stack: &Stack, path: &str, key: &str, body: &Value) -> Result<Answer> {
-    send(stack.http.post(format!("{}{path}", stack.gateway)).bearer_auth(key).json(body)).await
+    send(
+        stack
+            .http
+            .post(format!("{}{path}", stack.gateway))
+            .bearer_auth(key)
+            .json(body),
+    )
+    .await
 }
 
 /// Sends a request, and reads the answer to its end.
@@ -76,8 +89,14 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Answer> {
     let status = response.status().as_u16();
     let headers = response.headers().iter();
     let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = headers.map(|(name, value)| (name.to_string(), text(value))).collect();
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect();
+    Ok(Answer {
+        status,
+        headers,
+        body: response.bytes().await?.to_vec(),
+    })
 }
 
 /// Waits for the event of an answer, by its `x-tollgate-request-id`.
@@ -87,11 +106,20 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Answer> {
 /// Where it is not in the ledger after [`SETTLED`].
 pub async fn event(stack: &Stack, answer: &Answer) -> Result<Value> {
     let id = answer.header("x-tollgate-request-id");
-    anyhow::ensure!(!id.is_empty(), "the answer has no x-tollgate-request-id: {answer:?}");
-    wait::until(SETTLED, &format!("no event of request {id} in the ledger"), async || {
-        let all = stack.admin.events("").await?;
-        Ok(all.into_iter().find(|event| event.get("request_id").and_then(Value::as_str) == Some(id)))
-    })
+    anyhow::ensure!(
+        !id.is_empty(),
+        "the answer has no x-tollgate-request-id: {answer:?}"
+    );
+    wait::until(
+        SETTLED,
+        &format!("no event of request {id} in the ledger"),
+        async || {
+            let all = stack.admin.events("").await?;
+            Ok(all
+                .into_iter()
+                .find(|event| event.get("request_id").and_then(Value::as_str) == Some(id)))
+        },
+    )
     .await
 }
 
@@ -106,11 +134,17 @@ pub fn number(event: &Value, field: &str) -> u64 {
 ///
 /// Where the mock's record has another form.
 pub fn received_header(request: &Value, name: &str) -> Result<Vec<String>> {
-    let headers = request.get("headers").and_then(Value::as_array).context("no headers")?;
+    let headers = request
+        .get("headers")
+        .and_then(Value::as_array)
+        .context("no headers")?;
     let pair = |header: &Value| {
         let text = |index: usize| header.get(index).and_then(Value::as_str).map(str::to_owned);
         Some((text(0)?, text(1)?))
     };
-    let named = headers.iter().filter_map(pair).filter(|(header, _)| header == name);
+    let named = headers
+        .iter()
+        .filter_map(pair)
+        .filter(|(header, _)| header == name);
     Ok(named.map(|(_, value)| value).collect())
 }

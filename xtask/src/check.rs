@@ -158,22 +158,15 @@ fn check_plugin(path: &str, plugin: &Value) -> Vec<Finding> {
     let at = join(path, "configuration");
     match configuration(plugin) {
         Ok(json) => {
-            let faults = faults_of(&json);
+            let faults = tollgate_core::config::parse(json.as_bytes())
+                .err()
+                .unwrap_or_default();
             let inside = faults.iter().map(|fault| Finding::fault(&at, fault.to_string()));
             findings.extend(inside);
         }
         Err(message) => findings.push(Finding::fault(&at, message)),
     }
     findings
-}
-
-fn faults_of(json: &str) -> Vec<tollgate_core::config::Fault> {
-    let parsed = serde_json::from_str::<Value>(json);
-    parsed
-        .err()
-        .map(|error| tollgate_core::config::Fault::at("", error.to_string()))
-        .into_iter()
-        .collect()
 }
 
 /// The configuration as the filter receives it: Envoy hands over a Struct as JSON, a StringValue as its text.

@@ -40,10 +40,10 @@ fn a_configuration_may_stand_in_a_string() {
 
 #[test]
 fn a_fault_is_told_with_both_paths() {
-    let given = format!(r#"{{ "@type": "{STRING}", value: '{{"gateway"' }}"#);
+    let given = format!(r#"{{ "@type": "{STRUCT}", value: {{ limits: [{{ name: 7 }}] }} }}"#);
     let told = findings(&plugin(&given)).join("\n");
     assert!(
-        told.contains("error: http_filters[0].typed_config.config.configuration: "),
+        told.contains("error: http_filters[0].typed_config.config.configuration: limits[0]"),
         "{told}"
     );
 }
