@@ -460,6 +460,10 @@ async fn start(
     let admin = Admin::new(&url(ports.sidecar), DEMO_ADMIN_TOKEN)?;
     let started = start_all(&mut system, &admin, with_mock).await;
     progress.end(started.is_ok());
+    if started.is_err() {
+        // Detached processes would stay. What went wrong first is what is told.
+        let _ = system.stop();
+    }
     Ok(Stack {
         gateway: url(ports.gateway),
         envoy_admin: url(ports.admin),

@@ -12,6 +12,8 @@ mod mock_provider;
 #[cfg(test)]
 mod quick_start;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod sdks;
 #[cfg(test)]
 mod side_by_side;
