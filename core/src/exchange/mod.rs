@@ -12,6 +12,8 @@ mod reply;
 mod respond;
 mod settle;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 
