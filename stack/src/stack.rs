@@ -216,6 +216,8 @@ impl StackBuilder {
             edit(config.filter_config()?);
         }
         let mut envoy_args = vec!["--concurrency".to_owned(), self.concurrency.to_string()];
+        // The access log is for people who watch: not ten seconds late.
+        envoy_args.extend(["--file-flush-interval-msec".to_owned(), "200".to_owned()]);
         envoy_args.extend(self.envoy_args);
         let mut launch = Launch {
             repository,

@@ -8,7 +8,7 @@ use tollgate_tests::{chat, post};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const CHAT: &str = "/v1/chat/completions";
-const STATS: &str = "extension_config_discovery.http_filter.http.gateway.tollgate";
+const STATS: &str = "extension_config_discovery.http_filter.tollgate";
 
 #[tokio::test]
 async fn a_bad_configuration_is_refused_by_its_path_and_the_old_one_goes_on() {
