@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialect::Dialect;
 use crate::money::NanoUsd;
 use crate::usage::Usage;
+use crate::wire::BudgetCharge;
 
 /// What happened in one exchange, as the gateway tells it to the ledger. All optional fields are absent, not
 /// empty, where they are unknown (a refused key has no workspace).
@@ -69,6 +70,9 @@ pub struct Event {
     /// Where that gateway is, from its configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// What it costs each of the budgets that it is paid from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<BudgetCharge>,
     /// Names of limits in shadow mode that would have refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub would_refuse: Vec<String>,

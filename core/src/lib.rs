@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod breaker;
+pub mod budget;
 pub mod cells;
 mod codec;
 pub mod config;

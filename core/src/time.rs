@@ -30,6 +30,11 @@ impl UnixNanos {
 // === impl UnixMillis ===
 
 impl UnixMillis {
+    /// The moment so many milliseconds later; the end of time at the latest.
+    pub const fn plus(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// The moment as a calendar time in UTC; the far future, past what a calendar holds, is its last moment.
     pub fn timestamp(self) -> jiff::Timestamp {
         i64::try_from(self.0)

@@ -4,10 +4,17 @@
 //! sidecar cannot be reached, and only this header tells the two apart. Gateways authenticate with
 //! `authorization: Bearer <gateway token>`.
 
+mod lease;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::key::{KeyHash, KeyRecord};
+
+pub use lease::{
+    AppliedBudget, BudgetCharge, Exhausted, LeaseAnswer, LeaseHold, LeaseId, LeaseReport, LeaseReportAnswer,
+    LeaseRequest, LeaseState, LeaseStatus, MAX_HOLDS, ReportedLease,
+};
 
 /// On every answer of the sidecar; its value is the sidecar's version.
 pub const SIDECAR_HEADER: &str = "x-tollgate-sidecar";

@@ -176,6 +176,7 @@ impl Exchange {
             response_bytes: self.response.bytes,
             gateway_id: self.config.gateway_id.clone(),
             region: self.config.region.clone(),
+            charges: Vec::new(),
             would_refuse: self.would_refuse.clone(),
         }
     }

@@ -1,0 +1,338 @@
+//! What the workers of one Envoy know of one budget: its leases, and what shall become of them.
+
+use super::held::Held;
+use crate::codec::{Reader, put};
+use crate::time::UnixMillis;
+use crate::wire::{LeaseHold, LeaseId, LeaseState, LeaseStatus};
+
+/// Leases of a budget that wait for their last reservations: of past periods, or replaced. The oldest is
+/// forgotten for a fifth; what is reserved from it is then charged late.
+const MAX_DRAINING: usize = 4;
+
+/// An answer that took longer than this, in milliseconds, is not believed. Callouts time out far sooner.
+pub(super) const MAX_ANSWER_AGE_MS: u64 = 10_000;
+
+/// A clock may seem to go back by this much, in milliseconds, between workers.
+const CLOCK_SLACK_MS: u64 = 1_000;
+
+/// Two spans of so many milliseconds are what is called recent.
+const RECENT_MS: u64 = 10_000;
+
+/// A lease that nobody touched for so many milliseconds is given back.
+const IDLE_MS: u64 = 15_000;
+
+/// For so many milliseconds after a lease was closed the entry knows that it was: longer than any answer that
+/// names the lease can be under way.
+const TOMB_MS: u64 = 3 * MAX_ANSWER_AGE_MS;
+
+/// What the workers of one Envoy know of one budget.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Entry {
+    pub(super) budget_id: String,
+    /// The lease to reserve from.
+    pub(super) current: Option<Held>,
+    pub(super) draining: Vec<Held>,
+    /// The budget, as the ledger last told it.
+    pub(super) amount: u64,
+    pub(super) spent: u64,
+    pub(super) scarce: bool,
+    /// What requests that wait for the ledger need together.
+    waiting: u64,
+    /// When none of them waits any more, whatever became of it.
+    waiting_until: UnixMillis,
+    recent: Recent,
+    /// The last time that the clock showed.
+    seen_at: UnixMillis,
+    /// When a lease was last granted, reserved from or settled.
+    touched_at: UnixMillis,
+    /// The newest lease that was closed: an answer that still names it, or an older one, came too late.
+    closed: LeaseId,
+    /// Until when `closed` must be known.
+    tomb_until: UnixMillis,
+}
+
+/// What was charged in this span of time and in the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Recent {
+    span: u64,
+    here: u64,
+    before: u64,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(super) fn new(budget_id: &str) -> Self {
+        Self {
+            budget_id: budget_id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.current.is_none() && self.draining.is_empty() && self.tomb_until <= self.seen_at
+    }
+
+    /// To be called before anything else: sees to a clock that has jumped back (the ends of leases say nothing
+    /// then, and the ledger must be asked) and to reservations that nobody will ever settle.
+    pub(super) fn advance(&mut self, now: UnixMillis) {
+        if now.plus(CLOCK_SLACK_MS) < self.seen_at {
+            for held in self.all_mut() {
+                held.expire();
+            }
+            self.seen_at = now;
+            self.touched_at = now;
+        }
+        self.seen_at = self.seen_at.max(now);
+        for held in self.all_mut() {
+            held.write_off(|_, until| until <= now);
+        }
+        if self.waiting_until <= now {
+            self.waiting = 0;
+        }
+        self.recent.advance(now);
+    }
+
+    /// Notes use of a lease.
+    pub(super) fn touch(&mut self, now: UnixMillis) {
+        self.touched_at = now;
+    }
+
+    pub(super) fn charge(&mut self, charged: u64, now: UnixMillis) {
+        self.recent.here = self.recent.here.saturating_add(charged);
+        self.touch(now);
+    }
+
+    pub(super) fn wait(&mut self, amount: u64, until: UnixMillis) {
+        self.waiting = self.waiting.saturating_add(amount);
+        self.waiting_until = self.waiting_until.max(until);
+    }
+
+    pub(super) fn stop_waiting(&mut self, amount: u64) {
+        self.waiting = self.waiting.saturating_sub(amount);
+    }
+
+    pub(super) fn find_mut(&mut self, id: LeaseId) -> Option<&mut Held> {
+        self.all_mut().find(|held| held.id == id)
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Held> {
+        self.current.iter_mut().chain(&mut self.draining)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Held> {
+        self.current.iter().chain(&self.draining)
+    }
+
+    /// What the ledger has charged, and what it has not heard of yet.
+    pub(super) fn spent_by_now(&self) -> u64 {
+        self.all()
+            .map(|held| held.settled.saturating_sub(held.settled_at_ledger))
+            .fold(self.spent, u64::saturating_add)
+    }
+
+    /// Takes over what the ledger says of the budget and a lease of it. A lease that is newer than the current
+    /// one replaces it; one that is older and not known was forgotten long ago.
+    pub(super) fn learn(&mut self, told: &Told<'_>, sent_at: UnixMillis, now: UnixMillis, may_be_new: bool) {
+        let id = told.lease.lease_id;
+        // Where the clock has jumped back in between, the ends count from now.
+        let sent_at = sent_at.min(now);
+        let newest = self.all().map(|held| held.id).max();
+        let is_new = may_be_new && newest.is_none_or(|newest| newest < id) && self.closed < id;
+        if is_new {
+            self.retire();
+            self.current = Some(Held::new(id));
+            self.touch(now);
+        } else if may_be_new && told.lease.status == LeaseStatus::Open {
+            self.take_up(id);
+        }
+        let is_current = self.current.as_ref().is_some_and(|held| held.id == id);
+        if is_current {
+            self.spent = if is_new {
+                told.spent
+            } else {
+                self.spent.max(told.spent)
+            };
+            self.amount = told.amount;
+            self.scarce = told.lease.scarce;
+        }
+        match told.lease.status {
+            LeaseStatus::Closed => self.forget(id, now),
+            LeaseStatus::Open | LeaseStatus::Retired => {
+                if let Some(held) = self.find_mut(id) {
+                    held.renew(told.lease, told.period_ends_in_ms, sent_at);
+                }
+                if is_current && told.lease.status == LeaseStatus::Retired {
+                    self.retire();
+                }
+            }
+        }
+    }
+
+    /// What the ledger is told of the newest lease when a request asks for more.
+    pub(super) fn hold(&self) -> Option<LeaseHold> {
+        let newest = self.all().max_by_key(|held| held.id)?;
+        Some(self.hold_of(newest, true))
+    }
+
+    /// Decides what to give back, and says what is held.
+    pub(super) fn report(&mut self, now: UnixMillis) -> Vec<LeaseHold> {
+        // After a jump back of the clock every end is zero: then the lease is to be renewed, not retired.
+        let is_over = |held: &Held| held.period_ends_at.0 > 0 && held.period_ends_at <= now;
+        if self.current.as_ref().is_some_and(is_over) {
+            self.retire();
+        }
+        let is_idle = now.0.saturating_sub(self.touched_at.0) >= IDLE_MS;
+        let keep = if self.scarce {
+            self.waiting
+        } else {
+            self.recent.total().max(self.waiting)
+        };
+        let scarce = self.scarce;
+        if let Some(held) = &mut self.current {
+            let free = held.free();
+            if is_idle && self.waiting == 0 && held.reserved() == 0 {
+                held.done = true;
+            } else if is_idle || scarce || free > keep.saturating_mul(2) && keep > 0 {
+                held.returned = held.returned.saturating_add(free.saturating_sub(keep));
+            }
+        }
+        for held in &mut self.draining {
+            held.returned = held.returned.saturating_add(held.free());
+            held.done |= held.reserved() == 0;
+        }
+        let current = self.current.iter().map(|held| self.hold_of(held, true));
+        let draining = self.draining.iter().map(|held| self.hold_of(held, false));
+        current.chain(draining).collect()
+    }
+
+    fn hold_of(&self, held: &Held, is_current: bool) -> LeaseHold {
+        LeaseHold {
+            budget_id: self.budget_id.clone(),
+            lease_id: held.id,
+            returned: held.returned,
+            used: held.used(),
+            waiting: if is_current { self.waiting } else { 0 },
+            recent: if is_current { self.recent.total() } else { 0 },
+            done: held.done,
+        }
+    }
+
+    /// Reserves no more from the current lease.
+    fn retire(&mut self) {
+        if let Some(held) = self.current.take() {
+            self.draining.push(held);
+        }
+        if self.draining.len() > MAX_DRAINING {
+            self.draining.remove(0);
+        }
+    }
+
+    /// Reserves again from a lease that was thought to be of a period that is over, while the ledger, whose clock
+    /// counts, says that it is not.
+    fn take_up(&mut self, id: LeaseId) {
+        if self.current.is_some() {
+            return;
+        }
+        let at = self.draining.iter().position(|held| held.id == id && !held.done);
+        self.current = at.map(|at| self.draining.remove(at));
+    }
+
+    fn forget(&mut self, id: LeaseId, now: UnixMillis) {
+        self.current.take_if(|held| held.id == id);
+        self.draining.retain(|held| held.id != id);
+        self.closed = self.closed.max(id);
+        self.tomb_until = now.plus(TOMB_MS);
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(96);
+        for number in [
+            self.amount,
+            self.spent,
+            u64::from(self.scarce),
+            self.waiting,
+            self.waiting_until.0,
+            self.recent.span,
+            self.recent.here,
+            self.recent.before,
+            self.seen_at.0,
+            self.touched_at.0,
+            self.closed.0,
+            self.tomb_until.0,
+            u64::from(self.current.is_some()),
+            self.draining.len() as u64,
+        ] {
+            put(&mut out, number);
+        }
+        for held in self.all() {
+            held.encode(&mut out);
+        }
+        out
+    }
+
+    pub(super) fn decode(budget_id: &str, bytes: &[u8]) -> Option<Self> {
+        let reader = &mut Reader::new(bytes);
+        let mut entry = Self {
+            budget_id: budget_id.to_owned(),
+            amount: reader.int()?,
+            spent: reader.int()?,
+            scarce: reader.int::<u64>()? == 1,
+            waiting: reader.int()?,
+            waiting_until: UnixMillis(reader.int()?),
+            recent: Recent {
+                span: reader.int()?,
+                here: reader.int()?,
+                before: reader.int()?,
+            },
+            seen_at: UnixMillis(reader.int()?),
+            touched_at: UnixMillis(reader.int()?),
+            closed: LeaseId(reader.int()?),
+            tomb_until: UnixMillis(reader.int()?),
+            current: None,
+            draining: Vec::new(),
+        };
+        let has_current = reader.int::<u64>()? == 1;
+        let draining: usize = reader.int()?;
+        if has_current {
+            entry.current = Some(Held::decode(reader)?);
+        }
+        for _ in 0..draining {
+            entry.draining.push(Held::decode(reader)?);
+        }
+        reader.is_empty().then_some(entry)
+    }
+}
+
+/// What the ledger says of a budget and one lease of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) amount: u64,
+    pub(super) spent: u64,
+    pub(super) period_ends_in_ms: Option<u64>,
+    pub(super) lease: &'a LeaseState,
+}
+
+// === impl Recent ===
+
+impl Recent {
+    fn advance(&mut self, now: UnixMillis) {
+        let span = now.0 / RECENT_MS;
+        if span == self.span {
+            return;
+        }
+        // A clock that jumped back makes nothing recent, like one that leapt forward.
+        self.before = if span == self.span.wrapping_add(1) {
+            self.here
+        } else {
+            0
+        };
+        self.here = 0;
+        self.span = span;
+    }
+
+    const fn total(&self) -> u64 {
+        self.here.saturating_add(self.before)
+    }
+}
