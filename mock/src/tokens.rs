@@ -1,8 +1,11 @@
 //! The mock's token count: what it reports is what it counts, so that "honest usage" can be checked.
 
-/// Tokens of a text: about four bytes each, at least one a non-empty text.
-pub(crate) fn count(_model: &str, text: &str) -> u64 {
-    u64::try_from(text.len().div_ceil(4)).unwrap_or(u64::MAX)
+use tollgate_tokens::Encoding;
+
+/// Tokens of a text, exact for OpenAI's models. Others are counted as if they were GPT-4o: the mock is their
+/// tokenizer.
+pub(crate) fn count(model: &str, text: &str) -> u64 {
+    Encoding::for_model(model).unwrap_or(Encoding::O200k).count(text)
 }
 
 /// Tokens of a prompt: OpenAI's recipe of three a message, and three for the answer's head

@@ -275,4 +275,15 @@ mod tests {
         );
         assert!(config.filter_config().is_err());
     }
+
+    #[test]
+    fn the_hot_reloading_file_differs_in_the_filters_place_only() {
+        let read = |path: &str| EnvoyConfig::read(&Repository::here().root().join(path)).unwrap();
+        let (mut split, mut shipped) = (demo(), read("envoy/ecds/envoy.yaml"));
+        let resource = split.split_filter(Path::new("envoy/ecds")).unwrap();
+        // The one name that differs: ours is written as JSON.
+        *shipped.filter_entry().unwrap() = split.filter_entry().unwrap().clone();
+        assert_eq!(shipped.value, split.value);
+        assert_eq!(read("envoy/ecds/tollgate.yaml").value, resource);
+    }
 }

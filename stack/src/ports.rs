@@ -104,7 +104,9 @@ fn is_free(port: u16) -> bool {
 
 /// Who listens on a port, as Linux tells it.
 mod owner {
+    use std::ffi::OsStr;
     use std::fs;
+    use std::path::Path;
 
     /// The state of a listening socket in `/proc/net/tcp` (proc(5)).
     const LISTEN: &str = "0A";
@@ -120,18 +122,24 @@ mod owner {
                 .flatten()
         })?;
         let processes = fs::read_dir("/proc").ok()?.flatten();
-        let owner = processes.map(|entry| entry.path()).find(|process| {
-            let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
-            descriptors
-                .filter_map(|fd| fs::read_link(fd.path()).ok())
-                .any(|link| link.as_os_str() == inode.as_str())
-        })?;
+        let is_process = |name: &OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        let owner = processes
+            .filter(|entry| is_process(&entry.file_name()))
+            .map(|entry| entry.path())
+            .find(|process| has_descriptor(process, &inode))?;
         let name = fs::read_to_string(owner.join("comm")).ok()?;
         Some(format!(
             "{} (pid {})",
             name.trim(),
             owner.file_name()?.to_string_lossy()
         ))
+    }
+
+    fn has_descriptor(process: &Path, target: &str) -> bool {
+        let descriptors = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        descriptors
+            .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
+            .any(|link| link.as_os_str() == target)
     }
 }
 

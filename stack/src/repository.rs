@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -69,6 +70,18 @@ impl Repository {
     ///
     /// What cargo says, and what to do where cargo or the wasm target is missing.
     pub fn build(&self, filter: Filter, progress: &dyn Progress) -> Result<Artifacts> {
+        // Once a process: tests start many systems, and even finding nothing to do takes cargo a second.
+        static BUILT: Mutex<Vec<(Filter, Artifacts)>> = Mutex::new(Vec::new());
+        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, artifacts)) = built.iter().find(|(of, _)| *of == filter) {
+            return Ok(artifacts.clone());
+        }
+        let artifacts = self.build_all(filter, progress)?;
+        built.push((filter, artifacts.clone()));
+        Ok(artifacts)
+    }
+
+    fn build_all(&self, filter: Filter, progress: &dyn Progress) -> Result<Artifacts> {
         let wasm = self.build_wasm(filter, progress)?;
         let tools = [
             "build",

@@ -1,8 +1,8 @@
 //! Credentials: the provider's is put in by Envoy, the client's never leaves the gateway.
 
 use serde_json::{Value, json};
-use tollgate_stack::Stack;
-use tollgate_tests::{chat, received_header, send};
+use tollgate_stack::{Stack, wait};
+use tollgate_tests::{SETTLED, chat, event, post, received_header, send};
 
 #[tokio::test]
 async fn each_provider_receives_its_own_credential_and_never_the_clients_key() {
@@ -60,10 +60,16 @@ async fn each_provider_receives_its_own_credential_and_never_the_clients_key() {
 async fn no_log_contains_a_key_or_a_credential() {
     let stack = Stack::builder().start().await.unwrap();
     let key = stack.key("unlimited").to_owned();
-    let answer = tollgate_tests::post(&stack, "/v1/chat/completions", &key, &chat("echo a"))
+    let answer = post(&stack, "/v1/chat/completions", &key, &chat("echo a"))
         .await
         .unwrap();
-    tollgate_tests::event(&stack, &answer).await.unwrap();
+    event(&stack, &answer).await.unwrap();
+    let id = answer.header("x-tollgate-request-id");
+    wait::until(SETTLED, "the access log does not show the request", async || {
+        Ok(stack.access_log().contains(id).then_some(()))
+    })
+    .await
+    .unwrap();
     for (name, log) in [
         ("envoy", stack.envoy_log()),
         ("access", stack.access_log()),

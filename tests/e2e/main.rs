@@ -10,6 +10,8 @@ mod hot_reload;
 #[cfg(test)]
 mod mock_provider;
 #[cfg(test)]
+mod observability;
+#[cfg(test)]
 mod quick_start;
 #[cfg(test)]
 mod readme;
