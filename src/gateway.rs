@@ -6,7 +6,7 @@ use std::rc::Rc;
 use log::warn;
 use tollgate_core::auth::Identity;
 use tollgate_core::config::{Config, Jwt};
-use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Outside};
+use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Money, Outside};
 use tollgate_core::journal::Writer;
 use tollgate_core::wire::ResolveKey;
 
@@ -20,6 +20,7 @@ pub(crate) struct Gateway {
     pub(crate) config: Rc<Config>,
     pub(crate) sidecar: Option<Sidecar>,
     pub(crate) journal: RefCell<Writer>,
+    pub(crate) money: RefCell<Money>,
     pub(crate) metrics: RefCell<Metrics>,
     entropy: Entropy,
     /// This worker's name in metrics.
@@ -41,12 +42,14 @@ impl Gateway {
         let entropy = Entropy::default();
         let worker = entropy.next();
         let journal = RefCell::new(Writer::new(worker, config.max_events_per_worker));
+        let money = RefCell::new(Money::new(&config.budgets, worker));
         let metrics = RefCell::new(Metrics::new(config.max_label_values));
         Self {
             worker: short_name(worker),
             config,
             sidecar,
             journal,
+            money,
             metrics,
             entropy,
         }
@@ -60,10 +63,12 @@ impl Gateway {
     /// Calls `act` with what an exchange needs from outside.
     pub(crate) fn with_env<T>(&self, act: impl FnOnce(&mut Env<'_>) -> T) -> T {
         let mut journal = self.journal.borrow_mut();
+        let mut money = self.money.borrow_mut();
         act(&mut Env {
             now: host::now(),
             cells: &SharedData,
             journal: &mut journal,
+            money: &mut money,
         })
     }
 
@@ -80,6 +85,11 @@ impl Gateway {
         let sidecar = self.sidecar.as_ref().ok_or(HostError::NOT_CONFIGURED)?;
         match ask {
             Ask::ResolveKey(sha256) => sidecar.ask("/v1/keys/resolve", &ResolveKey { sha256: *sha256 }),
+            Ask::Lease(question) => sidecar.post_json(
+                "/v1/leases",
+                &question.request,
+                sidecar.lease_timeout(question.request.wait_ms),
+            ),
             Ask::Moderate(question) => {
                 sidecar.post_json("/v1/moderations", &question.request, question.timeout)
             }

@@ -36,6 +36,11 @@ impl Sidecar {
         self.post_json(path, question, self.timeout)
     }
 
+    /// How long a question for money may take: the ledger holds it for a while when money may come back.
+    pub(crate) fn lease_timeout(&self, wait_ms: u64) -> Duration {
+        self.timeout.saturating_add(Duration::from_millis(wait_ms))
+    }
+
     /// Sends a value as JSON.
     pub(crate) fn post_json(
         &self,

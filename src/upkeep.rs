@@ -1,11 +1,15 @@
-//! What a root context does between requests: sends events, follows the list of changed keys.
+//! What a root context does between requests: sends events, reports leases, follows what has changed in the
+//! ledger.
 
 use std::time::Duration;
 
 use log::warn;
 use proxy_wasm::types::BufferType;
-use tollgate_core::key_feed;
-use tollgate_core::wire::KeyChanges;
+use serde::de::DeserializeOwned;
+use tollgate_core::exchange::tag;
+use tollgate_core::time::UnixMillis;
+use tollgate_core::wire::{KeyChanges, LeaseReport, LeaseReportAnswer};
+use tollgate_core::{key_feed, turn};
 
 use crate::gateway::Gateway;
 use crate::host::{self, SharedData};
@@ -14,11 +18,19 @@ use crate::sidecar::{self, Sidecar};
 /// Batches and lists are no request's business: they may take their time.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often one worker reports the leases of its Envoy.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+const REPORT_TURN: &str = "tollgate/1/report/turn";
+
 /// The callouts of a root context that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     batch: Option<u32>,
     changes: Option<u32>,
+    report: Option<(u32, UnixMillis)>,
+    /// Where the last report of leases ended.
+    cursor: u32,
 }
 
 // === impl Upkeep ===
@@ -27,7 +39,10 @@ impl Upkeep {
     pub(crate) fn tick(&mut self, gateway: &Gateway) {
         let Some(sidecar) = &gateway.sidecar else { return };
         self.send_events(gateway, sidecar);
+        write_off_lost_workers(gateway);
+        gateway.with_env(|env| env.money.tick(env.cells));
         self.ask_for_changes(gateway, sidecar);
+        self.report_leases(gateway, sidecar);
     }
 
     /// The answer to a callout of this root context has come.
@@ -38,7 +53,9 @@ impl Upkeep {
             self.events_answered(gateway, status);
         } else if self.changes == Some(token) {
             self.changes = None;
-            changes_answered(gateway, status, body_size);
+            self.changes_answered(gateway, status, body_size);
+        } else if let Some((_, sent_at)) = self.report.take_if(|(report, _)| *report == token) {
+            report_answered(gateway, status, body_size, sent_at);
         }
     }
 
@@ -56,7 +73,7 @@ impl Upkeep {
         gateway.report_pending();
     }
 
-    fn events_answered(&mut self, gateway: &Gateway, status: Option<u16>) {
+    fn events_answered(&self, gateway: &Gateway, status: Option<u16>) {
         if status == Some(200) {
             gateway.with_env(|env| env.journal.sent(env.cells));
         } else {
@@ -77,14 +94,87 @@ impl Upkeep {
             Err(_) => gateway.unanswered("keys_changes"),
         }
     }
+
+    fn changes_answered(&self, gateway: &Gateway, status: Option<u16>, body_size: usize) {
+        let Some(changes) = answer::<KeyChanges>(status, body_size) else {
+            return gateway.unanswered("keys_changes");
+        };
+        let taken_over = gateway.with_env(|env| {
+            let cache = &gateway.config.key_cache;
+            key_feed::apply(env.cells, cache, &changes, env.now)?;
+            changes.budgets.map_or(Ok(()), |version| {
+                env.money.purse().learn_version(env.cells, version)
+            })
+        });
+        if let Err(error) = taken_over {
+            warn!("cannot take over {} changed keys: {error}", changes.keys.len());
+        }
+    }
+
+    fn report_leases(&mut self, gateway: &Gateway, sidecar: &Sidecar) {
+        if self.report.is_some()
+            || turn::take(&SharedData, REPORT_TURN, REPORT_EVERY, host::now()) != Ok(true)
+        {
+            return;
+        }
+        let cursor = &mut self.cursor;
+        let (report, sent_at) = gateway.with_env(|env| {
+            let sent_at = env.now.millis();
+            let holds = env
+                .money
+                .purse()
+                .report(env.cells, cursor, sent_at)
+                .unwrap_or_default();
+            let instance = env.money.instance(env.cells).unwrap_or_default();
+            (
+                LeaseReport {
+                    gateway_id: gateway.config.gateway_id.clone(),
+                    instance,
+                    holds,
+                },
+                sent_at,
+            )
+        });
+        if report.holds.is_empty() {
+            return;
+        }
+        match sidecar.post_json("/v1/leases/report", &report, TIMEOUT) {
+            Ok(token) => self.report = Some((token, sent_at)),
+            Err(_) => gateway.unanswered("leases_report"),
+        }
+    }
 }
 
-fn changes_answered(gateway: &Gateway, status: Option<u16>, body_size: usize) {
-    let body = host::buffer(BufferType::HttpCallResponseBody, 0, body_size).unwrap_or_default();
-    let (Some(200), Ok(changes)) = (status, serde_json::from_slice::<KeyChanges>(&body)) else {
-        return gateway.unanswered("keys_changes");
+fn report_answered(gateway: &Gateway, status: Option<u16>, body_size: usize, sent_at: UnixMillis) {
+    let Some(answer) = answer::<LeaseReportAnswer>(status, body_size) else {
+        return gateway.unanswered("leases_report");
     };
-    if let Err(error) = key_feed::apply(&SharedData, &gateway.config.key_cache, &changes, host::now()) {
-        warn!("cannot take over {} changed keys: {error}", changes.keys.len());
+    let learned = gateway.with_env(|env| {
+        env.money
+            .purse()
+            .reported(env.cells, &answer, sent_at, env.now.millis())
+    });
+    if let Err(error) = learned {
+        warn!(
+            "cannot take over what the ledger says of {} leases: {error}",
+            answer.leases.len()
+        );
     }
+}
+
+/// What workers that are found dead had reserved is theirs no more: their open records charge it.
+fn write_off_lost_workers(gateway: &Gateway) {
+    gateway.with_env(|env| {
+        for worker in env.journal.take_lost() {
+            if let Err(error) = env.money.purse().worker_lost(env.cells, tag(worker)) {
+                warn!("cannot write off what a lost worker had reserved: {error}");
+            }
+        }
+    });
+}
+
+/// The sidecar's answer, where it is one.
+fn answer<T: DeserializeOwned>(status: Option<u16>, body_size: usize) -> Option<T> {
+    let body = host::buffer(BufferType::HttpCallResponseBody, 0, body_size).ok()?;
+    serde_json::from_slice(&body).ok().filter(|_| status == Some(200))
 }

@@ -26,6 +26,7 @@ pub mod price;
 pub mod refusal;
 pub mod table;
 pub mod time;
+pub mod turn;
 pub mod usage;
 pub mod validation;
 pub mod wire;

@@ -45,6 +45,9 @@ pub struct KeyChanges {
     /// Whether there is more: ask again at once.
     #[serde(default)]
     pub more: bool,
+    /// Version of all budgets' definitions; 0 where none was ever made, so that no request needs to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budgets: Option<u64>,
 }
 
 /// `POST /v1/events`: what happened. Idempotent by `event_id`; 200 with [`EventsAccepted`] once it is durable.

@@ -1,5 +1,6 @@
 //! A gateway under test: its configuration, its requests, and what must hold of every exchange.
 
+use crate::sidecar::Ledger;
 use serde_json::{Value, json};
 use tollgate_core::key::KeyHash;
 use tollgate_fakehost::{Cluster, Exchange, Framing, Host, Request, Response};
@@ -41,13 +42,18 @@ pub(crate) fn boot(config: &Value) -> Host {
     boot_workers(config, 1)
 }
 
+/// Workers that have heard from the sidecar that there are no budgets.
 pub(crate) fn boot_workers(config: &Value, workers: usize) -> Host {
-    Host::new(tollgate::start)
+    let host = Host::new(tollgate::start)
         .config(config.to_string())
         .workers(workers)
         .cluster(CLUSTER, Cluster::Up)
         .boot()
-        .unwrap_or_else(|refused| panic!("the configuration was refused: {refused:#?}"))
+        .unwrap_or_else(|refused| panic!("the configuration was refused: {refused:#?}"));
+    host.tick_all();
+    let mut sidecar = Ledger::default();
+    host.answer_callouts(|request| sidecar.answer(request));
+    host
 }
 
 pub(crate) fn prompt() -> Value {

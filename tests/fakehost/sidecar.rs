@@ -52,6 +52,7 @@ impl Ledger {
             "/v1/keys/changes" => {
                 let changes = KeyChanges {
                     version: 1,
+                    budgets: Some(0),
                     ..KeyChanges::default()
                 };
                 Some(ok(&serde_json::to_value(changes).unwrap()))

@@ -3,15 +3,19 @@
 use hashbrown::HashMap;
 
 use super::spec::{
-    ConfigSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec, SidecarSpec, ValidationSpec,
+    BudgetsSpec, ConfigSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec, SidecarSpec,
+    ValidationSpec,
 };
-use super::{Config, Fault, Jwt, Moderation, Sidecar};
+use super::{Budgets, Config, Fault, Jwt, Moderation, Sidecar};
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Limits, MatchSpec};
 use crate::price::Catalogue;
 use crate::table::{KeyCache, KeyCacheLimits};
 use crate::time::UnixMillis;
 use crate::validation::Rules;
+
+/// For how many callers a worker remembers which budgets apply.
+const MAX_REMEMBERED: usize = 10_000;
 
 /// Longest name of a header, in bytes.
 const MAX_HEADER_NAME: usize = 100;
@@ -40,6 +44,7 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
         .and_then(|sidecar| faults.keep(compile_sidecar(sidecar)));
     check_identity(&spec.identity, &mut faults);
     let keys = compile_keys(&spec.keys, &mut faults);
+    let budgets = compile_budgets(&spec.budgets, &mut faults);
     let validation = compile_validation(&spec.validation, &mut faults);
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
     let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
@@ -60,6 +65,7 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             default_output_reservation: spec.default_output_reservation,
             catalogue: Catalogue::built_in().with(spec.prices.catalogue),
             unknown_model: spec.prices.unknown_model,
+            budgets,
             max_request_bytes: spec.bodies.max_request_bytes,
             max_held_response_bytes: spec.bodies.max_held_response_bytes,
             security_headers: spec.security_headers,
@@ -185,6 +191,25 @@ fn compile_moderation(
         ));
     }
     compiled
+}
+
+fn compile_budgets(spec: &BudgetsSpec, faults: &mut Faults) -> Budgets {
+    if !(400..500).contains(&spec.status) {
+        faults.add(
+            "budgets.status",
+            format!("{} is no client error; write 402, 403, 412 or 429", spec.status),
+        );
+    }
+    Budgets {
+        min_output_tokens: spec.min_output_tokens,
+        status: spec.status,
+        wait_ms: spec.wait.millis(),
+        on_unavailable: spec.on_unavailable,
+        remember_ms: spec.remember.millis(),
+        max_remembered: MAX_REMEMBERED,
+        max_exchange_ms: spec.max_exchange.millis(),
+        max_budgets: spec.max_budgets,
+    }
 }
 
 fn compile_key_cache(spec: &KeyCacheSpec) -> KeyCache {

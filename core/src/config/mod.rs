@@ -45,6 +45,8 @@ pub struct Config {
     pub limits: Limits,
     /// Output tokens that token limits reserve for a request which names no maximum of its own.
     pub default_output_reservation: u64,
+    /// How requests are paid from the budgets that the sidecar keeps.
+    pub budgets: Budgets,
     /// Largest request body in bytes.
     pub max_request_bytes: u64,
     /// Largest JSON answer in bytes that is held for its cost.
@@ -90,6 +92,27 @@ pub struct Jwt {
     pub user: String,
     /// The claim that names the session.
     pub session: Option<String>,
+}
+
+/// How requests are paid from budgets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budgets {
+    /// The least output that a request is let go with, in tokens.
+    pub min_output_tokens: u64,
+    /// HTTP status of a refusal.
+    pub status: u16,
+    /// How long a request waits for the ledger, in milliseconds.
+    pub wait_ms: u64,
+    /// What happens where the budgets are not known and the sidecar is away.
+    pub on_unavailable: OnUnavailable,
+    /// How long a worker remembers which budgets apply, in milliseconds.
+    pub remember_ms: u64,
+    /// For how many callers it does.
+    pub max_remembered: usize,
+    /// No exchange takes longer, in milliseconds.
+    pub max_exchange_ms: u64,
+    /// Room for the leases of so many budgets.
+    pub max_budgets: u32,
 }
 
 /// How a request is moderated.

@@ -40,6 +40,8 @@ pub struct ConfigSpec {
     pub model_aliases: BTreeMap<String, String>,
     /// What tokens cost.
     pub prices: PricesSpec,
+    /// How requests are paid from the budgets that the sidecar keeps.
+    pub budgets: BudgetsSpec,
     /// Which requests are moderated, and by which of the sidecar's policies; the first that matches applies.
     pub moderation: Vec<ModerationSpec>,
     /// Providers, where the path alone does not name them; the first that matches applies.
@@ -162,6 +164,28 @@ pub struct PricesSpec {
     pub unknown_model: UnknownModel,
 }
 
+/// How requests are paid from the budgets that the sidecar keeps.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetsSpec {
+    /// Where a budget cannot pay a request's `max_tokens`, it is lowered, but not below this; then the request is
+    /// refused.
+    pub min_output_tokens: u64,
+    /// HTTP status of the refusal.
+    pub status: u16,
+    /// How long a request waits for the ledger when the money in hand does not reach.
+    pub wait: Span,
+    /// What happens to a request whose budgets are not known while the sidecar is away: `deny` (503) or `allow`.
+    /// Where they are known, each budget's own policy decides.
+    pub on_unavailable: OnUnavailable,
+    /// How long a worker remembers which budgets apply to a caller.
+    pub remember: Span,
+    /// No exchange takes longer: what it has reserved by then is taken for spent.
+    pub max_exchange: Span,
+    /// Room for the leases of so many budgets.
+    pub max_budgets: u32,
+}
+
 /// Which requests are moderated, and how.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,6 +282,7 @@ impl Default for ConfigSpec {
             validation: Vec::new(),
             model_aliases: BTreeMap::new(),
             prices: PricesSpec::default(),
+            budgets: BudgetsSpec::default(),
             moderation: Vec::new(),
             providers: Vec::new(),
             bodies: BodiesSpec::default(),
@@ -300,6 +325,22 @@ impl Default for BodiesSpec {
         Self {
             max_request_bytes: 4 << 20,
             max_held_response_bytes: 256 << 10,
+        }
+    }
+}
+
+// === impl BudgetsSpec ===
+
+impl Default for BudgetsSpec {
+    fn default() -> Self {
+        Self {
+            min_output_tokens: 64,
+            status: 402,
+            wait: Span::from_millis(1_000),
+            on_unavailable: OnUnavailable::Deny,
+            remember: Span::from_millis(60_000),
+            max_exchange: Span::from_millis(900_000),
+            max_budgets: 4_096,
         }
     }
 }

@@ -5,9 +5,11 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::budget::purse::Reservation;
 use crate::config::Config;
 use crate::dialect::{self, Dialect, Endpoint, Invalid, Request};
 use crate::edit::{self, Edit};
+use crate::exchange::fund::Tries;
 use crate::exchange::settle::json;
 use crate::exchange::step::{Release, Step};
 use crate::exchange::{Env, Exchange, Phase};
@@ -29,6 +31,11 @@ pub(super) struct Prepared {
     edits: Vec<Edit>,
     /// The path to send on, where the model stands in it and has an alias.
     target: Option<String>,
+    /// Whether a budget has lowered the output.
+    is_shrunk: bool,
+    pub(super) tries: Tries,
+    /// Whether the prompt has been moderated.
+    is_judged: bool,
     released: Released,
 }
 
@@ -49,6 +56,8 @@ pub(super) struct Released {
     /// Output tokens that were reserved.
     pub(super) reserved_output: u64,
     pub(super) receipt: Receipt,
+    /// What was reserved from budgets.
+    pub(super) reservation: Option<Reservation>,
     /// Whether the usage event that Tollgate asked for must be kept from the client.
     pub(super) withhold_usage: bool,
     /// Its open record in the journal.
@@ -82,25 +91,14 @@ impl Exchange {
             output_tokens: reserved_output,
         };
         let receipt = self.take_limits(Some(&model), demand, env)?;
-        let policy = self
-            .facts(Some(&model))
-            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
-        self.response.moderation = policy.clone().filter(|policy| policy.output);
-        let withhold_usage = changes.asks_for_usage;
         let released = Released {
             model,
             prompt_tokens,
             reserved_output,
             receipt,
-            withhold_usage,
+            reservation: None,
+            withhold_usage: changes.asks_for_usage,
             slot: None,
-        };
-        let texts: Vec<(String, Range<usize>)> = match &policy {
-            Some(policy) if policy.input => request
-                .texts()
-                .map(|text| (text.text.into_owned(), text.span))
-                .collect(),
-            Some(_) | None => Vec::new(),
         };
         let rewritten = match body {
             Cow::Borrowed(_) => None,
@@ -110,13 +108,54 @@ impl Exchange {
             rewritten,
             edits: changes.edits,
             target: changes.target,
+            is_shrunk: false,
+            tries: Tries::default(),
+            is_judged: false,
             released,
         };
-        match policy {
-            Some(policy) if !texts.is_empty() => {
-                Ok(self.ask_about_prompt(&policy, texts, Box::new(prepared)))
-            }
-            Some(_) | None => self.release(prepared, received, env),
+        (self.request.method, self.request.target) = (method, target);
+        self.fund(Box::new(prepared), received, env)
+    }
+
+    /// Asks the sidecar about the prompt, where policy wants it, and lets the request go.
+    pub(super) fn judge(
+        &mut self,
+        mut prepared: Box<Prepared>,
+        received: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let config = Rc::clone(&self.config);
+        let policy = self
+            .facts(Some(prepared.model()))
+            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
+        self.response.moderation = policy.clone().filter(|policy| policy.output);
+        let Some(policy) = policy.filter(|policy| policy.input) else {
+            return self.release(*prepared, received, env);
+        };
+        let endpoint = dialect::classify(&self.request.method, &self.request.target)
+            .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
+        let texts: Vec<(String, Range<usize>)> = dialect::parse(&endpoint, prepared.body_or(received))?
+            .texts()
+            .map(|text| (text.text.into_owned(), text.span))
+            .collect();
+        prepared.is_judged = true;
+        if texts.is_empty() {
+            return self.release(*prepared, received, env);
+        }
+        Ok(self.ask_about_prompt(&policy, texts, prepared))
+    }
+
+    /// The body of a request that waited is at hand again: it goes on where it stopped.
+    pub(super) fn resume(
+        &mut self,
+        prepared: Box<Prepared>,
+        body: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        if prepared.is_judged {
+            self.release(*prepared, body, env)
+        } else {
+            self.fund(prepared, body, env)
         }
     }
 
@@ -204,6 +243,7 @@ impl Exchange {
             mut edits,
             target,
             mut released,
+            ..
         } = prepared;
         match self.open_record(&released, env) {
             Ok(slot) => released.slot = slot,
@@ -306,6 +346,11 @@ impl Exchange {
             ..Usage::default()
         };
         (event.cost_nanousd, event.price_fallback) = self.cost(&released.model, &event.usage);
+        event.charges = released
+            .reservation
+            .as_ref()
+            .map(Reservation::charges_if_lost)
+            .unwrap_or_default();
         event.error_code = Some("worker_lost".to_owned());
         env.journal
             .open(env.cells, &json(&event), env.now)
@@ -325,6 +370,34 @@ impl Prepared {
     /// The model that the provider is asked for.
     pub(super) fn model(&self) -> &str {
         &self.released.model
+    }
+
+    pub(super) const fn prompt_tokens(&self) -> u64 {
+        self.released.prompt_tokens
+    }
+
+    /// Output tokens that are to be reserved, for all choices together.
+    pub(super) const fn reserved_output(&self) -> u64 {
+        self.released.reserved_output
+    }
+
+    pub(super) const fn is_shrunk(&self) -> bool {
+        self.is_shrunk
+    }
+
+    /// Lowers the output to what a budget can pay.
+    pub(super) fn shrink_output(&mut self, tokens: u64) {
+        self.is_shrunk = true;
+        self.released.reserved_output = tokens;
+    }
+
+    pub(super) fn reserve(&mut self, reservation: Reservation) {
+        self.released.reservation = Some(reservation);
+    }
+
+    /// The body as rules have changed it, or as it came.
+    pub(super) fn body_or<'b>(&'b self, received: &'b [u8]) -> &'b [u8] {
+        self.rewritten.as_deref().unwrap_or(received)
     }
 
     /// Adds changes to the body, in place of those to the same bytes.
@@ -347,6 +420,9 @@ impl Released {
     pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) -> Option<Slot> {
         // Where the host refuses, what was taken refills by itself.
         let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
+        if let Some(reservation) = self.reservation {
+            env.money.purse.cancel(env.cells, reservation, env.now.millis());
+        }
         self.slot
     }
 }

@@ -6,8 +6,10 @@
 
 mod admit;
 mod decide;
+mod fund;
 mod ids;
 mod moderate;
+mod money;
 mod reply;
 mod respond;
 mod settle;
@@ -18,8 +20,9 @@ mod tests;
 use std::rc::Rc;
 
 pub use ids::Ids;
+pub use money::{Money, tag};
 pub use settle::{Closing, Finished};
-pub use step::{Answer, Ask, Moderate, Release, Reply, Step};
+pub use step::{Answer, Ask, AskForLease, Moderate, Release, Reply, Step};
 
 use crate::auth::Identity;
 use crate::cells::Cells;
@@ -32,6 +35,7 @@ use crate::limit::{Facts, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixNanos;
 use decide::{Prepared, Released};
+use fund::Funding;
 use moderate::Pending;
 use respond::Response;
 
@@ -43,6 +47,8 @@ pub struct Env<'a> {
     pub cells: &'a dyn Cells,
     /// Where events go.
     pub journal: &'a mut Writer,
+    /// What budgets are paid from.
+    pub money: &'a mut Money,
 }
 
 /// What Envoy knows about a request beside its headers; read only where the configuration asks for it.
@@ -65,6 +71,10 @@ pub struct Exchange {
     response: Response,
     /// What the answer's headers tell of the limits that the request is under.
     limit_headers: Vec<Header>,
+    /// What they tell of the tightest budget.
+    budget_headers: Vec<Header>,
+    /// What policy has changed in the request.
+    warning: Option<String>,
     /// Limits in shadow mode that would have refused.
     would_refuse: Vec<String>,
     /// When the request was let go to the provider.
@@ -83,12 +93,14 @@ enum Phase {
     },
     /// The caller is known; the body is awaited.
     AwaitingBody,
+    /// The ledger was asked for money.
+    Funding(Funding),
     /// All is decided but for the sidecar's verdict on the prompt.
     ModeratingPrompt {
         prepared: Box<Prepared>,
         pending: Pending,
     },
-    /// All is decided; the body must be read once more to be changed.
+    /// The sidecar has answered; the body must be read once more.
     Decided(Box<Prepared>),
     /// The request is on its way to the provider.
     Released(Box<Released>),
@@ -136,6 +148,8 @@ impl Exchange {
             identity: None,
             response: Response::default(),
             limit_headers: Vec::new(),
+            budget_headers: Vec::new(),
+            warning: None,
             would_refuse: Vec::new(),
             released_at: None,
         }
@@ -149,6 +163,7 @@ impl Exchange {
             Phase::New
             | Phase::ResolvingKey { .. }
             | Phase::AwaitingBody
+            | Phase::Funding(_)
             | Phase::ModeratingPrompt { .. }
             | Phase::Decided(_) => {}
         }
@@ -169,7 +184,7 @@ impl Exchange {
     pub fn request_body(&mut self, body: &[u8], env: &mut Env<'_>) -> Step {
         let step = match std::mem::replace(&mut self.phase, Phase::AwaitingBody) {
             Phase::AwaitingBody => self.decide(body, env),
-            Phase::Decided(prepared) => self.release(*prepared, body, env),
+            Phase::Decided(prepared) => self.resume(prepared, body, env),
             other => {
                 self.phase = other;
                 return Step::Hold;
@@ -182,6 +197,7 @@ impl Exchange {
     pub fn answered(&mut self, answer: Answer<'_>, env: &mut Env<'_>) -> Step {
         let step = match std::mem::replace(&mut self.phase, Phase::AwaitingBody) {
             Phase::ResolvingKey { hash, stale, asked } => self.key_answered(answer, hash, stale, asked, env),
+            Phase::Funding(funding) => self.lease_answered(answer, funding, env),
             Phase::ModeratingPrompt { prepared, pending } => {
                 self.prompt_judged(answer, prepared, &pending, env)
             }

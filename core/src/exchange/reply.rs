@@ -51,6 +51,12 @@ impl Exchange {
         };
         std::iter::once(("x-tollgate-request-id", self.ids.request.clone()))
             .chain(self.limit_headers.iter().cloned())
+            .chain(self.budget_headers.iter().cloned())
+            .chain(
+                self.warning
+                    .iter()
+                    .map(|warning| ("x-tollgate-warning", warning.clone())),
+            )
             .chain(security.iter().map(|(name, value)| (*name, (*value).to_owned())))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::budget::Amounts;
 use crate::config::Destination;
 use crate::event::Event;
 use crate::exchange::decide::Released;
@@ -79,6 +80,10 @@ impl Exchange {
                 prepared.cancel(&self.config, env);
                 event.error_code = Some(CLIENT_CLOSED.to_owned());
             }
+            Phase::Funding(funding) => {
+                funding.abandon(&self.config, env);
+                event.error_code = Some(CLIENT_CLOSED.to_owned());
+            }
             Phase::New | Phase::ResolvingKey { .. } | Phase::AwaitingBody => {
                 event.error_code = Some(CLIENT_CLOSED.to_owned());
             }
@@ -116,10 +121,33 @@ impl Exchange {
         event.response_model = outcome.response_model.as_deref().map(clip);
         event.usage = usage;
         (event.cost_nanousd, event.price_fallback) = self.cost(&released.model, &usage);
+        let amounts = Amounts {
+            usd: event.cost_nanousd,
+            tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+            requests: 1,
+        };
+        event.charges = released
+            .reservation
+            .as_ref()
+            .map(|reservation| reservation.charges(&amounts))
+            .unwrap_or_default();
         let written = match released.slot {
             Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
             None => Ok(()),
         };
+        // After the event is written: a worker that dies in between leaves money locked, never counted as free.
+        if let Some(reservation) = released.reservation {
+            match written {
+                Ok(()) => env
+                    .money
+                    .purse
+                    .settle(env.cells, reservation, &amounts, env.now.millis()),
+                Err(_) => env
+                    .money
+                    .purse
+                    .settle_in_full(env.cells, reservation, env.now.millis()),
+            }
+        }
         Finished {
             refused: self.response.refused,
             lost: written.is_err(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::headers::HeaderOp;
 use crate::key::KeyHash;
-use crate::wire::ModerationRequest;
+use crate::wire::{LeaseRequest, ModerationRequest};
 
 /// The next thing to do. The filter performs it and, where it says so, comes back with what was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +39,17 @@ pub struct Release {
 pub enum Ask {
     /// Whose key is this?
     ResolveKey(KeyHash),
+    /// May this request be paid?
+    Lease(Box<AskForLease>),
     /// May these texts pass?
     Moderate(Box<Moderate>),
+}
+
+/// A question for money.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AskForLease {
+    /// What is asked.
+    pub request: LeaseRequest,
 }
 
 /// A question about texts.

@@ -10,6 +10,7 @@ use crate::cells::MemoryCells;
 use crate::config;
 use crate::headers::Headers;
 use crate::key::KeyHash;
+use crate::wire::LeaseRequest;
 
 const CHAT: &[u8] = br#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}"#;
 const STREAM: &[u8] =
@@ -20,6 +21,7 @@ const ANSWER: &[u8] = br#"{"model":"gpt-4o-mini-2024-07-18","choices":[{"message
 struct Bench {
     cells: MemoryCells,
     journal: Writer,
+    money: Money,
     config: Rc<Config>,
     now: UnixNanos,
     drawn: u8,
@@ -33,11 +35,21 @@ enum Ended {
 }
 
 impl Bench {
+    /// A worker that has heard that there are no budgets.
     fn new(config: &Value) -> Self {
+        let mut bench = Self::with_budgets(config);
+        bench.money.purse().learn_version(&bench.cells, 0).unwrap();
+        bench.money.tick(&bench.cells);
+        bench
+    }
+
+    /// A worker that has heard nothing of budgets yet.
+    fn with_budgets(config: &Value) -> Self {
         let config = config::parse(config.to_string().as_bytes()).unwrap();
         Self {
             cells: MemoryCells::new(),
             journal: Writer::new([1; 16], 100),
+            money: Money::new(&config.budgets, [1; 16]),
             config: Rc::new(config),
             now: UnixNanos(1_000_000_000_000_000_000),
             drawn: 0,
@@ -59,6 +71,7 @@ impl Bench {
             now: self.now,
             cells: &self.cells,
             journal: &mut self.journal,
+            money: &mut self.money,
         })
     }
 
@@ -140,7 +153,7 @@ impl Bench {
     }
 }
 
-fn config(more: Value) -> Value {
+fn config(more: &Value) -> Value {
     let mut config = json!({
         "sidecar": {"cluster": "sidecar", "token": "t"},
         "keys": [{"id": "key_a", "workspace": "a", "sha256": KeyHash::of(b"tg_test_a").to_hex()}],
@@ -153,15 +166,169 @@ fn config(more: Value) -> Value {
 }
 
 fn limited() -> Value {
-    config(json!({"limits": [
+    config(&json!({"limits": [
         {"name": "requests", "count": "requests", "amount": 2, "period": "1m", "per": ["key"]},
         {"name": "tokens", "count": "tokens", "amount": 5_000, "period": "1m", "per": ["workspace"]},
     ]}))
 }
 
+/// The ledger's answer: one budget in dollars, of which this much is leased.
+fn granted(amount: u64, spent: u64, granted: u64) -> Value {
+    json!({"version": 1, "budgets": [{
+        "id": "bud_1", "name": "month", "scope": "workspace", "unit": "usd", "period": "month",
+        "amount": amount, "spent": spent, "period_ends_in_ms": 60_000, "enforcement": "hard",
+        "on_unavailable": "deny", "thresholds": [80, 100],
+        "lease": {"lease_id": 1, "granted": granted, "settled": 0, "expires_in_ms": 60_000},
+    }]})
+}
+
+/// Sends a request that has to ask the ledger, and answers it.
+fn send_asking(
+    bench: &mut Bench,
+    exchange: &mut Exchange,
+    body: &[u8],
+    answer: Option<&Value>,
+) -> (LeaseRequest, Ended) {
+    bench.headers(exchange, "/v1/chat/completions");
+    assert_eq!(exchange.request_data(body.len(), true), Step::ReadBody);
+    let Step::Ask(Ask::Lease(ask)) = bench.env(|env| exchange.request_body(body, env)) else {
+        panic!("no question")
+    };
+    let text = answer.map(Value::to_string).unwrap_or_default();
+    let told = match answer {
+        Some(_) => Answer::Answered {
+            status: 200,
+            body: text.as_bytes(),
+        },
+        None => Answer::Unavailable,
+    };
+    let ended = match bench.env(|env| exchange.answered(told, env)) {
+        Step::Refuse(reply) => Ended::Refused(reply.status),
+        Step::ReadBody => match bench.env(|env| exchange.request_body(body, env)) {
+            Step::Refuse(reply) => Ended::Refused(reply.status),
+            Step::Release(release) => Ended::Released {
+                body: release.body.unwrap_or_else(|| body.to_vec()),
+            },
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    (ask.request, ended)
+}
+
+#[test]
+fn with_a_lease_in_hand_nobody_is_asked() {
+    let mut bench = Bench::with_budgets(&config(&json!({})));
+    let mut first = bench.exchange();
+    let answer = granted(1_000_000_000, 0, 500_000_000);
+    let (asked, ended) = send_asking(&mut bench, &mut first, CHAT, Some(&answer));
+    assert!(asked.need.usd.0 > 0 && asked.facts.workspace.as_deref() == Some("a"));
+    assert!(matches!(ended, Ended::Released { .. }));
+    for _ in 0..20 {
+        let mut exchange = bench.exchange();
+        let ended = bench.send(&mut exchange, "/v1/chat/completions", CHAT);
+        assert!(matches!(ended, Ended::Released { .. }));
+        bench.answer(&mut exchange, "application/json", &[ANSWER]);
+        let event = bench.finish(&mut exchange, Some(200)).event;
+        assert_eq!(event.charges.len(), 1);
+        assert_eq!(event.charges[0].charged, event.cost_nanousd.0);
+        assert!(event.charges[0].reserved > event.charges[0].charged);
+    }
+}
+
+#[test]
+fn a_request_without_an_output_cap_gets_the_one_that_was_reserved() {
+    let mut bench = Bench::with_budgets(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    let (_, ended) = send_asking(
+        &mut bench,
+        &mut exchange,
+        CHAT,
+        Some(&granted(1_000_000_000, 0, 500_000_000)),
+    );
+    let Ended::Released { body } = ended else { panic!() };
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["max_tokens"], 1_024);
+}
+
+#[test]
+fn a_small_lease_lowers_the_output_and_says_so() {
+    let mut bench = Bench::with_budgets(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    let (_, ended) = send_asking(
+        &mut bench,
+        &mut exchange,
+        CHAT,
+        Some(&granted(200_000, 0, 200_000)),
+    );
+    let Ended::Released { body } = ended else { panic!() };
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let cap = body["max_tokens"].as_u64().unwrap();
+    assert!((64..1_024).contains(&cap), "{cap}");
+    let pairs: &[(&[u8], &[u8])] = &[(b":status", b"204")];
+    let Step::Release(release) = exchange.response_headers(Headers::new(pairs), true) else {
+        panic!()
+    };
+    let warned = release
+        .headers
+        .iter()
+        .any(|op| matches!(op, crate::headers::HeaderOp::Set(name, _) if name == "x-tollgate-warning"));
+    assert!(warned);
+}
+
+#[test]
+fn an_exhausted_budget_refuses_and_burns_no_limit() {
+    let mut bench = Bench::with_budgets(&limited());
+    let mut answer = granted(1_000, 1_000, 0);
+    answer["exhausted"] = json!({"budget_id": "bud_1", "available": 0, "may_return": false});
+    for _ in 0..3 {
+        let mut exchange = bench.exchange();
+        let ended = if bench.drawn == 1 {
+            send_asking(&mut bench, &mut exchange, CHAT, Some(&answer)).1
+        } else {
+            bench.send(&mut exchange, "/v1/chat/completions", CHAT)
+        };
+        assert_eq!(
+            ended,
+            Ended::Refused(402),
+            "a limit of two requests a minute has not been touched"
+        );
+        let event = bench.finish(&mut exchange, Some(402)).event;
+        assert_eq!(event.error_code.as_deref(), Some("budget_exceeded"));
+        assert!(event.charges.is_empty());
+    }
+}
+
+#[test]
+fn budgets_that_are_not_known_while_the_sidecar_is_away_follow_the_configured_policy() {
+    for (policy, expected) in [("deny", false), ("allow", true)] {
+        let mut bench = Bench::with_budgets(&config(&json!({"budgets": {"on_unavailable": policy}})));
+        let mut exchange = bench.exchange();
+        let (_, ended) = send_asking(&mut bench, &mut exchange, CHAT, None);
+        assert_eq!(matches!(ended, Ended::Released { .. }), expected, "{ended:?}");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_while_the_ledger_is_asked_costs_nothing() {
+    let mut bench = Bench::with_budgets(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    bench.headers(&mut exchange, "/v1/chat/completions");
+    exchange.request_data(CHAT.len(), true);
+    assert!(matches!(
+        bench.env(|env| exchange.request_body(CHAT, env)),
+        Step::Ask(Ask::Lease(_))
+    ));
+    let event = bench.finish(&mut exchange, None).event;
+    assert_eq!(
+        (event.error_code.as_deref(), event.charges.len()),
+        (Some("client_closed"), 0)
+    );
+}
+
 #[test]
 fn an_exchange_has_one_event_with_what_the_provider_reported() {
-    let mut bench = Bench::new(&config(json!({})));
+    let mut bench = Bench::new(&config(&json!({})));
     let mut exchange = bench.exchange();
     let sent = bench.send(&mut exchange, "/v1/chat/completions", CHAT);
     assert_eq!(sent, Ended::Released { body: CHAT.to_vec() });
@@ -232,7 +399,7 @@ fn reserved_tokens_come_back_when_the_answer_used_fewer() {
 
 #[test]
 fn a_client_that_leaves_before_the_call_costs_nothing_and_after_it_its_prompt() {
-    let mut bench = Bench::new(&config(json!({})));
+    let mut bench = Bench::new(&config(&json!({})));
     let mut early = bench.exchange();
     assert_eq!(bench.headers(&mut early, "/v1/chat/completions"), Step::Hold);
     let event = bench.finish(&mut early, None).event;
@@ -254,7 +421,7 @@ fn a_client_that_leaves_before_the_call_costs_nothing_and_after_it_its_prompt() 
 
 #[test]
 fn a_failed_answer_costs_nothing() {
-    let mut bench = Bench::new(&config(json!({})));
+    let mut bench = Bench::new(&config(&json!({})));
     let mut exchange = bench.exchange();
     bench.send(&mut exchange, "/v1/chat/completions", CHAT);
     let pairs: &[(&[u8], &[u8])] = &[(b":status", b"500"), (b"content-type", b"application/json")];
@@ -272,7 +439,7 @@ fn a_failed_answer_costs_nothing() {
 
 #[test]
 fn the_journal_holds_the_reservation_while_the_answer_is_awaited() {
-    let mut bench = Bench::new(&config(json!({})));
+    let mut bench = Bench::new(&config(&json!({})));
     let mut exchange = bench.exchange();
     bench.send(&mut exchange, "/v1/chat/completions", CHAT);
     assert_eq!(bench.journal.pending(), 1);
@@ -289,7 +456,7 @@ fn the_journal_holds_the_reservation_while_the_answer_is_awaited() {
 
 #[test]
 fn an_alias_and_a_rule_change_the_body_and_nothing_else() {
-    let mut bench = Bench::new(&config(json!({
+    let mut bench = Bench::new(&config(&json!({
         "model_aliases": {"fast": "gpt-4o-mini"},
         "validation": [{"rules": {"max_output_tokens": 50, "over_max_output_tokens": "clamp"}}],
     })));
@@ -307,7 +474,7 @@ fn an_alias_and_a_rule_change_the_body_and_nothing_else() {
 
 #[test]
 fn a_changed_body_comes_with_its_length() {
-    let mut bench = Bench::new(&config(json!({})));
+    let mut bench = Bench::new(&config(&json!({})));
     let mut exchange = bench.exchange();
     bench.headers(&mut exchange, "/v1/chat/completions");
     exchange.request_data(STREAM.len(), true);
@@ -351,7 +518,7 @@ proptest! {
             (rest, at) = (behind, cut);
         }
         chunks.push(rest);
-        let mut bench = Bench::new(&config(json!({})));
+        let mut bench = Bench::new(&config(&json!({})));
         let mut exchange = bench.exchange();
         bench.send(&mut exchange, "/v1/chat/completions", STREAM);
         prop_assert_eq!(bench.answer(&mut exchange, "text/event-stream", &chunks), expected);

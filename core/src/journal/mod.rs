@@ -83,6 +83,8 @@ pub struct Writer {
     ticks: u32,
     /// Heartbeats of others as last seen, and in how many searches they stood so.
     watched: BTreeMap<u16, (Vec<u8>, u32)>,
+    /// Workers whose segments were adopted since this was asked last.
+    lost: Vec<[u8; 16]>,
     /// Whether a batch is on its way.
     sending: bool,
 }
@@ -101,6 +103,7 @@ impl Writer {
             adopted: Vec::new(),
             ticks: 0,
             watched: BTreeMap::new(),
+            lost: Vec::new(),
             sending: false,
         }
     }
@@ -156,6 +159,11 @@ impl Writer {
     /// How many records of this worker, open ones included, are in the journal.
     pub fn pending(&self) -> usize {
         self.own.iter().chain(&self.adopted).map(Segment::pending).sum()
+    }
+
+    /// Workers that were found dead since this was asked last.
+    pub fn take_lost(&mut self) -> Vec<[u8; 16]> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Says that this worker lives, looks after those that do not, and collects the next batch. While a batch
@@ -245,6 +253,7 @@ impl Writer {
             let claimant = self.next_claimant();
             if let Ok(Some(segment)) = Segment::claim(cells, index, claimant, Claim::Silent(&silent), now) {
                 self.adopted.push(segment);
+                self.lost.extend(silent.first_chunk::<16>());
             }
         }
     }

@@ -36,6 +36,7 @@ pub(super) async fn changes(
             .filter_map(|key| record(&app, key))
             .collect(),
         more: changed.more,
+        budgets: Some(0),
     }))
 }
 

@@ -94,12 +94,28 @@ impl Purse {
         Ok(read_version(&cells.get(&self.version_key)?.bytes))
     }
 
-    fn learn_version<C>(&self, cells: &C, version: u64) -> Result<(), CellError>
+    /// As [`Purse::version`]; `None` before any worker has heard one.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn known_version<C>(&self, cells: &C) -> Result<Option<u64>, CellError>
+    where
+        C: Cells + ?Sized,
+    {
+        let cell = cells.get(&self.version_key)?;
+        Ok((!cell.bytes.is_empty()).then(|| read_version(&cell.bytes)))
+    }
+
+    /// Keeps a version that the ledger told, if it is newer.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn learn_version<C>(&self, cells: &C, version: u64) -> Result<(), CellError>
     where
         C: Cells + ?Sized,
     {
         update(cells, &self.version_key, |bytes| {
-            if read_version(bytes) >= version {
+            if !bytes.is_empty() && read_version(bytes) >= version {
                 return Update::Keep(());
             }
             Update::Write(version.to_le_bytes().to_vec(), ())

@@ -1,0 +1,345 @@
+//! Budgets: what the request may cost at most is reserved before the provider is called.
+
+use crate::budget::purse::{BudgetSet, NotReserved, Waiting, WhenShort, affordable_output};
+use crate::budget::{Amounts, Facts};
+use crate::config::{Config, OnUnavailable};
+use crate::dialect;
+use crate::exchange::decide::Prepared;
+use crate::exchange::step::{Answer, Ask, AskForLease, Step};
+use crate::exchange::{Env, Exchange, Phase};
+use crate::limit::headers::Header;
+use crate::money::NanoUsd;
+use crate::refusal::{Code, Refusal};
+use crate::time::UnixMillis;
+use crate::wire::{AppliedBudget, LeaseAnswer, LeaseRequest};
+
+/// How often a request asks the ledger when other requests take what it was given.
+const MAX_QUESTIONS: u8 = 4;
+
+/// A request that waits for the ledger.
+pub(super) struct Funding {
+    prepared: Box<Prepared>,
+    facts: Facts,
+    waiting: Waiting,
+    asked_at: UnixMillis,
+}
+
+/// How far a request has come in finding its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tries {
+    questions: u8,
+    /// The ledger did not answer.
+    is_away: bool,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Reserves from every budget that applies, or asks the ledger for more.
+    pub(super) fn fund(
+        &mut self,
+        mut prepared: Box<Prepared>,
+        body: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        if self.config.sidecar.is_none() || !env.money.is_needed(env.cells) {
+            return self.judge(prepared, body, env);
+        }
+        let now = env.now.millis();
+        let facts = self.budget_facts(prepared.model());
+        let known = env.money.set(&facts, now);
+        let set = if prepared.tries.is_away {
+            known.or_else(|| env.money.stale_set(&facts))
+        } else {
+            known
+        };
+        let Some(set) = set else {
+            if !prepared.tries.is_away {
+                return Ok(self.ask_for_lease(prepared, None, facts, env));
+            }
+            return match self.config.budgets.on_unavailable {
+                OnUnavailable::Allow => self.judge(prepared, body, env),
+                OnUnavailable::Deny => Err(self.unfunded(*prepared, unavailable(), env)),
+            };
+        };
+        if set.budgets().is_empty() {
+            return self.judge(prepared, body, env);
+        }
+        let need = self.need(&prepared, prepared.reserved_output());
+        let least = self.need(&prepared, self.least_output(&prepared));
+        if let Some(at) = env.money.denied(&set, &least, now) {
+            let refusal = self.budget_refusal(&set, at, env);
+            return Err(self.unfunded(*prepared, refusal, env));
+        }
+        let when_short = if prepared.tries.is_away {
+            WhenShort::Policy
+        } else {
+            WhenShort::Ask
+        };
+        let worker = env.money.worker;
+        match env
+            .money
+            .purse
+            .reserve(env.cells, &set, &need, when_short, worker, now)
+        {
+            Ok(reservation) => {
+                prepared.reserve(reservation);
+                self.budget_headers = self.standing_headers(&set, env);
+                if let Err(refusal) = self.cap_output(&mut prepared, body) {
+                    return Err(self.unfunded(*prepared, refusal, env));
+                }
+                self.judge(prepared, body, env)
+            }
+            Err(NotReserved::TooLarge(at)) => {
+                if self.shrink(&mut prepared, &set.request_caps()) {
+                    return self.fund(prepared, body, env);
+                }
+                let refusal = self.budget_refusal(&set, at, env);
+                Err(self.unfunded(*prepared, refusal, env))
+            }
+            Err(NotReserved::Short(at)) => {
+                if !prepared.tries.is_away && prepared.tries.questions < MAX_QUESTIONS {
+                    return Ok(self.ask_for_lease(prepared, Some(&*set), facts, env));
+                }
+                let refusal = if prepared.tries.is_away {
+                    unavailable()
+                } else {
+                    self.budget_refusal(&set, at, env)
+                };
+                Err(self.unfunded(*prepared, refusal, env))
+            }
+            Err(NotReserved::Unavailable) => Err(self.unfunded(*prepared, unavailable(), env)),
+        }
+    }
+
+    fn ask_for_lease(
+        &mut self,
+        mut prepared: Box<Prepared>,
+        set: Option<&BudgetSet>,
+        facts: Facts,
+        env: &mut Env<'_>,
+    ) -> Step {
+        prepared.tries.questions += 1;
+        let need = self.need(&prepared, prepared.reserved_output());
+        let least = self.need(&prepared, self.least_output(&prepared));
+        let wait_ms = self.config.budgets.wait_ms;
+        let asked_at = env.now.millis();
+        // A purse that cannot be read is asked about all the same: the ledger knows what this Envoy has.
+        let (waiting, holds) = env
+            .money
+            .purse
+            .ask(env.cells, set, &need, wait_ms, asked_at)
+            .unwrap_or_default();
+        let request = LeaseRequest {
+            request_id: self.ids.request.clone(),
+            gateway_id: self.config.gateway_id.clone(),
+            instance: env.money.instance(env.cells).unwrap_or_default(),
+            facts: facts.clone(),
+            need,
+            least,
+            wait_ms,
+            holds,
+        };
+        self.phase = Phase::Funding(Funding {
+            prepared,
+            facts,
+            waiting,
+            asked_at,
+        });
+        Step::Ask(Ask::Lease(Box::new(AskForLease { request })))
+    }
+
+    /// The ledger has answered, or has not: the request tries again with its body at hand.
+    pub(super) fn lease_answered(
+        &mut self,
+        answer: Answer<'_>,
+        funding: Funding,
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let Funding {
+            mut prepared,
+            facts,
+            waiting,
+            asked_at,
+        } = funding;
+        let now = env.now.millis();
+        env.money.purse.stop_waiting(env.cells, waiting);
+        if let Answer::Answered { status: 404, .. } = answer {
+            // An older sidecar, which keeps no budgets.
+            env.money.hear(0);
+        }
+        let answer = match answer {
+            Answer::Answered { status: 200, body } => serde_json::from_slice::<LeaseAnswer>(body).ok(),
+            Answer::Answered { .. } | Answer::Unavailable => None,
+        };
+        match answer {
+            None => prepared.tries.is_away = true,
+            Some(answer) => {
+                if env
+                    .money
+                    .purse
+                    .install(env.cells, &answer, asked_at, now)
+                    .is_err()
+                {
+                    return Err(self.unfunded(*prepared, unavailable(), env));
+                }
+                let set = env.money.learn(&facts, &answer, now);
+                if let Some(exhausted) = &answer.exhausted {
+                    let at = set
+                        .budgets()
+                        .iter()
+                        .position(|budget| budget.id == exhausted.budget_id);
+                    let refusal = self.budget_refusal(&set, at.unwrap_or(0), env);
+                    return Err(self.unfunded(*prepared, refusal, env));
+                }
+                // The ledger may have given less than was asked for, but at least what the request can do with.
+                if let Ok(left) = env.money.purse.left(env.cells, &set, now) {
+                    self.shrink(&mut prepared, &left);
+                }
+            }
+        }
+        self.phase = Phase::Decided(prepared);
+        Ok(Step::ReadBody)
+    }
+
+    /// Lowers the output of a request to what can be paid; false where that is too little to be of use.
+    fn shrink(&self, prepared: &mut Prepared, left: &Amounts) -> bool {
+        let most = prepared.reserved_output();
+        let least = self.least_output(prepared);
+        match affordable_output(left, most, |output| self.need(prepared, output)) {
+            Some(output) if output >= least && output < most => {
+                prepared.shrink_output(output);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Writes the output cap that was reserved into a body that has none, or a larger one.
+    fn cap_output(&mut self, prepared: &mut Prepared, body: &[u8]) -> Result<(), Refusal> {
+        let endpoint = dialect::classify(&self.request.method, &self.request.target)
+            .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
+        let edits = {
+            let request = dialect::parse(&endpoint, prepared.body_or(body))?;
+            let per_choice = prepared.reserved_output() / request.choices.max(1);
+            if request.max_output_tokens().is_some_and(|cap| cap <= per_choice) {
+                return Ok(());
+            }
+            request.set_max_output_tokens(per_choice)
+        };
+        if prepared.is_shrunk() {
+            self.warning = Some(format!(
+                "max_tokens lowered to {} by a budget",
+                prepared.reserved_output()
+            ));
+        }
+        prepared.change(edits);
+        Ok(())
+    }
+
+    /// What a request can cost at most with so much output, in every unit.
+    fn need(&self, prepared: &Prepared, output: u64) -> Amounts {
+        let provider = self.destination().map_or("", |destination| destination.provider);
+        let price = self.config.quote(provider, prepared.model()).price();
+        let prompt = prepared.prompt_tokens();
+        Amounts {
+            usd: price.map_or(NanoUsd::ZERO, |(price, _)| price.reserve(prompt, output)),
+            tokens: prompt.saturating_add(output),
+            requests: 1,
+        }
+    }
+
+    /// The least output that a request is let go with.
+    fn least_output(&self, prepared: &Prepared) -> u64 {
+        self.config
+            .budgets
+            .min_output_tokens
+            .min(prepared.reserved_output())
+    }
+
+    fn budget_facts(&self, model: &str) -> Facts {
+        let identity = self.identity.as_ref();
+        Facts {
+            workspace: identity.map(|identity| identity.workspace.clone()),
+            user: identity.and_then(|identity| identity.user.clone()),
+            key_id: identity.and_then(|identity| identity.key_id.clone()),
+            session: self.request.session.clone(),
+            model: Some(model.to_owned()),
+            tags: Vec::new(),
+            gateway: self.config.gateway_id.clone(),
+        }
+    }
+
+    /// The request does not go on: what it took is given back.
+    fn unfunded(&self, prepared: Prepared, refusal: Refusal, env: &mut Env<'_>) -> Refusal {
+        prepared.cancel(&self.config, env);
+        refusal
+    }
+
+    fn budget_refusal(&mut self, set: &BudgetSet, at: usize, env: &Env<'_>) -> Refusal {
+        self.budget_headers = self.standing_headers(set, env);
+        let Some(budget) = set.budgets().get(at) else {
+            return unavailable();
+        };
+        let used = self.used_of(set, budget, env);
+        let exceeded = budget.exceeded(used, budget.period_ends_in_ms);
+        let reset = budget.period_ends_in_ms.map_or_else(
+            || "it does not reset; ask for a deposit or a larger budget".to_owned(),
+            |ms| format!("it resets in {} s", ms.div_ceil(1_000)),
+        );
+        let message = format!(
+            "budget `{}` per {} cannot pay this request: {} of {} {} used; {reset}",
+            budget.name, budget.scope, exceeded.used, exceeded.limit, exceeded.unit
+        );
+        let mut refusal = Refusal::new(Code::BudgetExceeded, message).exceeding(exceeded);
+        refusal.status = self.config.budgets.status;
+        refusal
+    }
+
+    fn used_of(&self, set: &BudgetSet, budget: &AppliedBudget, env: &Env<'_>) -> u64 {
+        let standings = env.money.purse.standings(env.cells, set).unwrap_or_default();
+        standings
+            .iter()
+            .find(|standing| standing.budget.id == budget.id)
+            .map_or(budget.spent, |found| found.used)
+    }
+
+    /// What the answer's headers tell of the tightest budget.
+    fn standing_headers(&self, set: &BudgetSet, env: &Env<'_>) -> Vec<Header> {
+        let standings = env.money.purse.standings(env.cells, set).unwrap_or_default();
+        let Some(tightest) = standings.iter().min_by_key(|standing| standing.percent_left()) else {
+            return Vec::new();
+        };
+        let show = |amount| tightest.budget.unit.show_amount(amount);
+        let mut headers = vec![
+            ("x-tollgate-budget-limit", show(tightest.amount)),
+            ("x-tollgate-budget-used", show(tightest.used)),
+            ("x-tollgate-budget-remaining", show(tightest.remaining())),
+        ];
+        if let Some(threshold) = tightest.threshold() {
+            let name = &tightest.budget.name;
+            headers.push((
+                "x-tollgate-warning",
+                format!("budget {name} is over {threshold} % used"),
+            ));
+        }
+        headers
+    }
+}
+
+// === impl Funding ===
+
+impl Funding {
+    /// The client left while its request waited.
+    pub(super) fn abandon(self, config: &Config, env: &mut Env<'_>) {
+        env.money.purse.stop_waiting(env.cells, self.waiting);
+        self.prepared.cancel(config, env);
+    }
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(
+        Code::SidecarUnavailable,
+        "the budget could not be checked because the sidecar is unavailable; try again shortly",
+    )
+}

@@ -1,0 +1,116 @@
+//! What one worker needs to pay for requests from budgets.
+
+use std::rc::Rc;
+
+use crate::budget::purse::{BudgetSet, BudgetSets, Purse, WorkerTag};
+use crate::budget::{Amounts, Facts};
+use crate::cells::{CellError, Cells};
+use crate::config::Budgets;
+use crate::time::UnixMillis;
+use crate::wire::LeaseAnswer;
+
+/// One worker's way to the leases of its Envoy.
+pub struct Money {
+    pub(super) purse: Purse,
+    pub(super) worker: WorkerTag,
+    sets: BudgetSets,
+    defined: Defined,
+    instance: Option<String>,
+    random: u128,
+}
+
+/// Whether the ledger has any budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Defined {
+    /// It has not been heard yet.
+    Unknown,
+    /// None was ever made: no request needs to ask.
+    None,
+    /// There are some.
+    Some,
+}
+
+// === impl Money ===
+
+impl Money {
+    /// The money of a worker with this random name.
+    pub fn new(config: &Budgets, worker: [u8; 16]) -> Self {
+        let random = u128::from_le_bytes(worker);
+        Self {
+            purse: Purse::new("tollgate/1", config.max_budgets, config.max_exchange_ms),
+            worker: tag(worker),
+            sets: BudgetSets::new(config.max_remembered, config.remember_ms),
+            defined: Defined::Unknown,
+            instance: None,
+            random,
+        }
+    }
+
+    /// Whether requests may have to be paid from budgets.
+    pub(super) fn is_needed(&mut self, cells: &dyn Cells) -> bool {
+        if self.defined == Defined::Unknown {
+            self.tick(cells);
+        }
+        self.defined != Defined::None
+    }
+
+    pub(super) fn set(&self, facts: &Facts, now: UnixMillis) -> Option<Rc<BudgetSet>> {
+        self.sets.get(facts, now)
+    }
+
+    pub(super) fn stale_set(&self, facts: &Facts) -> Option<Rc<BudgetSet>> {
+        self.sets.get_stale(facts)
+    }
+
+    /// How much of a budget the ledger said, a moment ago, there is: less than this request needs.
+    pub(super) fn denied(&self, set: &BudgetSet, least: &Amounts, now: UnixMillis) -> Option<usize> {
+        let (denied, _) = self.sets.denied(set, least, now)?;
+        set.budgets().iter().position(|budget| budget.id == denied.id)
+    }
+
+    pub(super) fn learn(&mut self, facts: &Facts, answer: &LeaseAnswer, now: UnixMillis) -> Rc<BudgetSet> {
+        self.hear(answer.version);
+        self.sets.learn(facts, answer, now)
+    }
+
+    /// The name of this Envoy towards the ledger.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn instance(&mut self, cells: &dyn Cells) -> Result<String, CellError> {
+        if let Some(instance) = &self.instance {
+            return Ok(instance.clone());
+        }
+        let instance = self.purse.instance(cells, self.random)?;
+        Ok(self.instance.insert(instance).clone())
+    }
+
+    /// On a worker's tick: learns what other workers have heard of the budgets' definitions.
+    pub fn tick(&mut self, cells: &dyn Cells) {
+        // Where the host refuses, the next tick tells.
+        if let Ok(Some(version)) = self.purse.known_version(cells) {
+            self.hear(version);
+        }
+    }
+
+    /// The leases of this Envoy.
+    pub const fn purse(&self) -> &Purse {
+        &self.purse
+    }
+
+    /// Takes in the version of the budgets' definitions; 0 where there are none.
+    pub(super) fn hear(&mut self, version: u64) {
+        self.defined = if version == 0 {
+            Defined::None
+        } else {
+            Defined::Some
+        };
+        self.sets.forget_older(version);
+    }
+}
+
+/// How a worker is named in the purse.
+pub fn tag(worker: [u8; 16]) -> WorkerTag {
+    let (first, _) = worker.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+    WorkerTag(u64::from_le_bytes(*first))
+}
