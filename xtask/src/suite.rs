@@ -1,7 +1,9 @@
 //! `cargo xtask test`: everything that CI runs, cheapest first.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -26,61 +28,60 @@ pub(crate) struct TestArgs {
 pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let repository = Repository::here();
     let progress = Terminal::default();
-    let cargo = |what: &str, arguments: &[&str]| {
-        run_step(&progress, what, repository.cargo().args(arguments))
-            .with_context(|| format!("to see all of it: cargo {}", arguments.join(" ")))
-    };
-    rustup_parts(&repository, &progress)?;
-    cargo("checking the format", &["fmt", "--all", "--check"])?;
-    cargo(
-        "checking lints",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    )?;
+    let cargo = |what: &str, arguments: &[&str]| shown(what, repository.cargo().args(arguments));
+
+    cargo("format", &["fmt", "--all", "--check"]).context("`cargo fmt --all` mends it")?;
+    let lints = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo("lints", &lints)?;
     if !args.skip_deny {
-        let deny = cargo_deny(&repository, &progress)?;
-        let mut command = Command::new(deny);
-        command
-            .current_dir(repository.root())
+        let mut deny = Command::new(cargo_deny(&repository, &progress)?);
+        deny.current_dir(repository.root())
             .args(["--offline", "check", "licenses", "bans", "sources"]);
-        run_step(
-            &progress,
-            "checking licences and sources of dependencies",
-            &mut command,
-        )?;
+        shown("licences and sources of dependencies (deny.toml)", &mut deny)?;
     }
+    cargo(
+        "tests of the packages",
+        &["test", "--workspace", "--exclude", "tollgate-tests", "--locked"],
+    )?;
+    // Before the tests that need them, so that no test spends its patience on them.
     repository.build(Filter::Shipped, &progress)?;
     EnvoySource::default().binary(&repository, &progress)?;
     cargo(
-        "checking the documentation's links",
-        &["doc", "--workspace", "--no-deps", "--locked"],
-    )?;
-    cargo(
-        "testing the packages",
-        &["test", "--workspace", "--exclude", "tollgate-tests", "--locked"],
-    )?;
-    cargo(
-        "testing end to end on the real Envoy",
+        "end to end: the real Envoy, the SDKs, the README",
         &["test", "-p", "tollgate-tests", "--locked"],
     )?;
+    writeln!(std::io::stderr(), "everything passed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `rust-toolchain.toml` names is fetched by the first call; this says what to do where it is not.
-fn rustup_parts(repository: &Repository, progress: &dyn Progress) -> Result<()> {
-    run_step(
-        progress,
-        "checking the toolchain",
-        repository.cargo().arg("--version"),
-    )
-    .context("cargo is needed, with rustup for the toolchain of rust-toolchain.toml: https://rustup.rs")
+/// Runs a command that shows its own progress.
+fn shown(what: &str, command: &mut Command) -> Result<()> {
+    let (since, mut err) = (Instant::now(), std::io::stderr());
+    writeln!(err, "==> {what}")?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("{what}: cannot start `{program}`: is it installed? (https://rustup.rs)"))?;
+    if !status.success() {
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|argument| argument.to_string_lossy())
+            .collect();
+        bail!(
+            "{what}: `{program} {}` failed ({status}), see above",
+            arguments.join(" ")
+        );
+    }
+    writeln!(err, "    ok {what} ({:.1} s)", since.elapsed().as_secs_f32())?;
+    Ok(())
 }
 
 /// cargo-deny from the PATH, or installed under `target/`.
@@ -96,20 +97,10 @@ fn cargo_deny(repository: &Repository, progress: &dyn Progress) -> Result<PathBu
     }
     let mut install = repository.cargo();
     install
-        .args([
-            "install",
-            "--locked",
-            "--debug",
-            "--version",
-            CARGO_DENY,
-            "cargo-deny",
-            "--root",
-        ])
+        .args(["install", "--locked", "--debug", "--version", CARGO_DENY])
+        .args(["cargo-deny", "--root"])
         .arg(&root);
     run_step(progress, "installing cargo-deny, once (minutes)", &mut install)
         .context("or leave it out: cargo xtask test --skip-deny")?;
-    if !installed.exists() {
-        bail!("cargo install left no {}", installed.display());
-    }
     Ok(installed)
 }
