@@ -86,10 +86,14 @@ impl EnvoyConfig {
         if !matches!(upstream.scheme(), "http" | "https") {
             bail!("upstream {upstream}: only http and https");
         }
+        let authority = upstream
+            .port()
+            .map_or_else(|| host.to_owned(), |given| format!("{host}:{given}"));
         for name in PROVIDER_CLUSTERS {
             *self.endpoint(name)? = json!({"address": host.trim_matches(['[', ']']), "port_value": port});
             let cluster = self.cluster(name)?;
             insert(cluster, "type", json!("LOGICAL_DNS"))?;
+            insert(cluster, "dns_lookup_family", json!("V4_PREFERRED"))?;
             if upstream.scheme() == "https" {
                 insert(cluster, "transport_socket", tls(host))?;
             }
@@ -101,7 +105,7 @@ impl EnvoyConfig {
             .context("envoy configuration: routes are no list")?;
         for route in routes {
             let target = at(route, "/route")?;
-            insert(target, "host_rewrite_literal", json!(host))?;
+            insert(target, "host_rewrite_literal", json!(authority))?;
             let prefix = upstream.path().trim_matches('/');
             if !prefix.is_empty() {
                 let rewrite = json!({"pattern": {"regex": "^/"}, "substitution": format!("/{prefix}/")});

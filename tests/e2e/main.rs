@@ -19,3 +19,5 @@ mod readme;
 mod sdks;
 #[cfg(test)]
 mod side_by_side;
+#[cfg(test)]
+mod upstream;
