@@ -1,6 +1,10 @@
 //! Every count equals the oracle's.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of this file is a test"
+)]
 
 use std::sync::LazyLock;
 
