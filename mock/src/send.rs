@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -22,9 +23,21 @@ struct Fed {
     frames: mpsc::Receiver<io::Result<Frame<Bytes>>>,
 }
 
+/// The time before the headers. The library drops it when the client leaves meanwhile.
+struct Waiting<'a> {
+    record: &'a Record,
+    number: u64,
+    is_over: bool,
+}
+
 /// Starts to send; `number` is the request's in the record.
 pub(crate) async fn send(plan: Plan, peer: Peer, record: Arc<Record>, number: u64) -> Response {
-    tokio::time::sleep(plan.before).await;
+    let waiting = Waiting {
+        record: &record,
+        number,
+        is_over: false,
+    };
+    waiting.wait(plan.before).await;
     record.answered(plan.status.as_u16());
     if matches!(plan.end, End::CloseAtOnce | End::ResetAtOnce) {
         record.ended(number, Outcome::Sent);
@@ -98,7 +111,7 @@ async fn play(plan: Plan, peer: &Peer, feed: &mpsc::Sender<io::Result<Frame<Byte
         End::Reset | End::ResetAtOnce => {
             // What was sent must reach the wire before the connection is broken.
             drop(feed.reserve().await);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
             peer.break_off(true);
             fail(feed).await
         }
@@ -110,6 +123,23 @@ async fn fail(feed: &mpsc::Sender<io::Result<Frame<Bytes>>>) -> bool {
     feed.send(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))
         .await
         .is_ok()
+}
+
+// === impl Waiting ===
+
+impl Waiting<'_> {
+    async fn wait(mut self, before: Duration) {
+        tokio::time::sleep(before).await;
+        self.is_over = true;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.record.ended(self.number, Outcome::Aborted);
+        }
+    }
 }
 
 // === impl Fed ===

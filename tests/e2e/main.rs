@@ -16,6 +16,8 @@ mod quick_start;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod sdks;
 #[cfg(test)]
 mod side_by_side;

@@ -1,5 +1,8 @@
 //! Fixtures of the end-to-end tests: requests, answers, and what the ledger and the mock know of them.
 
+pub mod raw;
+pub mod slow_sidecar;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

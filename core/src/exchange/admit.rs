@@ -259,10 +259,14 @@ impl Exchange {
 
     fn check_body_headers(&self, headers: Headers<'_>) -> Result<(), Refusal> {
         for name in SINGLE {
-            headers.single(name).map_err(|_| {
-                let message = format!("the header {name} came more than once; send it once");
-                Refusal::new(Code::InvalidRequest, message).at(name)
-            })?;
+            headers.single(name).map_err(|_| repeated(name))?;
+        }
+        // Envoy joins this header's values with commas; no single one contains any.
+        if headers
+            .first("content-type")
+            .is_some_and(|value| value.contains(&b','))
+        {
+            return Err(repeated("content-type"));
         }
         let encoding = headers.first("content-encoding").unwrap_or(b"identity");
         if !encoding.eq_ignore_ascii_case(b"identity") {
@@ -278,6 +282,11 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+fn repeated(name: &str) -> Refusal {
+    let message = format!("the header {name} came more than once; send it once");
+    Refusal::new(Code::InvalidRequest, message).at(name)
 }
 
 pub(super) fn too_large(max: u64) -> Refusal {
