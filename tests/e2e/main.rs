@@ -2,19 +2,35 @@
 
 // `cfg(test)` always holds here; it tells the lints that these modules, helpers included, are tests.
 #[cfg(test)]
+mod bad_configuration;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod hot_reload;
 #[cfg(test)]
+mod jwt;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod metering;
+#[cfg(test)]
 mod mock_provider;
 #[cfg(test)]
+mod moderation;
+#[cfg(test)]
 mod observability;
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 mod quick_start;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod recordings;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
@@ -23,3 +39,5 @@ mod sdks;
 mod side_by_side;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod validation;

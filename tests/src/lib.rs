@@ -1,6 +1,8 @@
 //! Fixtures of the end-to-end tests: requests, answers, and what the ledger and the mock know of them.
 
 pub mod raw;
+pub mod rush;
+pub mod shared;
 pub mod slow_sidecar;
 
 use std::collections::BTreeMap;
@@ -124,6 +126,38 @@ pub async fn event(stack: &Stack, answer: &Answer) -> Result<Value> {
         },
     )
     .await
+}
+
+/// Waits until the events of all these requests are in the ledger; returns them by request id.
+///
+/// # Errors
+///
+/// Where one is missing after [`SETTLED`], or has a second event.
+pub async fn settled(stack: &Stack, request_ids: &[String]) -> Result<BTreeMap<String, Value>> {
+    let found = wait::until(SETTLED, "not every request has its event", async || {
+        let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for event in stack.admin.events("").await? {
+            let id = event.get("request_id").and_then(Value::as_str);
+            events
+                .entry(id.unwrap_or_default().to_owned())
+                .or_default()
+                .push(event);
+        }
+        Ok(request_ids
+            .iter()
+            .all(|id| events.contains_key(id))
+            .then_some(events))
+    })
+    .await?;
+    let mut settled = BTreeMap::new();
+    for id in request_ids {
+        let events = found.get(id).map_or(&[][..], Vec::as_slice);
+        match events {
+            [event] => settled.insert(id.clone(), event.clone()),
+            _ => anyhow::bail!("request {id} has {} events", events.len()),
+        };
+    }
+    Ok(settled)
 }
 
 /// A whole number of an event, 0 where it is absent.
