@@ -337,7 +337,7 @@ impl Default for BudgetsSpec {
             min_output_tokens: 64,
             status: 402,
             wait: Span::from_millis(1_000),
-            on_unavailable: OnUnavailable::Deny,
+            on_unavailable: OnUnavailable::Allow,
             remember: Span::from_millis(60_000),
             max_exchange: Span::from_millis(900_000),
             max_budgets: 4_096,
