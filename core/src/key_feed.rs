@@ -52,6 +52,13 @@ pub fn apply(
     })
 }
 
+/// Whether changes from now on will be heard of. What is cached before could change without anyone saying so.
+pub fn is_followed(cells: &dyn Cells) -> bool {
+    cells
+        .get(POSITION)
+        .is_ok_and(|cell| position(&cell.bytes).is_some())
+}
+
 fn position(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_le_bytes)
 }

@@ -6,6 +6,7 @@ use crate::exchange::step::{Answer, Ask, Release, Step};
 use crate::exchange::{Env, Exchange, Outside, Phase};
 use crate::headers::{HeaderOp, Headers};
 use crate::key::{KeyHash, KeyRecord};
+use crate::key_feed;
 use crate::limit::{self, Demand, TakeError};
 use crate::refusal::{Code, Refusal};
 use crate::table::Lookup;
@@ -115,7 +116,7 @@ impl Exchange {
         self.phase = Phase::ResolvingKey {
             hash,
             stale,
-            asked: env.now,
+            asked: key_feed::is_followed(env.cells).then_some(env.now),
         };
         Ok(Step::Ask(Ask::ResolveKey(hash)))
     }
@@ -126,7 +127,7 @@ impl Exchange {
         answer: Answer<'_>,
         hash: KeyHash,
         stale: Option<KeyRecord>,
-        asked: UnixNanos,
+        asked: Option<UnixNanos>,
         env: &mut Env<'_>,
     ) -> Result<Step, Refusal> {
         let told = match answer {
@@ -137,7 +138,7 @@ impl Exchange {
             Answer::Answered { status: 404, .. } => Some(None),
             Answer::Answered { .. } | Answer::Unavailable => None,
         };
-        if let Some(told) = &told {
+        if let (Some(told), Some(asked)) = (&told, asked) {
             // A cache that cannot be written costs the next request a question, nothing more.
             let _ = self.config.key_cache.resolved(
                 env.cells,

@@ -89,7 +89,8 @@ enum Phase {
     ResolvingKey {
         hash: KeyHash,
         stale: Option<KeyRecord>,
-        asked: UnixNanos,
+        /// When it was asked; `None` where the answer must not be kept.
+        asked: Option<UnixNanos>,
     },
     /// The caller is known; the body is awaited.
     AwaitingBody,
