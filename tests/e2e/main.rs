@@ -12,6 +12,8 @@ mod hot_reload;
 #[cfg(test)]
 mod jwt;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod metering;
