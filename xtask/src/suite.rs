@@ -44,7 +44,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     if !args.skip_deny {
         let mut deny = Command::new(cargo_deny(&repository, &progress)?);
         deny.current_dir(repository.root())
-            .args(["--offline", "check", "licenses", "bans", "sources"]);
+            .args(["check", "licenses", "bans", "sources"]);
         shown("licences and sources of dependencies (deny.toml)", &mut deny)?;
     }
     cargo(
