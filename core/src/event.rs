@@ -38,6 +38,9 @@ pub struct Event {
     /// The model that the client asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_model: Option<String>,
+    /// The model that stood in for it because a budget ran low.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downgraded_model: Option<String>,
     /// The model that the provider says answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_model: Option<String>,

@@ -22,6 +22,7 @@
 //!   reservation (a worker died between two writes); then money is locked until the lease ends, never free.
 //! * A reservation belongs to the period in which it was taken, because its lease does.
 
+mod downgrade;
 pub mod ledger;
 mod period;
 pub mod purse;
@@ -29,6 +30,7 @@ mod spec;
 mod subject;
 mod unit;
 
+pub use downgrade::{DowngradeSpec, Downgrades};
 pub use period::{Period, PeriodError, StartDay, Window};
 pub use spec::{Budget, BudgetError, BudgetSpec, DEFAULT_THRESHOLDS, Enforcement, OnUnavailable};
 pub use subject::{Facet, Facts, Shape, Subject, SubjectError};

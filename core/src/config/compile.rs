@@ -7,6 +7,7 @@ use super::spec::{
     ValidationSpec,
 };
 use super::{Budgets, Config, Fault, Jwt, Moderation, Sidecar};
+use crate::budget::Downgrades;
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Limits, MatchSpec};
 use crate::price::Catalogue;
@@ -44,7 +45,8 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
         .and_then(|sidecar| faults.keep(compile_sidecar(sidecar)));
     check_identity(&spec.identity, &mut faults);
     let keys = compile_keys(&spec.keys, &mut faults);
-    let budgets = compile_budgets(&spec.budgets, &mut faults);
+    let catalogue = Catalogue::built_in().with(spec.prices.catalogue.clone());
+    let budgets = compile_budgets(&spec.budgets, &catalogue, &mut faults);
     let validation = compile_validation(&spec.validation, &mut faults);
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
     let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
@@ -59,11 +61,12 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             sidecar,
             credential_headers: spec.identity.credential_headers,
             session_header: spec.identity.session_header,
+            tags_header: spec.identity.tags_header,
             jwt: spec.identity.jwt.map(Jwt::from),
             key_cache,
             limits,
             default_output_reservation: spec.default_output_reservation,
-            catalogue: Catalogue::built_in().with(spec.prices.catalogue),
+            catalogue,
             unknown_model: spec.prices.unknown_model,
             budgets,
             max_request_bytes: spec.bodies.max_request_bytes,
@@ -115,6 +118,7 @@ fn check_identity(spec: &IdentitySpec, faults: &mut Faults) {
         check_header_name(name, &format!("identity.credential_headers[{index}]"), faults);
     }
     check_header_name(&spec.session_header, "identity.session_header", faults);
+    check_header_name(&spec.tags_header, "identity.tags_header", faults);
 }
 
 /// Names of headers as HTTP/2 and Envoy have them: RFC 9110 tokens in lower case.
@@ -193,12 +197,17 @@ fn compile_moderation(
     compiled
 }
 
-fn compile_budgets(spec: &BudgetsSpec, faults: &mut Faults) -> Budgets {
+fn compile_budgets(spec: &BudgetsSpec, catalogue: &Catalogue, faults: &mut Faults) -> Budgets {
     if !(400..500).contains(&spec.status) {
         faults.add(
             "budgets.status",
             format!("{} is no client error; write 402, 403, 412 or 429", spec.status),
         );
+    }
+    for (index, downgrade) in spec.downgrades.iter().enumerate() {
+        for (field, message) in downgrade.faults(catalogue) {
+            faults.add(format!("budgets.downgrades[{index}].{field}"), message);
+        }
     }
     Budgets {
         min_output_tokens: spec.min_output_tokens,
@@ -209,6 +218,7 @@ fn compile_budgets(spec: &BudgetsSpec, faults: &mut Faults) -> Budgets {
         max_remembered: MAX_REMEMBERED,
         max_exchange_ms: spec.max_exchange.millis(),
         max_budgets: spec.max_budgets,
+        downgrades: Downgrades::new(spec.downgrades.clone()),
     }
 }
 

@@ -16,6 +16,7 @@ pub use fault::Fault;
 pub use spec::OnUnavailable;
 use spec::ProviderSpec;
 
+use crate::budget::Downgrades;
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 use crate::key::{KeyHash, KeyRecord};
@@ -37,6 +38,8 @@ pub struct Config {
     pub credential_headers: Vec<String>,
     /// Header in which a client names its session.
     pub session_header: String,
+    /// Header in which a client names tags.
+    pub tags_header: String,
     /// Where `jwt_authn` leaves its claims.
     pub jwt: Option<Jwt>,
     /// Keys that the sidecar resolved.
@@ -95,7 +98,7 @@ pub struct Jwt {
 }
 
 /// How requests are paid from budgets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Budgets {
     /// The least output that a request is let go with, in tokens.
     pub min_output_tokens: u64,
@@ -113,6 +116,8 @@ pub struct Budgets {
     pub max_exchange_ms: u64,
     /// Room for the leases of so many budgets.
     pub max_budgets: u32,
+    /// Cheaper models while a budget runs low.
+    pub downgrades: Downgrades,
 }
 
 /// How a request is moderated.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::duration::Span;
 use crate::auth::CREDENTIAL_HEADERS;
+use crate::budget::DowngradeSpec;
 use crate::glob::Glob;
 use crate::key::{KeyHash, KeyStatus};
 use crate::limit::{LimitSpec, MatchSpec};
@@ -80,6 +81,9 @@ pub struct IdentitySpec {
     pub credential_headers: Vec<String>,
     /// Header in which a client names its session. It is not sent on.
     pub session_header: String,
+    /// Header in which a client names tags of its request, with commas between them: budgets may be counted per
+    /// tag. It is not sent on.
+    pub tags_header: String,
     /// Takes identities from Envoy's `jwt_authn` filter, which must stand before this one.
     pub jwt: Option<JwtSpec>,
 }
@@ -184,6 +188,9 @@ pub struct BudgetsSpec {
     pub max_exchange: Span,
     /// Room for the leases of so many budgets.
     pub max_budgets: u32,
+    /// Cheaper models while a budget runs low. Of those that match, the one with the smallest `below_percent`
+    /// applies.
+    pub downgrades: Vec<DowngradeSpec>,
 }
 
 /// Which requests are moderated, and how.
@@ -300,6 +307,7 @@ impl Default for IdentitySpec {
         Self {
             credential_headers: CREDENTIAL_HEADERS.map(str::to_owned).to_vec(),
             session_header: "x-tollgate-session".to_owned(),
+            tags_header: "x-tollgate-tags".to_owned(),
             jwt: None,
         }
     }
@@ -341,6 +349,7 @@ impl Default for BudgetsSpec {
             remember: Span::from_millis(60_000),
             max_exchange: Span::from_millis(900_000),
             max_budgets: 4_096,
+            downgrades: Vec::new(),
         }
     }
 }

@@ -24,6 +24,10 @@ const SINGLE: [&str; 5] = [
 /// Longest session name that is kept, in characters.
 const MAX_SESSION_CHARS: usize = 128;
 
+/// Most tags of a request, and the longest that is kept, in characters.
+const MAX_TAGS: usize = 16;
+const MAX_TAG_CHARS: usize = 128;
+
 /// Headers by which a client could make a provider read another method, or leave the usage out of its answer.
 const OVERRIDES: [&[u8]; 4] = [
     b"x-http-method-override",
@@ -72,6 +76,7 @@ impl Exchange {
         self.request.ip = outside.ip;
         self.request.authority = headers.text(":authority").unwrap_or_default().to_owned();
         self.request.session = self.session(headers);
+        self.request.tags = self.tags(headers);
         self.request.removed = self.headers_to_remove(headers);
         refuse_upgrade(headers)?;
         self.check_body_headers(headers)?;
@@ -237,12 +242,26 @@ impl Exchange {
         Some(session.chars().take(MAX_SESSION_CHARS).collect())
     }
 
+    /// What the client calls its request: in order and each once, so that equal sets are the same caller's.
+    fn tags(&self, headers: Headers<'_>) -> Vec<String> {
+        let Some(text) = headers.text(&self.config.tags_header) else {
+            return Vec::new();
+        };
+        let named = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        let clipped = named.map(|tag| tag.chars().take(MAX_TAG_CHARS).collect());
+        let mut tags: Vec<String> = clipped.take(MAX_TAGS).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        tags
+    }
+
     /// Names of headers that must not reach the provider: the client's key, and what only Tollgate may say.
     fn headers_to_remove(&self, headers: Headers<'_>) -> Vec<String> {
         let is_ours = |name: &[u8]| {
             name.starts_with(OWN_PREFIX)
                 || OVERRIDES.contains(&name)
                 || name == self.config.session_header.as_bytes()
+                || name == self.config.tags_header.as_bytes()
                 || self
                     .config
                     .credential_headers

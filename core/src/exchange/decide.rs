@@ -77,7 +77,8 @@ impl Exchange {
         self.request.bytes = received.len() as u64;
         let body = self.keep_rules(&config, &endpoint, received)?;
         let request = dialect::parse(&endpoint, &body)?;
-        let model = self.choose_model(&config, &request)?;
+        let chosen = self.choose_model(&config, &request)?;
+        let model = self.downgrade(chosen, env);
         let changes = self.changes(&config, &endpoint, &request, &model)?;
         let prompt_tokens = count_prompt(&request, &model);
         if let Some(facts) = self.facts(Some(&model)) {

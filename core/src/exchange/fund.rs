@@ -7,7 +7,6 @@ use crate::dialect;
 use crate::exchange::decide::Prepared;
 use crate::exchange::step::{Answer, Ask, AskForLease, Step};
 use crate::exchange::{Env, Exchange, Phase};
-use crate::limit::headers::Header;
 use crate::money::NanoUsd;
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixMillis;
@@ -65,6 +64,11 @@ impl Exchange {
         if set.budgets().is_empty() {
             return self.judge(prepared, body, env);
         }
+        if self.should_reconsider(&set, prepared.model(), env) {
+            // Limits and rules may be others for the model that stands in.
+            prepared.cancel(&self.config, env);
+            return self.decide(body, env);
+        }
         let need = self.need(&prepared, prepared.reserved_output());
         let least = self.need(&prepared, self.least_output(&prepared));
         if let Some(at) = env.money.denied(&set, &least, now) {
@@ -84,7 +88,7 @@ impl Exchange {
         {
             Ok(reservation) => {
                 prepared.reserve(reservation);
-                self.budget_headers = self.standing_headers(&set, env);
+                self.tell_standing(&set, env);
                 if let Err(refusal) = self.cap_output(&mut prepared, body) {
                     return Err(self.unfunded(*prepared, refusal, env));
                 }
@@ -228,7 +232,7 @@ impl Exchange {
             request.set_max_output_tokens(per_choice)
         };
         if prepared.is_shrunk() {
-            self.warning = Some(format!(
+            self.warnings.push(format!(
                 "max_tokens lowered to {} by a budget",
                 prepared.reserved_output()
             ));
@@ -257,7 +261,7 @@ impl Exchange {
             .min(prepared.reserved_output())
     }
 
-    fn budget_facts(&self, model: &str) -> Facts {
+    pub(super) fn budget_facts(&self, model: &str) -> Facts {
         let identity = self.identity.as_ref();
         Facts {
             workspace: identity.map(|identity| identity.workspace.clone()),
@@ -265,7 +269,7 @@ impl Exchange {
             key_id: identity.and_then(|identity| identity.key_id.clone()),
             session: self.request.session.clone(),
             model: Some(model.to_owned()),
-            tags: Vec::new(),
+            tags: self.request.tags.clone(),
             gateway: self.config.gateway_id.clone(),
         }
     }
@@ -277,7 +281,7 @@ impl Exchange {
     }
 
     fn budget_refusal(&mut self, set: &BudgetSet, at: usize, env: &Env<'_>) -> Refusal {
-        self.budget_headers = self.standing_headers(set, env);
+        self.tell_standing(set, env);
         let Some(budget) = set.budgets().get(at) else {
             return unavailable();
         };
@@ -304,26 +308,23 @@ impl Exchange {
             .map_or(budget.spent, |found| found.used)
     }
 
-    /// What the answer's headers tell of the tightest budget.
-    fn standing_headers(&self, set: &BudgetSet, env: &Env<'_>) -> Vec<Header> {
+    /// What the answer's headers tell of the tightest budget; a threshold that it has reached becomes a warning.
+    fn tell_standing(&mut self, set: &BudgetSet, env: &Env<'_>) {
         let standings = env.money.purse.standings(env.cells, set).unwrap_or_default();
         let Some(tightest) = standings.iter().min_by_key(|standing| standing.percent_left()) else {
-            return Vec::new();
+            return;
         };
         let show = |amount| tightest.budget.unit.show_amount(amount);
-        let mut headers = vec![
+        self.budget_headers = vec![
             ("x-tollgate-budget-limit", show(tightest.amount)),
             ("x-tollgate-budget-used", show(tightest.used)),
             ("x-tollgate-budget-remaining", show(tightest.remaining())),
         ];
         if let Some(threshold) = tightest.threshold() {
             let name = &tightest.budget.name;
-            headers.push((
-                "x-tollgate-warning",
-                format!("budget {name} is over {threshold} % used"),
-            ));
+            self.warnings
+                .push(format!("budget {name} is over {threshold} % used"));
         }
-        headers
     }
 }
 

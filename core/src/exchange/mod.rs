@@ -1,11 +1,12 @@
 //! The exchange: one request and its response, as one state machine without a host.
 //!
 //! Envoy's callbacks go in as values, a [`Step`] comes out. Time, storage and the journal come in through
-//! [`Env`]. The files are the stages of a request's life: `admit` (headers), `decide` (body), `moderate`,
+//! [`Env`]. The files are the stages of a request's life: `admit` (headers), `decide` (body), `downgrade`, `fund`, `moderate`,
 //! `respond`, `settle`.
 
 mod admit;
 mod decide;
+mod downgrade;
 mod fund;
 mod ids;
 mod moderate;
@@ -73,8 +74,12 @@ pub struct Exchange {
     limit_headers: Vec<Header>,
     /// What they tell of the tightest budget.
     budget_headers: Vec<Header>,
-    /// What policy has changed in the request.
-    warning: Option<String>,
+    /// What the client is told: changes to its request, and a budget that runs low.
+    warnings: Vec<String>,
+    /// The model that stands in for the client's while a budget runs low.
+    downgraded: Option<String>,
+    /// Whether the request was decided anew because its budgets became known.
+    is_reconsidered: bool,
     /// Limits in shadow mode that would have refused.
     would_refuse: Vec<String>,
     /// When the request was let go to the provider.
@@ -123,6 +128,7 @@ struct RequestFacts {
     path: String,
     authority: String,
     session: Option<String>,
+    tags: Vec<String>,
     ip: Option<String>,
     dialect: Option<Dialect>,
     family: Option<Family>,
@@ -150,7 +156,9 @@ impl Exchange {
             response: Response::default(),
             limit_headers: Vec::new(),
             budget_headers: Vec::new(),
-            warning: None,
+            warnings: Vec::new(),
+            downgraded: None,
+            is_reconsidered: false,
             would_refuse: Vec::new(),
             released_at: None,
         }

@@ -49,14 +49,11 @@ impl Exchange {
         } else {
             &[]
         };
+        let warning = (!self.warnings.is_empty()).then(|| self.warnings.join("; "));
         std::iter::once(("x-tollgate-request-id", self.ids.request.clone()))
             .chain(self.limit_headers.iter().cloned())
             .chain(self.budget_headers.iter().cloned())
-            .chain(
-                self.warning
-                    .iter()
-                    .map(|warning| ("x-tollgate-warning", warning.clone())),
-            )
+            .chain(warning.map(|warning| ("x-tollgate-warning", warning)))
             .chain(security.iter().map(|(name, value)| (*name, (*value).to_owned())))
     }
 }

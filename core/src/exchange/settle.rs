@@ -188,6 +188,7 @@ impl Exchange {
             dialect: self.request.dialect,
             provider: destination.map(|destination| destination.provider.to_owned()),
             request_model: self.request.model.as_deref().map(clip),
+            downgraded_model: self.downgraded.as_deref().map(clip),
             response_model: None,
             stream: self.request.stream,
             status: 0,
