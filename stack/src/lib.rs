@@ -8,6 +8,7 @@ pub mod envoy;
 pub mod envoy_config;
 pub mod mock;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod progress;
 pub mod python;

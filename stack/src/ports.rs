@@ -83,7 +83,8 @@ impl Ports {
     }
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port() -> Result<u16> {
     // Processes begin at different places, so that several test runs seldom meet.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start =

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -110,10 +110,15 @@ impl Process {
     ///
     /// Where the system does not allow it.
     pub fn terminate(&mut self, patience: Duration) -> Result<()> {
+        self.end_with(Signal::SIGTERM, patience)
+    }
+
+    /// As [`Self::terminate`], with another signal: PostgreSQL waits for its clients where it gets SIGTERM.
+    pub(crate) fn end_with(&mut self, asked: Signal, patience: Duration) -> Result<()> {
         if self.exited()?.is_some() {
             return Ok(());
         }
-        signal(self.pid(), Signal::SIGTERM)?;
+        signal(self.pid(), asked)?;
         match wait::until_now(patience, || self.exited().ok().flatten()) {
             Some(_) => Ok(()),
             None => self.kill(),
@@ -165,6 +170,21 @@ pub fn tail(log: &Path) -> String {
     String::from_utf8_lossy(bytes.get(from..).unwrap_or_default())
         .trim()
         .to_owned()
+}
+
+/// The first line that a command prints, as a path.
+pub(crate) fn printed_path(command: &mut Command) -> Result<PathBuf> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().next().map(str::trim) {
+        Some(line) if output.status.success() && !line.is_empty() => Ok(PathBuf::from(line)),
+        _ => bail!(
+            "{command:?} failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ),
+    }
 }
 
 fn signal(pid: u32, signal: Signal) -> Result<()> {

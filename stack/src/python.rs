@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::process;
 use crate::progress::{self, Progress};
 use crate::repository::Repository;
 
@@ -66,6 +67,18 @@ impl Venv {
         .context("pip could not fetch it: check the network, or pip's index and proxy settings")?;
         std::fs::write(&done, wanted).with_context(|| format!("cannot write {}", done.display()))?;
         Ok(venv)
+    }
+
+    /// The folder of an installed package of Python.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not installed.
+    pub fn package(&self, name: &str) -> Result<PathBuf> {
+        let script =
+            format!("import importlib.util as u; print(*u.find_spec('{name}').submodule_search_locations)");
+        process::printed_path(Command::new(self.python()).args(["-c", &script]))
+            .with_context(|| format!("there is no Python package `{name}`"))
     }
 
     /// The environment's interpreter.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use tollgate_stack::envoy::EnvoySource;
+use tollgate_stack::postgres;
 use tollgate_stack::progress::{Progress, run as run_step};
 use tollgate_stack::{Filter, Repository};
 
@@ -47,6 +48,8 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
             .args(["check", "licenses", "bans", "sources"]);
         shown("licences and sources of dependencies (deny.toml)", &mut deny)?;
     }
+    // Before the tests that need it, as below.
+    postgres::programs(&repository, &progress)?;
     cargo(
         "tests of the packages",
         &["test", "--workspace", "--exclude", "tollgate-tests", "--locked"],

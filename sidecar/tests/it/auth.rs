@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::support::{ADMIN, GATEWAY, Sidecar};
+use super::support::{ADMIN, GATEWAY, Sidecar};
 
 const ADMIN_ROUTES: &[(&str, &str)] = &[
     ("POST", "/admin/v1/keys"),

@@ -4,7 +4,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::yaml;
+use super::support::{new_database, yaml};
+use crate::database::migrations;
 
 fn run(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tollgate-sidecar"))
@@ -13,10 +14,10 @@ fn run(args: &[&str]) -> Output {
         .unwrap()
 }
 
-#[test]
-fn check_says_whether_a_configuration_is_valid() {
+#[tokio::test]
+async fn check_says_whether_a_configuration_is_valid() {
     let folder = TempDir::new().unwrap();
-    let database = folder.path().join("ledger.db").display().to_string();
+    let database = new_database(folder.path()).await;
     let file = folder.path().join("sidecar.yaml");
     std::fs::write(&file, yaml(&database, "")).unwrap();
     let good = run(&["check", "--config", file.to_str().unwrap()]);
@@ -29,17 +30,17 @@ fn check_says_whether_a_configuration_is_valid() {
     assert!(String::from_utf8(bad.stderr).unwrap().contains("\ncolour: "));
 }
 
-#[test]
-fn migrate_makes_the_ledger_and_may_run_again() {
+#[tokio::test]
+async fn migrate_makes_the_ledger_and_may_run_again() {
     let folder = TempDir::new().unwrap();
-    let database = folder.path().join("ledger.db").display().to_string();
+    let database = new_database(folder.path()).await;
     let file = folder.path().join("sidecar.yaml");
     std::fs::write(&file, yaml(&database, "")).unwrap();
     for _ in 0..2 {
         let done = run(&["migrate", "--config", file.to_str().unwrap()]);
         assert_eq!(done.status.code(), Some(0), "{done:?}");
     }
-    assert!(folder.path().join("ledger.db").exists());
+    assert!(migrations(&database).await > 0);
 }
 
 #[test]

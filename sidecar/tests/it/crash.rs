@@ -8,8 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::database;
-use crate::support::{ADMIN, GATEWAY, event, eventually, yaml};
+use super::support::{ADMIN, GATEWAY, event, eventually, new_database, yaml};
 
 const BATCH: usize = 20;
 
@@ -67,7 +66,7 @@ async fn all_ids(client: &reqwest::Client, url: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_that_was_acknowledged_is_lost_and_no_batch_is_there_in_part() {
     let folder = TempDir::new().unwrap();
-    let database = database::create(folder.path()).await;
+    let database = new_database(folder.path()).await;
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

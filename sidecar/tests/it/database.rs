@@ -1,33 +1,52 @@
-//! A database of the test's own, on whichever engine the tests run.
+//! A database of the test's own, on the engine that the test runs on.
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-/// The variable with the URL of a PostgreSQL server, without a database's name.
-const SERVER: &str = "TOLLGATE_TEST_POSTGRES";
+/// Which engine the tests of a module run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
 
-/// What a configuration says under `database` for a new, empty one.
-pub(crate) async fn create(folder: &Path) -> String {
-    let Ok(server) = std::env::var(SERVER) else {
-        return folder.join("ledger.db").display().to_string();
-    };
-    // A temporary folder's name is as random as a database's has to be.
-    let unique: String = folder
-        .file_name()
+// === impl Engine ===
+
+impl Engine {
+    /// The engine whose name is in the path of a module (`module_path!()`).
+    pub(crate) fn of(module: &str) -> Self {
+        let is_named = |name: &str| module.split("::").any(|part| part == name);
+        match (is_named("sqlite"), is_named("postgres")) {
+            (true, false) => Self::Sqlite,
+            (false, true) => Self::Postgres,
+            _ => panic!("{module} is in neither `sqlite` nor `postgres`"),
+        }
+    }
+
+    /// What a configuration says under `database` for a new, empty one; a file is in `folder`.
+    pub(crate) async fn new_database(self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => folder.join("ledger.db").display().to_string(),
+            Self::Postgres => tollgate_stack::postgres::fresh_database().await.unwrap(),
+        }
+    }
+}
+
+/// How many migrations a database has had.
+pub(crate) async fn migrations(database: &str) -> i64 {
+    const COUNT: &str = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success";
+    if database.starts_with("postgres://") {
+        let mut connection = PgConnection::connect(database).await.unwrap();
+        return sqlx::query_scalar(COUNT)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+    }
+    let url = format!("sqlite://{database}");
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query_scalar(COUNT)
+        .fetch_one(&mut connection)
+        .await
         .unwrap()
-        .to_string_lossy()
-        .bytes()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let name = format!("tollgate_test_{unique}");
-    let mut connection = PgConnection::connect(&format!("{server}/postgres"))
-        .await
-        .unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-    format!("{server}/{name}")
 }

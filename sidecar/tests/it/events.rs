@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Sidecar, event, expect, tail};
+use super::support::{ADMIN, Sidecar, event, expect, tail};
 
 fn ids(page: &Value) -> Vec<&str> {
     page["events"]

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tollgate_core::key::KeyHash;
 
-use crate::support::{Sidecar, expect};
+use super::support::{Sidecar, expect};
 
 async fn resolve(sidecar: &Sidecar, key: &str) -> reqwest::Response {
     let sha256 = KeyHash::of(key.as_bytes()).to_hex();

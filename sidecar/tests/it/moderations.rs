@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tollgate_core::key::KeyHash;
 
-use crate::support::{Sidecar, eventually, expect};
+use super::support::{Sidecar, eventually, expect};
 
 const POLICIES: &str = r#"
 moderation:

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, GATEWAY, Sidecar};
+use super::support::{ADMIN, GATEWAY, Sidecar};
 
 /// The problem, where the answer is a well-formed one.
 async fn problem(response: reqwest::Response, status: StatusCode) -> Value {

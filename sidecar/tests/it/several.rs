@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Sidecar, event, expect, tail};
+use super::support::{Sidecar, event, expect, tail};
 
 const BATCHES: usize = 20;
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{GATEWAY, Sidecar, event, expect};
+use super::support::{GATEWAY, Sidecar, event, expect};
 
 const POLICY: &str =
     "moderation: {policies: {p: {rules: [{name: a, category: c, action: flag, words: [x]}]}}}\n";

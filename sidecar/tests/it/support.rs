@@ -1,6 +1,7 @@
 //! A sidecar of the test's own, and the calls that tests make.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use tollgate_sidecar::Config;
 use tollgate_sidecar::clock::Clock;
 
-use crate::database;
+use crate::database::Engine;
 
 pub(crate) const ADMIN: &str = "test-admin-token";
 pub(crate) const GATEWAY: &str = "test-gateway-token";
@@ -44,7 +45,7 @@ impl Sidecar {
         let folder = TempDir::new().unwrap();
         let mut sidecar = Self {
             url: String::new(),
-            database: database::create(folder.path()).await,
+            database: new_database(folder.path()).await,
             _folder: Arc::new(folder),
             client: reqwest::Client::new(),
             stop: None,
@@ -144,6 +145,11 @@ impl Sidecar {
         let response = self.gateway("/v1/events", &json!({ "events": events })).await;
         expect(response, StatusCode::OK).await
     }
+}
+
+/// What a configuration says under `database` for a new, empty one on this module's engine.
+pub(crate) async fn new_database(folder: &Path) -> String {
+    Engine::of(module_path!()).new_database(folder).await
 }
 
 /// The configuration of a test's sidecar, with `more` after it.
