@@ -38,6 +38,15 @@ impl Encoding {
         model::encoding(model)
     }
 
+    /// The bytes of its static tables: the memory that counting takes, which is all there is.
+    #[must_use]
+    pub const fn table_bytes(self) -> usize {
+        match self {
+            Self::O200k => O200K.bytes(),
+            Self::Cl100k => CL100K.bytes(),
+        }
+    }
+
     /// The number of tokens of `text`.
     #[must_use]
     pub fn count(self, text: &str) -> u64 {

@@ -122,6 +122,19 @@ impl Record {
 // === impl Tables ===
 
 impl Tables {
+    /// How large they are together.
+    pub(crate) const fn bytes(&self) -> usize {
+        size_of_val(self.words)
+            + size_of_val(self.word_pilots)
+            + size_of_val(self.places)
+            + size_of_val(self.place_pilots)
+            + size_of_val(self.arena)
+            + size_of_val(self.records)
+            + size_of_val(self.bytes)
+            + size_of_val(self.starts)
+            + size_of_val(self.long_starts)
+    }
+
     /// The token that is exactly `text[start..end]`.
     #[inline]
     pub(crate) fn find(&self, text: &[u8], start: usize, end: usize) -> Option<Id> {

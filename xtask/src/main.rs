@@ -1,5 +1,6 @@
 //! The developer's one front door: `cargo xtask up | down | test | check`.
 
+mod bench_tokens;
 mod check;
 mod down;
 mod progress;
@@ -29,6 +30,8 @@ enum Task {
     Test(suite::TestArgs),
     /// Validates the Tollgate configuration in an Envoy file, with the filter's own code
     Check(check::CheckArgs),
+    /// Measures how fast tokens are counted inside the real Envoy
+    BenchTokens(bench_tokens::BenchTokensArgs),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Down(args) => down::run(&args),
         Task::Test(args) => suite::run(&args),
         Task::Check(args) => check::run(&args),
+        Task::BenchTokens(args) => bench_tokens::run(args),
     };
     match result {
         Ok(code) => code,
