@@ -84,15 +84,26 @@ impl Gateway {
     pub(crate) fn ask(&self, ask: &Ask) -> Result<u32, HostError> {
         let sidecar = self.sidecar.as_ref().ok_or(HostError::NOT_CONFIGURED)?;
         match ask {
-            Ask::ResolveKey(sha256) => sidecar.ask("/v1/keys/resolve", &ResolveKey { sha256: *sha256 }),
-            Ask::Lease(question) => sidecar.post_json(
+            Ask::ResolveKey(sha256) => {
+                let question = ResolveKey { sha256: *sha256 };
+                sidecar.ask("/v1/keys/resolve", &question, sidecar.timeout())
+            }
+            Ask::Lease(question) => sidecar.ask(
                 "/v1/leases",
                 &question.request,
                 sidecar.lease_timeout(question.request.wait_ms),
             ),
-            Ask::Moderate(question) => {
-                sidecar.post_json("/v1/moderations", &question.request, question.timeout)
-            }
+            Ask::Moderate(question) => sidecar.ask("/v1/moderations", &question.request, question.timeout),
+        }
+    }
+
+    /// Takes note of whether the sidecar has answered what a request asked.
+    pub(crate) fn was_answered(&self, answered: bool) {
+        if !answered {
+            self.unanswered("question");
+        }
+        if let Some(sidecar) = &self.sidecar {
+            sidecar.was_answered(answered);
         }
     }
 

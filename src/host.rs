@@ -102,6 +102,8 @@ impl HostError {
     pub(crate) const NOT_CONFIGURED: Self = Self(u32::MAX);
     /// The question could not be written as JSON.
     pub(crate) const NOT_SERIALISED: Self = Self(u32::MAX - 1);
+    /// The sidecar has not answered for a while: nobody waits for it.
+    pub(crate) const CIRCUIT_OPEN: Self = Self(u32::MAX - 2);
 }
 
 // === impl HeaderMap ===

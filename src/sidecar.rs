@@ -5,10 +5,17 @@ use std::time::Duration;
 
 use proxy_wasm::types::MapType;
 use serde::Serialize;
+use tollgate_core::breaker::{Breaker, Passage};
 use tollgate_core::config;
 use tollgate_core::wire::SIDECAR_HEADER;
 
-use crate::host::{self, HostError};
+use crate::host::{self, HostError, SharedData};
+
+/// The circuit breaker's cell.
+const BREAKER: &str = "tollgate/1/breaker";
+
+/// A probe that says nothing for so long beyond its time is lost: its worker or its client is gone.
+const PROBE_MARGIN: Duration = Duration::from_secs(2);
 
 /// How to reach the sidecar.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub(crate) struct Sidecar {
     authority: String,
     authorization: String,
     timeout: Duration,
+    /// What requests wait for goes through it; what ticks send does not.
+    breaker: Breaker,
 }
 
 // === impl Sidecar ===
@@ -28,12 +37,44 @@ impl Sidecar {
             authority: config.authority.clone(),
             authorization: format!("Bearer {}", config.token),
             timeout: config.timeout,
+            breaker: Breaker::new(
+                BREAKER,
+                config.breaker_failures,
+                millis(config.breaker_pause),
+                millis(config.timeout.saturating_add(PROBE_MARGIN)),
+            ),
         }
     }
 
-    /// Sends a question that a request waits for, at most as long as configured.
-    pub(crate) fn ask(&self, path: &str, question: &impl Serialize) -> Result<u32, HostError> {
-        self.post_json(path, question, self.timeout)
+    /// How long a request waits, unless it says otherwise.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sends a question that a request waits for, if the sidecar has answered lately.
+    pub(crate) fn ask(
+        &self,
+        path: &str,
+        question: &impl Serialize,
+        timeout: Duration,
+    ) -> Result<u32, HostError> {
+        if self.breaker.enter(&SharedData, host::now().millis()) == Passage::Open {
+            return Err(HostError::CIRCUIT_OPEN);
+        }
+        let sent = self.post_json(path, question, timeout);
+        if sent.is_err() {
+            self.was_answered(false);
+        }
+        sent
+    }
+
+    /// Says whether the sidecar itself has answered a question that a request waited for.
+    pub(crate) fn was_answered(&self, answered: bool) {
+        if answered {
+            self.breaker.succeeded(&SharedData);
+        } else {
+            self.breaker.failed(&SharedData, host::now().millis());
+        }
     }
 
     /// How long a question for money may take: the ledger holds it for a while when money may come back.
@@ -63,6 +104,10 @@ impl Sidecar {
         ];
         host::call(&self.cluster, headers, body, timeout)
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The status of the answer that has just arrived; `None` where it is not the sidecar's own: Envoy answers

@@ -109,7 +109,12 @@ impl Stream {
                 Ok(())
             }
             Err(error) => {
-                warn!("cannot ask the sidecar: {error:?}");
+                if error == HostError::CIRCUIT_OPEN {
+                    self.gateway.unanswered("circuit_open");
+                } else {
+                    self.gateway.unanswered("question");
+                    warn!("cannot ask the sidecar: {error:?}");
+                }
                 Err(self
                     .gateway
                     .with_env(|env| self.exchange.answered(Answer::Unavailable, env)))
@@ -129,9 +134,7 @@ impl Context for Stream {
         self.pending = None;
         let body = host::buffer(BufferType::HttpCallResponseBody, 0, body_size).unwrap_or_default();
         let status = sidecar::answer_status();
-        if status.is_none() {
-            self.gateway.unanswered("question");
-        }
+        self.gateway.was_answered(status.is_some());
         let answer = status.map_or(Answer::Unavailable, |status| Answer::Answered {
             status,
             body: &body,

@@ -8,6 +8,7 @@
     reason = "all of this is test code; clippy.toml allows it in test functions, not in what they share"
 )]
 
+mod breaker;
 mod callouts;
 mod conflicts;
 mod crash;

@@ -99,11 +99,19 @@ fn compile_sidecar(spec: &SidecarSpec) -> Result<Sidecar, Vec<Fault>> {
             "is empty; write the gateway token of the sidecar's configuration",
         );
     }
+    if spec.breaker.failures == 0 {
+        faults.add(
+            "sidecar.breaker.failures",
+            "is 0; write after how many failures requests stop waiting, at least 1",
+        );
+    }
     faults.into_result(Sidecar {
         cluster: spec.cluster.clone(),
         authority: spec.authority.clone().unwrap_or_else(|| spec.cluster.clone()),
         token: spec.token.clone(),
         timeout: spec.timeout.get(),
+        breaker_failures: spec.breaker.failures,
+        breaker_pause: spec.breaker.pause.get(),
     })
 }
 

@@ -82,6 +82,10 @@ pub struct Sidecar {
     pub token: String,
     /// How long a request waits.
     pub timeout: Duration,
+    /// After how many failures in a row requests stop waiting.
+    pub breaker_failures: u32,
+    /// For how long.
+    pub breaker_pause: Duration,
 }
 
 /// Where `jwt_authn` leaves its claims.

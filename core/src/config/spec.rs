@@ -71,6 +71,20 @@ pub struct SidecarSpec {
     /// How long a request waits for the sidecar.
     #[serde(default = "default_timeout")]
     pub timeout: Span,
+    /// When requests stop waiting for it.
+    #[serde(default)]
+    pub breaker: BreakerSpec,
+}
+
+/// When requests stop waiting for a sidecar that does not answer: each then goes at once by the policy for a
+/// sidecar that is away.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerSpec {
+    /// After so many questions in a row without an answer, of all workers together; at least 1.
+    pub failures: u32,
+    /// For so long; then one request at a time tries.
+    pub pause: Span,
 }
 
 /// Where a request says who it is from.
@@ -322,6 +336,17 @@ impl Default for KeyCacheSpec {
             stale_ttl: Span::from_millis(86_400_000),
             unknown_ttl: Span::from_millis(5_000),
             max_keys: 16_384,
+        }
+    }
+}
+
+// === impl BreakerSpec ===
+
+impl Default for BreakerSpec {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            pause: Span::from_millis(2_000),
         }
     }
 }
