@@ -24,6 +24,8 @@ pub mod limit;
 pub mod money;
 pub mod price;
 pub mod refusal;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod table;
 pub mod time;
 pub mod turn;

@@ -94,6 +94,7 @@ pub struct ModerationRequest {
 
 /// Which side of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ModerationPhase {
     /// The prompt.
@@ -117,9 +118,10 @@ pub struct ModerationVerdict {
 
 /// What to do with moderated content, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ModerationAction {
-    /// Nothing matched.
+    /// Let it pass: nothing matched, or nothing that matters.
     Allow,
     /// Let it pass, and log it.
     Flag,

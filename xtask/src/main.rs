@@ -1,7 +1,8 @@
-//! The developer's one front door: `cargo xtask up | down | test | check`.
+//! The developer's one front door: `cargo xtask up | down | test | check | docs`.
 
 mod bench_tokens;
 mod check;
+mod docs;
 mod down;
 mod progress;
 mod suite;
@@ -32,6 +33,8 @@ enum Task {
     Check(check::CheckArgs),
     /// Measures how fast tokens are counted inside the real Envoy
     BenchTokens(bench_tokens::BenchTokensArgs),
+    /// Writes the reference of the configurations from their types: docs/*configuration.md and docs/*.schema.json
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test(args) => suite::run(&args),
         Task::Check(args) => check::run(&args),
         Task::BenchTokens(args) => bench_tokens::run(args),
+        Task::Docs => docs::run(),
     };
     match result {
         Ok(code) => code,

@@ -9,6 +9,7 @@ use crate::price::Catalogue;
 
 /// Replaces models while little of a budget is left, e.g. `gpt-4o` by `gpt-4o-mini` under 40 %.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DowngradeSpec {
     /// Which requests; all, if absent. `models` in it are those that the client names.

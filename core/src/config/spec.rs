@@ -15,8 +15,18 @@ use crate::limit::{LimitSpec, MatchSpec};
 use crate::price::{Catalogue, UnknownModel};
 use crate::validation::spec::RulesSpec;
 
-/// The whole configuration of the Tollgate filter.
+/// The whole configuration of the Tollgate filter. Every field may be left out.
+///
+/// ```yaml
+/// gateway_id: gateway-1
+/// region: eu-central-1
+/// sidecar: {cluster: tollgate_sidecar, token: replace-with-the-gateway-token}
+/// default_output_reservation: 2048
+/// model_aliases: {fast: gpt-4o-mini, careful: claude-sonnet-4-5}
+/// security_headers: true
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigSpec {
     /// Name of this gateway in events.
@@ -58,7 +68,16 @@ pub struct ConfigSpec {
 }
 
 /// How to reach the sidecar.
+///
+/// ```yaml
+/// sidecar:
+///   cluster: tollgate_sidecar
+///   token: replace-with-the-gateway-token
+///   timeout: 500ms
+///   breaker: {failures: 10, pause: 2s}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SidecarSpec {
     /// Name of the Envoy cluster (on Istio `outbound|PORT||HOST`).
@@ -79,6 +98,7 @@ pub struct SidecarSpec {
 /// When requests stop waiting for a sidecar that does not answer: each then goes at once by the policy for a
 /// sidecar that is away.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerSpec {
     /// After so many questions in a row without an answer, of all workers together; at least 1.
@@ -87,8 +107,19 @@ pub struct BreakerSpec {
     pub pause: Span,
 }
 
-/// Where a request says who it is from.
+/// Where a request says who it is from: an API key in a header, or claims of a JWT.
+///
+/// ```yaml
+/// identity:
+///   credential_headers: [authorization, x-api-key]
+///   session_header: x-session-id
+///   jwt:
+///     payload_in_metadata: jwt_payload
+///     workspace_claim: team
+///     session_claim: sid
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentitySpec {
     /// Headers that may carry the API key, in the order in which they are looked at.
@@ -104,6 +135,7 @@ pub struct IdentitySpec {
 
 /// Identities from JWTs that Envoy's `jwt_authn` has verified.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JwtSpec {
     /// `payload_in_metadata` of the `jwt_authn` provider.
@@ -118,8 +150,19 @@ pub struct JwtSpec {
     pub session_claim: Option<String>,
 }
 
-/// A key known without the sidecar.
+/// A key known without the sidecar. Its secret is not written here: only its SHA-256.
+///
+/// ```yaml
+/// keys:
+///   - id: key_nightly
+///     sha256: 5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8
+///     workspace: research
+///     user: nightly-evaluation
+///     models: ["gpt-4o*", "text-embedding-*"]
+///     expires_at: 2030-01-01T00:00:00Z
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeySpec {
     /// Stable id, in events and limits.
@@ -137,7 +180,7 @@ pub struct KeySpec {
     /// RFC 3339 time after which it is refused.
     #[serde(default)]
     pub expires_at: Option<jiff::Timestamp>,
-    /// `active`, `paused` or `revoked`.
+    /// Whether it may be used.
     #[serde(default)]
     pub status: KeyStatus,
     /// The moderation policy bound to this key.
@@ -146,7 +189,12 @@ pub struct KeySpec {
 }
 
 /// How keys that the sidecar resolved are remembered.
+///
+/// ```yaml
+/// key_cache: {ttl: 10m, stale_ttl: 7d, max_keys: 50000}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct KeyCacheSpec {
     /// After this long a key is asked for again; changes arrive within seconds anyway.
@@ -159,8 +207,27 @@ pub struct KeyCacheSpec {
     pub max_keys: u32,
 }
 
-/// What bodies must look like.
+/// What bodies must look like. All entries that match a request apply, in order.
+///
+/// ```yaml
+/// validation:
+///   - rules: {max_tools: 64, sanitize: {strip_nul: true}}
+///   - match: {workspaces: [interns], dialects: [chat_completions, messages]}
+///     rules:
+///       max_messages: 200
+///       max_message_characters: 100000
+///       max_prompt_characters: 400000
+///       max_prompt_tokens: 100000
+///       allowed_roles: [system, user, assistant, tool]
+///       forbidden_parameters: [logit_bias, web_search_options, reasoning.effort]
+///       parameters: {temperature: 1.0, n: {min: 1, max: 4}}
+///       require_max_tokens: true
+///       max_output_tokens: 4096
+///       over_max_output_tokens: clamp
+///       sanitize: {trim: true, html: escape}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ValidationSpec {
     /// Which requests these rules are for; all, if absent.
@@ -170,20 +237,44 @@ pub struct ValidationSpec {
     pub rules: RulesSpec,
 }
 
-/// What tokens cost.
+/// What tokens cost. Decimals are exact; costs become whole nano-dollars.
+///
+/// ```yaml
+/// prices:
+///   catalogue:
+///     our-finetune: {input_cost_per_token: 3.0e-7, output_cost_per_token: 1.2e-6, max_output_tokens: 8192}
+///     long-context:
+///       input_cost_per_token: 1.25e-6
+///       input_cost_per_token_above_200k_tokens: 2.5e-6
+///       cache_read_input_token_cost: 3.1e-7
+///       output_cost_per_token: 1.0e-5
+///   unknown_model: {price: {input_cost_per_token: 5.0e-6, output_cost_per_token: 2.5e-5}}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PricesSpec {
     /// Prices in LiteLLM's field names, as in its `model_prices_and_context_window.json`. They go before those
     /// that come with Tollgate.
     pub catalogue: Catalogue,
     /// What a model without a price costs: `deny`, `zero`, or `{price: {…}}` in the same field names. Unless
-    /// written it is charged like a dear model, so that it is neither refused nor free, and marked in the event.
+    /// written it is charged like a dear model ($5 a million input tokens, $25 a million output tokens), so that it
+    /// is neither refused nor free. What is not denied is marked in the event (`price_fallback`).
     pub unknown_model: UnknownModel,
 }
 
-/// How requests are paid from the budgets that the sidecar keeps.
+/// How requests are paid from the budgets that the sidecar keeps. The budgets themselves are made by its admin API.
+///
+/// ```yaml
+/// budgets:
+///   status: 429
+///   min_output_tokens: 256
+///   on_unavailable: deny
+///   downgrades:
+///     - {below_percent: 20, models: {gpt-4o: gpt-4o-mini, o3: o4-mini}}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetsSpec {
     /// Where a budget cannot pay a request's `max_tokens`, it is lowered, but not below this; then the request is
@@ -207,8 +298,18 @@ pub struct BudgetsSpec {
     pub downgrades: Vec<DowngradeSpec>,
 }
 
-/// Which requests are moderated, and how.
+/// Which requests are moderated, and how. The first entry that matches applies; moderation needs a `sidecar`.
+///
+/// ```yaml
+/// moderation:
+///   - policy: default
+///     match: {paths: ["*/chat/completions", "*/messages"]}
+///     output: true
+///     timeout: 800ms
+///     on_unavailable: allow
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModerationSpec {
     /// The policy's name in the sidecar's configuration.
@@ -232,6 +333,7 @@ pub struct ModerationSpec {
 
 /// What a policy does when the sidecar does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnavailable {
     /// Refuse with 503.
@@ -241,8 +343,16 @@ pub enum OnUnavailable {
     Allow,
 }
 
-/// A provider, by where requests to it go.
+/// A provider, by where requests to it go. Without an entry the path decides: `openai`, `anthropic` or `gcp.gemini`.
+///
+/// ```yaml
+/// providers:
+///   - {name: azure.ai.openai, hosts: ["*.openai.azure.com"]}
+///   - {name: groq, paths: ["/openai/v1/*"]}
+///   - {name: self_hosted, hosts: [llm.internal], stream_usage: false}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSpec {
     /// OpenTelemetry's `gen_ai.provider.name`: `openai`, `anthropic`, `gcp.gemini`, `azure.ai.openai`, `groq` …
@@ -253,13 +363,19 @@ pub struct ProviderSpec {
     /// Paths, as globs; all, if absent.
     #[serde(default)]
     pub paths: Vec<Glob>,
-    /// Whether it understands `stream_options.include_usage`.
+    /// Whether it understands `stream_options.include_usage`. Where it is false, streams that report no usage by
+    /// themselves are counted, and marked `estimated`.
     #[serde(default = "yes")]
     pub stream_usage: bool,
 }
 
-/// How much of a body is held.
+/// How much of a body is held, in bytes.
+///
+/// ```yaml
+/// bodies: {max_request_bytes: 16777216, max_held_response_bytes: 1048576}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BodiesSpec {
     /// A larger request is refused with 413. Keep it under the listener's `per_connection_buffer_limit_bytes`.
@@ -270,7 +386,12 @@ pub struct BodiesSpec {
 }
 
 /// The queue of events for the sidecar, in Envoy's shared data.
+///
+/// ```yaml
+/// journal: {max_events_per_worker: 100000, flush_interval: 1s}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalSpec {
     /// Events that a worker keeps while the sidecar is away. When they are that many, requests are refused.
@@ -280,7 +401,12 @@ pub struct JournalSpec {
 }
 
 /// Bounds on labels of metrics.
+///
+/// ```yaml
+/// metrics: {max_label_values: 500}
+/// ```
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsSpec {
     /// Distinct models, and distinct workspaces, that get a label of their own; the rest is `other`.

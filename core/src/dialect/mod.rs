@@ -35,6 +35,7 @@ pub use self::request::{CapField, IncludeUsage, MessageHead, Model, Request, Ses
 
 /// A wire format of requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
     /// OpenAI `POST …/chat/completions`.

@@ -6,7 +6,7 @@ use crate::config::Span;
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 
-/// One limit.
+/// One limit. There may be 64.
 ///
 /// ```yaml
 /// limits:
@@ -29,6 +29,7 @@ use crate::glob::Glob;
 ///     per: [key]
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LimitSpec {
     /// Unique; what refusals, headers, metrics and events call it. Letters, digits, `_`, `-` and `.`, at most 64.
@@ -62,15 +63,16 @@ pub struct LimitSpec {
     /// is the slot of an exchange that takes longer. `10m` unless written; from `1s` to `1d`.
     #[serde(default)]
     pub slot_ttl: Option<Span>,
-    /// About how many subjects (keys, sessions, addresses …) are kept at a time; 10000 unless written, at most
-    /// 1000000. When more are active at once, those that have used least are forgotten first. Limits with the
-    /// same `per` share one table of the largest of their sizes.
+    /// About how many subjects (keys, sessions, addresses …) are kept at a time; at most 1000000. When more are
+    /// active at once, those that have used least are forgotten first. Limits with the same `per` share one table of
+    /// the largest of their sizes.
     #[serde(default = "default_max_subjects")]
     pub max_subjects: u32,
 }
 
 /// How a limit is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
     /// Refills evenly, `amount` a period, up to `burst`. Exact (GCRA).
@@ -82,6 +84,7 @@ pub enum Algorithm {
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Count {
     /// Requests.
@@ -98,6 +101,7 @@ pub enum Count {
 
 /// Whom a limit counts apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
     /// Nobody: one count for all. Stands alone.
@@ -116,8 +120,9 @@ pub enum Per {
     Model,
 }
 
-/// Which requests a limit is for. Every list that is not empty must fit.
+/// Which requests an entry is for. Every list that is not empty must fit.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct MatchSpec {
     /// Any of these dialects.
@@ -134,6 +139,7 @@ pub struct MatchSpec {
 
 /// Whether a limit refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// It refuses.

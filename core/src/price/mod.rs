@@ -4,6 +4,8 @@ mod catalogue;
 mod entry;
 mod lookup;
 mod rate;
+#[cfg(feature = "schema")]
+mod schema;
 mod spec;
 mod unknown;
 

@@ -7,6 +7,7 @@ use super::{Catalogue, Price, spec};
 /// The policy for models that the catalogue does not have, as configuration writes it: `"deny"`, `"zero"` or
 /// `{"price": {"input_cost_per_token": …}}`. What is not denied is marked in the event.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownModel {
     /// Refuse the request with `model_not_allowed`.

@@ -5,22 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 /// Rules for requests. What is left out is not checked.
-///
-/// ```yaml
-/// max_messages: 200
-/// max_message_characters: 100000
-/// max_prompt_characters: 400000
-/// max_prompt_tokens: 100000
-/// max_tools: 64
-/// allowed_roles: [system, user, assistant, tool]
-/// forbidden_parameters: [logit_bias, web_search_options, reasoning.effort]
-/// parameters: {temperature: 1.0, n: {min: 1, max: 4}}
-/// require_max_tokens: true
-/// max_output_tokens: 4096
-/// over_max_output_tokens: clamp
-/// sanitize: {strip_nul: true, trim: true, html: escape}
-/// ```
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RulesSpec {
     /// The most messages (input items in Responses, contents in Gemini).
@@ -53,6 +39,7 @@ pub struct RulesSpec {
 
 /// The range of a parameter: a number is its maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "expected a number, or {min, max}")]
 pub enum RangeSpec {
     /// At most this.
@@ -63,6 +50,7 @@ pub enum RangeSpec {
 
 /// A lower and an upper bound, at least one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BoundsSpec {
     /// The least.
@@ -73,6 +61,7 @@ pub struct BoundsSpec {
 
 /// What becomes of a request whose output cap is over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum OverLimit {
     /// The cap is lowered to the limit.
@@ -84,6 +73,7 @@ pub enum OverLimit {
 
 /// Changes to the prompt's texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SanitizeSpec {
     /// Takes out U+0000, everywhere in the prompt.
@@ -96,6 +86,7 @@ pub struct SanitizeSpec {
 
 /// What becomes of HTML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Html {
     /// It stays.

@@ -52,17 +52,17 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
         .iter()
         .find_map(|(variable, path)| (*variable == name).then_some(*path));
     match path {
-        Some("listen") => spec.listen = Some(value),
+        Some("listen") => spec.listen = value,
         Some("database") => spec.database = Some(value),
         Some("admin_token") => spec.admin_token = Some(value),
         Some("gateway_tokens") => {
             spec.gateway_tokens = value.split(',').map(|t| t.trim().to_owned()).collect();
         }
-        Some("log.level") => spec.log.level = Some(value),
-        Some("limits.gateway_body_bytes") => spec.limits.gateway_body_bytes = Some(number(&value)?),
-        Some("limits.admin_body_bytes") => spec.limits.admin_body_bytes = Some(number(&value)?),
-        Some("limits.request_timeout") => spec.limits.request_timeout = Some(Span::parse(&value)?),
-        Some("shutdown_timeout") => spec.shutdown_timeout = Some(Span::parse(&value)?),
+        Some("log.level") => spec.log.level = value,
+        Some("limits.gateway_body_bytes") => spec.limits.gateway_body_bytes = number(&value)?,
+        Some("limits.admin_body_bytes") => spec.limits.admin_body_bytes = number(&value)?,
+        Some("limits.request_timeout") => spec.limits.request_timeout = Span::parse(&value)?,
+        Some("shutdown_timeout") => spec.shutdown_timeout = Span::parse(&value)?,
         _ => {
             let known: Vec<&str> = OVERRIDES.iter().map(|(variable, _)| *variable).collect();
             return Err(format!("no such setting, expected one of {}", known.join(", ")));

@@ -12,16 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
-use tollgate_core::config::{Fault, Span};
+use tollgate_core::config::Fault;
 use tracing_subscriber::EnvFilter;
 
 use self::spec::Spec;
 use crate::moderation::Moderation;
 use crate::secret::Token;
 
-const DEFAULT_LISTEN: &str = "127.0.0.1:10002";
-const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BODY_BYTES: u64 = 1024;
 const MAX_BODY_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -119,12 +116,14 @@ impl TryFrom<Spec> for Config {
 
     fn try_from(spec: Spec) -> Result<Self, ConfigError> {
         let mut faults = Vec::new();
-        let listen = spec.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
         let listen = check(
             &mut faults,
             "listen",
-            listen.parse().map_err(|_| {
-                format!("expected an IP address and port such as {DEFAULT_LISTEN}, got {listen:?}")
+            spec.listen.parse().map_err(|_| {
+                format!(
+                    "expected an IP address and port such as 127.0.0.1:10002, got {:?}",
+                    spec.listen
+                )
             }),
         );
         let database = check(&mut faults, "database", Database::parse(spec.database.as_deref()));
@@ -139,15 +138,13 @@ impl TryFrom<Spec> for Config {
             .filter_map(|(i, text)| check(&mut faults, &format!("gateway_tokens[{i}]"), token(Some(text))))
             .collect();
         let limits = Limits::check(&spec.limits, &mut faults);
-        let log = spec.log.level.as_deref().unwrap_or("info");
         let log = check(
             &mut faults,
             "log.level",
-            EnvFilter::try_new(log)
-                .map(|_| log.to_owned())
+            EnvFilter::try_new(&spec.log.level)
+                .map(|_| spec.log.level.clone())
                 .map_err(|error| format!("not a level: {error}")),
         );
-        let shutdown_timeout = spec.shutdown_timeout.map_or(DEFAULT_SHUTDOWN_TIMEOUT, Span::get);
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
@@ -163,7 +160,7 @@ impl TryFrom<Spec> for Config {
             gateway_tokens,
             limits,
             log,
-            shutdown_timeout,
+            shutdown_timeout: spec.shutdown_timeout.get(),
             moderation,
         })
     }
@@ -204,8 +201,7 @@ impl fmt::Debug for Database {
 
 impl Limits {
     fn check(spec: &spec::LimitsSpec, faults: &mut Vec<Fault>) -> Self {
-        let mut bytes = |path: &str, given: Option<u64>, default: u64| {
-            let bytes = given.unwrap_or(default);
+        let mut bytes = |path: &str, bytes: u64| {
             if !(MIN_BODY_BYTES..=MAX_BODY_BYTES).contains(&bytes) {
                 faults.push(Fault::at(
                     path,
@@ -214,16 +210,12 @@ impl Limits {
             }
             usize::try_from(bytes).unwrap_or(usize::MAX)
         };
-        let gateway_body_bytes = bytes(
-            "limits.gateway_body_bytes",
-            spec.gateway_body_bytes,
-            4 * 1024 * 1024,
-        );
-        let admin_body_bytes = bytes("limits.admin_body_bytes", spec.admin_body_bytes, 64 * 1024);
+        let gateway_body_bytes = bytes("limits.gateway_body_bytes", spec.gateway_body_bytes);
+        let admin_body_bytes = bytes("limits.admin_body_bytes", spec.admin_body_bytes);
         Self {
             gateway_body_bytes,
             admin_body_bytes,
-            request_timeout: spec.request_timeout.map_or(DEFAULT_REQUEST_TIMEOUT, Span::get),
+            request_timeout: spec.request_timeout.get(),
         }
     }
 }

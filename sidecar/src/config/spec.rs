@@ -1,48 +1,112 @@
-//! The configuration as it is written: strict YAML, no defaults applied, nothing checked but its shape.
+//! The configuration as it is written: strict YAML, nothing checked but its shape.
+//!
+//! These types are the reference: `docs/sidecar-configuration.md` is generated from them and from their comments.
 
 use serde::Deserialize;
 use tollgate_core::config::Span;
 
 use crate::moderation::spec::ModerationSpec;
 
-/// The whole file. Every field may be absent; [`super::Config`] says which may stay so.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The whole file.
+///
+/// ```yaml
+/// listen: 0.0.0.0:10002
+/// database: /var/lib/tollgate/ledger.db
+/// admin_token: replace-with-the-admin-token
+/// gateway_tokens: [replace-with-the-gateway-token]
+/// shutdown_timeout: 20s
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Spec {
-    /// Address and port to listen on; default `127.0.0.1:10002`.
-    pub listen: Option<String>,
-    /// A file (`/var/lib/tollgate/ledger.db`, `sqlite://…`) or a server (`postgres://…`). Required.
+    /// Address and port to listen on.
+    pub listen: String,
+    /// Required: a file (`/var/lib/tollgate/ledger.db`, `sqlite://…`), which is created with its folder, or a server
+    /// (`postgres://…`).
     pub database: Option<String>,
-    /// What `/admin/v1` asks for as a bearer token. Required.
+    /// Required: what `/admin/v1` asks for as a bearer token.
     pub admin_token: Option<String>,
-    /// What gateways may authenticate with: one, or two while a token is being exchanged. Required.
+    /// Required: what gateways may authenticate with, one, or two while a token is being exchanged.
     pub gateway_tokens: Vec<String>,
     /// Bounds on what callers send.
     pub limits: LimitsSpec,
     /// What is logged.
     pub log: LogSpec,
-    /// How long requests under way may take to end after SIGTERM; default `10s`.
-    pub shutdown_timeout: Option<Span>,
+    /// How long requests under way may take to end after SIGTERM.
+    pub shutdown_timeout: Span,
     /// Moderation policies, by name.
     pub moderation: ModerationSpec,
 }
 
-/// Bounds on what callers send.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// Bounds on what callers send. Bodies may be of 1 KiB to 64 MiB.
+///
+/// ```yaml
+/// limits:
+///   gateway_body_bytes: 8388608
+///   request_timeout: 10s
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSpec {
-    /// Largest body on the gateway API, in bytes; default 4 MiB.
-    pub gateway_body_bytes: Option<u64>,
-    /// Largest body on the admin API, in bytes; default 64 KiB.
-    pub admin_body_bytes: Option<u64>,
-    /// Longest time for one request, its body included; default `30s`.
-    pub request_timeout: Option<Span>,
+    /// Largest body on the gateway API, in bytes: a batch of 1,000 events, or the texts of one moderation.
+    pub gateway_body_bytes: u64,
+    /// Largest body on the admin API, in bytes.
+    pub admin_body_bytes: u64,
+    /// Longest time for one request, its body included. Longer than the filter waits for any callout.
+    pub request_timeout: Span,
 }
 
-/// What is logged.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// What is logged, as JSON on standard error.
+///
+/// ```yaml
+/// log:
+///   level: info,sqlx=warn,tollgate_sidecar=debug
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSpec {
-    /// A level (`info`) or directives of `tracing-subscriber` (`info,sqlx=warn`); default `info`.
-    pub level: Option<String>,
+    /// A level (`info`) or directives of `tracing-subscriber` (`info,sqlx=warn`).
+    pub level: String,
+}
+
+// === impl Spec ===
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:10002".to_owned(),
+            database: None,
+            admin_token: None,
+            gateway_tokens: Vec::new(),
+            limits: LimitsSpec::default(),
+            log: LogSpec::default(),
+            shutdown_timeout: Span::from_millis(10_000),
+            moderation: ModerationSpec::default(),
+        }
+    }
+}
+
+// === impl LimitsSpec ===
+
+impl Default for LimitsSpec {
+    fn default() -> Self {
+        Self {
+            gateway_body_bytes: 4 << 20,
+            admin_body_bytes: 64 << 10,
+            request_timeout: Span::from_millis(30_000),
+        }
+    }
+}
+
+// === impl LogSpec ===
+
+impl Default for LogSpec {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+        }
+    }
 }

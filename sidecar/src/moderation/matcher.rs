@@ -128,7 +128,7 @@ impl Words {
             .build(&folded)
             .map(|automaton| Self {
                 automaton,
-                whole: spec.whole_word.unwrap_or(true),
+                whole: spec.whole_word,
             })
             .map_err(|error| faults.push(Fault::at(path, error.to_string())))
             .ok()

@@ -10,7 +10,6 @@ use super::redact::redact;
 use super::spec::{PolicySpec, RuleSpec};
 use super::text::Text;
 
-const DEFAULT_REPLACEMENT: &str = "[REDACTED]";
 /// Bounds how much a text can grow by redaction.
 const MAX_REPLACEMENT_BYTES: usize = 64;
 const MAX_RULES: usize = 500;
@@ -64,8 +63,7 @@ impl Policy {
                 format!("expected 1 to {MAX_RULES}"),
             ));
         }
-        let replacement = spec.replacement.as_deref().unwrap_or(DEFAULT_REPLACEMENT);
-        check_replacement(replacement, &format!("{path}.replacement"), faults);
+        check_replacement(&spec.replacement, &format!("{path}.replacement"), faults);
         let mut names = BTreeSet::new();
         let mut rules = Vec::new();
         for (i, rule) in spec.rules.iter().enumerate().take(MAX_RULES) {
@@ -74,12 +72,12 @@ impl Policy {
                 let message = format!("{:?} is another rule's name", rule.name);
                 faults.push(Fault::at(format!("{rule_path}.name"), message));
             }
-            rules.extend(Rule::compile(rule, spec, replacement, &rule_path, faults));
+            rules.extend(Rule::compile(rule, spec, &rule_path, faults));
         }
         let policy = Self {
             rules,
             store_text: spec.store_text,
-            replacement: replacement.to_owned(),
+            replacement: spec.replacement.clone(),
         };
         policy.check_replacements(path, spec, faults);
         policy
@@ -168,13 +166,7 @@ impl Policy {
 // === impl Rule ===
 
 impl Rule {
-    fn compile(
-        spec: &RuleSpec,
-        policy: &PolicySpec,
-        default_replacement: &str,
-        path: &str,
-        faults: &mut Vec<Fault>,
-    ) -> Option<Self> {
+    fn compile(spec: &RuleSpec, policy: &PolicySpec, path: &str, faults: &mut Vec<Fault>) -> Option<Self> {
         for (field, text) in [("name", &spec.name), ("category", &spec.category)] {
             if text.trim().is_empty() || text.chars().count() > MAX_NAME_CHARS {
                 let message = format!("expected 1 to {MAX_NAME_CHARS} characters");
@@ -184,7 +176,7 @@ impl Rule {
         if let Some(replacement) = &spec.replacement {
             check_replacement(replacement, &format!("{path}.replacement"), faults);
         }
-        if spec.phases.as_ref().is_some_and(Vec::is_empty) {
+        if spec.phases.is_empty() {
             faults.push(Fault::at(
                 format!("{path}.phases"),
                 "expected input, output or both",
@@ -203,16 +195,9 @@ impl Rule {
             name: spec.name.clone(),
             category: spec.category.clone(),
             action,
-            phases: spec
-                .phases
-                .clone()
-                .unwrap_or_else(|| vec![ModerationPhase::Input, ModerationPhase::Output]),
+            phases: spec.phases.clone(),
             matcher,
-            replacement: spec
-                .replacement
-                .as_deref()
-                .unwrap_or(default_replacement)
-                .to_owned(),
+            replacement: spec.replacement.as_ref().unwrap_or(&policy.replacement).clone(),
         })
     }
 }

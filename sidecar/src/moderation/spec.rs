@@ -5,8 +5,31 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tollgate_core::wire::{ModerationAction, ModerationPhase};
 
-/// `moderation:` of the configuration.
+/// Moderation policies, and which workspace has which. When a gateway asks for a verdict, how long it waits and what
+/// happens without one is in the filter's configuration.
+///
+/// ```yaml
+/// moderation:
+///   workspaces: {support: default}
+///   policies:
+///     default:
+///       categories: {pii: redact, credentials: block}
+///       rules:
+///         - name: email
+///           category: pii
+///           replacement: "[EMAIL]"
+///           regexes: ['(?i)\b[a-z0-9._%+-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z]{2,24}\b']
+///         - name: payment_card
+///           category: pii
+///           detect: [payment_card]
+///         - name: project_names
+///           category: confidential
+///           action: block
+///           phases: [input]
+///           words: [project nightingale]
+/// ```
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ModerationSpec {
     /// Policies by name; keys and gateways choose one by it.
@@ -15,16 +38,17 @@ pub struct ModerationSpec {
     pub workspaces: BTreeMap<String, String>,
 }
 
-/// One policy.
+/// One policy: at most 500 rules.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PolicySpec {
-    /// Whether the first 1,000 characters of a text are kept with its verdict; default no.
+    /// Whether the first 1,000 characters of a text are kept with its verdict, as redacted.
     #[serde(default)]
     pub store_text: bool,
-    /// What stands where something was redacted, if its rule says nothing else; default `[REDACTED]`.
-    #[serde(default)]
-    pub replacement: Option<String>,
+    /// What stands where something was redacted, if its rule says nothing else; at most 64 bytes.
+    #[serde(default = "redacted")]
+    pub replacement: String,
     /// Actions of categories, for rules that have none of their own.
     #[serde(default)]
     pub categories: BTreeMap<String, ModerationAction>,
@@ -34,39 +58,53 @@ pub struct PolicySpec {
 
 /// One rule: it matches where any of its words, regexes or detectors does.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RuleSpec {
     /// For the log. Unique in its policy.
     pub name: String,
     /// What the client and the log are told was found.
     pub category: String,
-    /// What to do; default the category's action.
+    /// What to do; the category's action, if absent.
     #[serde(default)]
     pub action: Option<ModerationAction>,
-    /// On which side of the call; default both.
-    #[serde(default)]
-    pub phases: Option<Vec<ModerationPhase>>,
-    /// Words and phrases, in any case.
+    /// On which side of the call.
+    #[serde(default = "both")]
+    pub phases: Vec<ModerationPhase>,
+    /// Words and phrases, in any case; at most 10,000.
     #[serde(default)]
     pub words: Vec<String>,
-    /// Whether words match only where no letter or digit touches them; default yes.
-    #[serde(default)]
-    pub whole_word: Option<bool>,
-    /// Regular expressions in the syntax of the `regex` crate, which runs in linear time.
+    /// Whether words match only where no letter or digit touches them.
+    #[serde(default = "yes")]
+    pub whole_word: bool,
+    /// Regular expressions in the syntax of Rust's `regex` crate (linear time, no look-around); at most 100.
     #[serde(default)]
     pub regexes: Vec<String>,
     /// What no regular expression can tell.
     #[serde(default)]
     pub detect: Vec<Detector>,
-    /// What stands where this rule redacted.
+    /// What stands where this rule redacted; the policy's, if absent.
     #[serde(default)]
     pub replacement: Option<String>,
 }
 
 /// What no regular expression can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Detector {
     /// Numbers of payment cards: 13 to 19 digits, in groups or not, whose check digit is right (ISO/IEC 7812).
     PaymentCard,
+}
+
+fn redacted() -> String {
+    "[REDACTED]".to_owned()
+}
+
+fn both() -> Vec<ModerationPhase> {
+    vec![ModerationPhase::Input, ModerationPhase::Output]
+}
+
+const fn yes() -> bool {
+    true
 }
