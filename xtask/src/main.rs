@@ -1,5 +1,6 @@
-//! The developer's one front door: `cargo xtask up | down | test | check | docs`.
+//! The developer's one front door: `cargo xtask up | down | test | check | docs | bench`.
 
+mod bench;
 mod bench_tokens;
 mod check;
 mod docs;
@@ -35,6 +36,8 @@ enum Task {
     BenchTokens(bench_tokens::BenchTokensArgs),
     /// Writes the reference of the configurations from their types: docs/*configuration.md and docs/*.schema.json
     Docs,
+    /// Measures what governance costs, beside bare Envoy and others: `bench -- --help` lists the options
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Check(args) => check::run(&args),
         Task::BenchTokens(args) => bench_tokens::run(args),
         Task::Docs => docs::run(),
+        Task::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,129 @@
+//! What governance costs: Tollgate beside bare Envoy and its peers. `cargo xtask bench` runs it.
+
+mod compare;
+mod load;
+mod machine;
+mod plan;
+mod processor;
+mod progress;
+mod prompts;
+mod random;
+mod report;
+mod row;
+mod upstream;
+mod usage;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use tollgate_stack::Repository;
+
+use crate::compare::compare;
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::prompts::Corpus;
+use crate::report::Report;
+use crate::row::Kind;
+
+/// Measures what governance costs, in rows that take turns on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Args {
+    /// Rows to measure; bare Envoy is always one
+    #[arg(long, value_delimiter = ',', value_name = "ROW")]
+    rows: Vec<Kind>,
+    /// Sizes of request bodies in bytes
+    #[arg(long, value_delimiter = ',', default_values_t = [512, 2_048, 10_240, 102_400])]
+    sizes: Vec<usize>,
+    /// How often each row has its turn
+    #[arg(long, default_value_t = 8)]
+    rounds: usize,
+    /// How long a turn takes, in seconds
+    #[arg(long, default_value_t = 2.0)]
+    slice: f64,
+    /// For development: 2 KB only, 3 rounds of 1 s
+    #[arg(long)]
+    quick: bool,
+    /// Folder for bench.md and bench.json
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, run(Args::parse()))
+}
+
+async fn run(args: Args) -> Result<()> {
+    let progress = Progress;
+    let machine = Machine::here()?;
+    let plan = if args.quick {
+        Plan {
+            sizes: vec![2_048],
+            rounds: 3,
+            slice_s: 1.0,
+        }
+    } else {
+        Plan {
+            sizes: args.sizes,
+            rounds: args.rounds,
+            slice_s: args.slice,
+        }
+    };
+    let mut kinds = if args.rows.is_empty() {
+        Kind::DEFAULT.to_vec()
+    } else {
+        args.rows
+    };
+    if !kinds.contains(&Kind::Bare) {
+        kinds.insert(0, Kind::Bare);
+    }
+    let corpus = Corpus::read(Repository::here().root())?;
+    // Building is no part of what is measured: it may use all cores.
+    Repository::here().build(tollgate_stack::Filter::Shipped, &progress)?;
+    progress.say("starting the rows");
+    machine::bind_self()?;
+    let upstream = upstream::start()?;
+    let mut rows = Vec::new();
+    for kind in kinds {
+        rows.push(
+            kind.start(upstream)
+                .await
+                .with_context(|| format!("cannot start {kind:?}"))?,
+        );
+    }
+    let (slices, memory) = plan.run(&rows, &corpus, &progress).await?;
+    let report = Report {
+        command: command(),
+        machine,
+        plan,
+        figures: compare(&slices),
+        memory,
+        slices,
+    };
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
+    let table = report.markdown();
+    std::fs::write(args.out.join("bench.md"), &table)?;
+    std::fs::write(args.out.join("bench.json"), serde_json::to_vec_pretty(&report)?)?;
+    std::io::stdout().write_all(table.as_bytes())?;
+    progress.say(&format!(
+        "written to {0}/bench.md and {0}/bench.json",
+        args.out.display()
+    ));
+    Ok(())
+}
+
+/// The command that this run can be repeated with.
+fn command() -> String {
+    let arguments = std::env::args().skip(1);
+    ["cargo xtask bench".to_owned()]
+        .into_iter()
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}

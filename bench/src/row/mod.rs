@@ -1,0 +1,122 @@
+//! The rows of the table: what is measured beside what.
+
+mod bare;
+mod ext_proc;
+mod native;
+mod proxy;
+mod tollgate;
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde::Serialize;
+use tollgate_stack::Stack;
+
+use self::proxy::Proxy;
+use crate::load::Target;
+
+/// How many clients there are, each with a key of its own.
+const KEYS: usize = 100;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Envoy without a policy
+    Bare,
+    /// Tollgate with everything on that needs no callout per request
+    Tollgate,
+    /// Envoy's own filters: api_key_auth, local_ratelimit, ai_protocol_manager (token usage)
+    Native,
+    /// ext_proc, all four phases buffered, and a server that does nothing
+    ExtProc,
+}
+
+/// A running row.
+pub(crate) struct Row {
+    pub(crate) kind: Kind,
+    pub(crate) target: Target,
+    /// The proxy's process: the one whose time and memory count.
+    pub(crate) pid: u32,
+    running: Running,
+}
+
+/// What ends with the row.
+enum Running {
+    Stack(Box<Stack>),
+    Proxy(#[expect(dead_code, reason = "its process ends with it")] Proxy),
+}
+
+// === impl Kind ===
+
+impl Kind {
+    pub(crate) const DEFAULT: [Self; 4] = [Self::Bare, Self::Tollgate, Self::Native, Self::ExtProc];
+
+    /// What the table calls it.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Bare => "Envoy, no policy",
+            Self::Tollgate => "**Tollgate, everything on**",
+            Self::Native => "Envoy's own filters",
+            Self::ExtProc => "ext_proc, idle server",
+        }
+    }
+
+    /// What it does to a request.
+    pub(crate) const fn what(self) -> &'static str {
+        match self {
+            Self::Bare => "HTTP connection manager and router only",
+            Self::Tollgate => {
+                "key from the sidecar (100 keys), 7 limits in 4 scopes, validation, prompt tokens counted exactly, \
+                 usage and cost from the answer, an event per request in the ledger, metrics"
+            }
+            Self::Native => {
+                "api_key_auth (100 keys), local_ratelimit, ai_protocol_manager reading usage from the answer; no \
+                 token limits, no budgets, no validation, no accounting"
+            }
+            Self::ExtProc => {
+                "headers and buffered bodies of request and answer sent to a gRPC server on the other core, which \
+                 changes nothing; the server's own time is not in the figures"
+            }
+        }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// What does not start, with the end of its log.
+    pub(crate) async fn start(self, upstream: SocketAddr) -> Result<Row> {
+        match self {
+            Self::Bare => bare::start(upstream).await,
+            Self::Tollgate => tollgate::start(upstream).await,
+            Self::Native => native::start(upstream).await,
+            Self::ExtProc => ext_proc::start(upstream).await,
+        }
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    /// Waits until the row has done all that the load gave it to do: for Tollgate, until every event is with the
+    /// sidecar.
+    ///
+    /// # Errors
+    ///
+    /// Where that does not come about.
+    pub(crate) async fn settled(&self) -> Result<()> {
+        match &self.running {
+            Running::Stack(stack) => tollgate::settled(stack).await,
+            Running::Proxy(_) => Ok(()),
+        }
+    }
+}
+
+/// Credentials of clients, where anything goes.
+fn any_credentials() -> Vec<String> {
+    (0..KEYS)
+        .map(|number| format!("Bearer sk-bench-{number:032x}"))
+        .collect()
+}

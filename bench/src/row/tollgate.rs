@@ -1,0 +1,116 @@
+//! Tollgate with everything on that needs no callout per request.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use tollgate_stack::{Stack, wait};
+
+use super::proxy::level;
+use super::{KEYS, Kind, Row, Running};
+use crate::load::Target;
+use crate::machine;
+
+/// How long the sidecar may take to have all events.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn start(upstream: SocketAddr) -> Result<Row> {
+    let stack = Stack::builder()
+        .concurrency(1)
+        .upstream(format!("http://{upstream}").parse()?)
+        .filter_config(|config| merge(config, &everything()))
+        .envoy_config(|config| {
+            // A configuration that is not as expected fails in the other rows, with its reason.
+            let _ = level(config);
+        })
+        .start()
+        .await?;
+    let mut credentials = Vec::new();
+    for number in 0..KEYS {
+        let spec = json!({
+            "name": format!("bench-{number}"),
+            "workspace": format!("workspace-{}", number % 10),
+            "user": format!("user-{}", number % 50),
+        });
+        let (_, key) = stack.admin.create_key(&spec).await?;
+        credentials.push(format!("Bearer {key}"));
+    }
+    let pids = stack.up_file().pids;
+    let pid = *pids.get("envoy").context("Envoy was not started")?;
+    machine::bind_process(pid, machine::PROXY_CORE)?;
+    let port = stack
+        .gateway
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    let target = Target {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port.context("the gateway has no port")?)),
+        path: "/v1/chat/completions".to_owned(),
+        credentials,
+        headers: vec![("x-tollgate-session", "bench-session".to_owned())],
+    };
+    Ok(Row {
+        kind: Kind::Tollgate,
+        target,
+        pid,
+        running: Running::Stack(Box::new(stack)),
+    })
+}
+
+/// Waits until no event waits for the sidecar.
+pub(super) async fn settled(stack: &Stack) -> Result<()> {
+    let url = format!(
+        "{}/stats?format=json&filter=tollgate_pending_events",
+        stack.envoy_admin
+    );
+    wait::until(PATIENCE, "the sidecar has not taken all events", async || {
+        let stats: Value = stack.http.get(&url).send().await?.json().await?;
+        let gauges = stats
+            .get("stats")
+            .and_then(Value::as_array)
+            .context("Envoy tells no gauges")?;
+        let pending: u64 = gauges
+            .iter()
+            .filter_map(|gauge| gauge.get("value")?.as_u64())
+            .sum();
+        Ok((pending == 0).then_some(()))
+    })
+    .await
+}
+
+/// Limits of every kind and scope, none of which refuses; validation; exact token counts.
+fn everything() -> Value {
+    json!({
+        "limits": [
+            {"name": "key-requests", "count": "requests", "amount": 10_000_000, "period": "1m", "per": ["key"]},
+            {"name": "key-tokens", "algorithm": "sliding_window", "count": "tokens",
+             "amount": 100_000_000_000_u64, "period": "1h", "per": ["key"]},
+            {"name": "key-concurrent", "count": "concurrent", "amount": 1_000, "per": ["key"]},
+            {"name": "workspace-requests", "algorithm": "sliding_window", "count": "requests",
+             "amount": 100_000_000, "period": "1h", "per": ["workspace"]},
+            {"name": "workspace-tokens", "count": "tokens", "amount": 100_000_000_000_u64, "period": "1h",
+             "per": ["workspace"], "match": {"models": ["gpt-*"]}},
+            {"name": "user-output", "count": "output_tokens", "amount": 100_000_000_000_u64, "period": "1h",
+             "per": ["user", "model"]},
+            {"name": "all-requests", "count": "requests", "amount": 100_000_000, "period": "1m"},
+        ],
+        "validation": [{"rules": {
+            "max_messages": 200,
+            "max_message_characters": 1_000_000,
+            "max_prompt_tokens": 200_000,
+            "max_tools": 64,
+            "allowed_roles": ["system", "user", "assistant", "tool"],
+            "forbidden_parameters": ["logit_bias", "web_search_options"],
+            "parameters": {"temperature": 1.5, "n": {"min": 1, "max": 4}},
+            "max_output_tokens": 4_096,
+        }}],
+    })
+}
+
+fn merge(config: &mut Value, more: &Value) {
+    let (Some(config), Some(more)) = (config.as_object_mut(), more.as_object()) else {
+        return;
+    };
+    config.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+}
