@@ -32,6 +32,9 @@ mod unit;
 
 pub use downgrade::{DowngradeSpec, Downgrades};
 pub use period::{Period, PeriodError, StartDay, Window};
-pub use spec::{Budget, BudgetError, BudgetSpec, DEFAULT_THRESHOLDS, Enforcement, OnUnavailable};
+pub use spec::{
+    Budget, BudgetError, BudgetSpec, DEFAULT_THRESHOLDS, Enforcement, OnUnavailable, check_name,
+    check_thresholds,
+};
 pub use subject::{Facet, Facts, Shape, Subject, SubjectError};
 pub use unit::{AmountError, Amounts, MAX_AMOUNT, Unit};

@@ -20,8 +20,9 @@ const MAX_NAME_CHARS: usize = 200;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSpec {
-    /// For people: in refusals, webhooks, lists.
-    pub name: String,
+    /// For people: in refusals, webhooks, lists. If absent, it is made of the subject and the period.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Which requests are paid from it; all, if absent.
     #[serde(default)]
     pub subject: Subject,
@@ -120,6 +121,30 @@ pub enum BudgetError {
     Session,
 }
 
+// === impl Enforcement ===
+
+impl Enforcement {
+    /// As JSON spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hard => "hard",
+            Self::Soft => "soft",
+        }
+    }
+}
+
+// === impl OnUnavailable ===
+
+impl OnUnavailable {
+    /// As JSON spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+        }
+    }
+}
+
 // === impl BudgetSpec ===
 
 impl BudgetSpec {
@@ -128,10 +153,10 @@ impl BudgetSpec {
     /// # Errors
     /// What is wrong, with the field's name in front.
     pub fn check(self) -> Result<Budget, BudgetError> {
-        let chars = self.name.chars().count();
-        if chars == 0 || chars > MAX_NAME_CHARS || self.name.chars().any(char::is_control) {
-            return Err(BudgetError::Name);
-        }
+        let name = self
+            .name
+            .unwrap_or_else(|| default_name(&self.subject, self.period));
+        check_name(&name)?;
         let amount = self.unit.parse_amount(&self.amount)?;
         if amount == 0 && self.period != Period::Total {
             return Err(BudgetError::Nothing);
@@ -140,10 +165,7 @@ impl BudgetSpec {
             return Err(BudgetError::StartDay);
         }
         let thresholds = self.thresholds.unwrap_or_else(|| DEFAULT_THRESHOLDS.to_vec());
-        let in_range = thresholds.iter().all(|percent| (1..=100).contains(percent));
-        if thresholds.len() > MAX_THRESHOLDS || !in_range || !thresholds.is_sorted_by(|a, b| a < b) {
-            return Err(BudgetError::Thresholds);
-        }
+        check_thresholds(&thresholds)?;
         let (subject, period) = match self.period {
             Period::Session => {
                 let each = self.subject.for_each_session();
@@ -159,7 +181,7 @@ impl BudgetSpec {
             Enforcement::Soft => OnUnavailable::Allow,
         });
         Ok(Budget {
-            name: self.name,
+            name,
             subject,
             unit: self.unit,
             period,
@@ -171,6 +193,51 @@ impl BudgetSpec {
             on_unavailable,
         })
     }
+}
+
+/// Whether a name is one.
+///
+/// # Errors
+/// [`BudgetError::Name`].
+pub fn check_name(name: &str) -> Result<(), BudgetError> {
+    let chars = name.chars().count();
+    if chars == 0 || chars > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(BudgetError::Name);
+    }
+    Ok(())
+}
+
+/// Whether somebody can be told at these percentages.
+///
+/// # Errors
+/// [`BudgetError::Thresholds`].
+pub fn check_thresholds(thresholds: &[u8]) -> Result<(), BudgetError> {
+    let in_range = thresholds.iter().all(|percent| (1..=100).contains(percent));
+    if thresholds.len() > MAX_THRESHOLDS || !in_range || !thresholds.is_sorted_by(|a, b| a < b) {
+        return Err(BudgetError::Thresholds);
+    }
+    Ok(())
+}
+
+/// `workspace acme, user ann per month`.
+fn default_name(subject: &Subject, period: Period) -> String {
+    let whose = subject.to_string();
+    let text = match period {
+        Period::Total => whose,
+        Period::Request | Period::Session | Period::Day | Period::Week | Period::Month => {
+            format!("{whose} per {}", period.as_str())
+        }
+    };
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .take(MAX_NAME_CHARS)
+        .collect()
 }
 
 fn utc() -> String {
@@ -199,6 +266,22 @@ mod tests {
         assert_eq!(budget.enforcement, Enforcement::Hard);
         assert_eq!(budget.on_unavailable, OnUnavailable::Deny);
         assert_eq!(budget.time_zone, "UTC");
+    }
+
+    #[test]
+    fn a_budget_without_a_name_is_called_by_its_subject_and_period() {
+        let unnamed = |subject: &Value, period: &str| {
+            let changes = json!({"name": null, "subject": subject, "period": period});
+            check(&changes).unwrap().name
+        };
+        assert_eq!(
+            unnamed(&json!({"user": "ann", "workspace": "acme"}), "month"),
+            "workspace acme, user ann per month"
+        );
+        assert_eq!(unnamed(&json!({"user": "*"}), "total"), "each user");
+        assert_eq!(unnamed(&json!({}), "request"), "everything per request");
+        let long = unnamed(&json!({"user": "\n".repeat(500)}), "day");
+        assert_eq!(long.chars().count(), MAX_NAME_CHARS);
     }
 
     #[test]

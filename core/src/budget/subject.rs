@@ -169,6 +169,11 @@ impl Subject {
         self.0.values().any(|value| value == EACH)
     }
 
+    /// Whether it names a facet.
+    pub fn names(&self, facet: Facet) -> bool {
+        self.0.contains_key(&facet)
+    }
+
     /// The same subject for each session apart.
     #[must_use]
     pub fn for_each_session(mut self) -> Self {
@@ -228,6 +233,24 @@ impl Subject {
     }
 }
 
+impl fmt::Display for Subject {
+    /// As people say it: `workspace acme, each user`; `everything` where all requests are meant.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("everything");
+        }
+        for (at, (facet, value)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            if value == EACH {
+                write!(f, "{comma}each {facet}")?;
+            } else {
+                write!(f, "{comma}{facet} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl TryFrom<BTreeMap<Facet, String>> for Subject {
     type Error = SubjectError;
 
@@ -267,6 +290,16 @@ mod tests {
         assert!(!subject(r#"{"session":"s"}"#).fits(&facts()));
         assert!(subject(r#"{"tag":"eval"}"#).fits(&facts()));
         assert!(subject("{}").fits(&facts()));
+    }
+
+    #[test]
+    fn people_read_whose_it_is() {
+        let of = |json: &str| subject(json).to_string();
+        assert_eq!(
+            of(r#"{"user":"*","workspace":"acme"}"#),
+            "workspace acme, each user"
+        );
+        assert_eq!(of("{}"), "everything");
     }
 
     #[test]
