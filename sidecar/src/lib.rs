@@ -15,11 +15,13 @@ pub mod health;
 pub mod http;
 pub mod ledger;
 pub mod moderation;
+pub mod returns;
 pub mod secret;
 pub mod secret_key;
 pub mod server;
 pub mod state;
 pub mod telemetry;
+pub mod upkeep;
 pub mod verdict_log;
 
 pub use self::config::Config;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tollgate_core::key::KeyHash;
+use tollgate_core::time::UnixMillis;
 use ulid::Ulid;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -91,13 +92,18 @@ impl SecretKey {
 /// # Errors
 /// [`NoRandomness`] where the operating system gives none.
 pub fn new_key_id(now: jiff::Timestamp) -> Result<String, NoRandomness> {
+    new_id("key", now.into())
+}
+
+/// A new stable id of any kind: the kind, `_` and a ULID.
+///
+/// # Errors
+/// [`NoRandomness`] where the operating system gives none.
+pub fn new_id(kind: &str, now: UnixMillis) -> Result<String, NoRandomness> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(NoRandomness)?;
-    let ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    Ok(format!(
-        "key_{}",
-        Ulid::from_parts(ms, u128::from_be_bytes(bytes))
-    ))
+    let ulid = Ulid::from_parts(now.0, u128::from_be_bytes(bytes));
+    Ok(format!("{kind}_{ulid}"))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::state::App;
 use crate::verdict_log::VerdictLog;
-use crate::{admin, gateway, health};
+use crate::{admin, gateway, health, upkeep};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -59,6 +59,9 @@ pub async fn serve_until(
     let patience = config.shutdown_timeout;
     let (verdicts, verdict_writer) = VerdictLog::start(ledger.clone());
     let app = App::new(config, ledger.clone(), clock, verdicts);
+    // A ledger that was away must know it before a lease is asked for.
+    ledger.beat(app.clock().now().into()).await?;
+    let upkeep = upkeep::start(app.clone());
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(%address, version = VERSION, "listening");
 
@@ -83,6 +86,7 @@ pub async fn serve_until(
             Err(anyhow::anyhow!("requests under way did not end within {patience:?}"))
         }
     };
+    upkeep.abort();
     let lost = verdict_writer.finish(patience).await;
     ledger.close().await;
     tracing::info!("stopped");

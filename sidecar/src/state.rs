@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::Ledger;
+use crate::returns::Returns;
 use crate::verdict_log::VerdictLog;
 
 /// The running sidecar. Clones are the same one.
@@ -18,6 +19,7 @@ struct Inner {
     ledger: Ledger,
     clock: Clock,
     verdicts: VerdictLog,
+    returns: Returns,
     draining: AtomicBool,
 }
 
@@ -31,6 +33,7 @@ impl App {
             ledger,
             clock,
             verdicts,
+            returns: Returns::default(),
             draining: AtomicBool::new(false),
         }))
     }
@@ -53,6 +56,11 @@ impl App {
     /// Where moderation's verdicts are logged.
     pub fn verdicts(&self) -> &VerdictLog {
         &self.0.verdicts
+    }
+
+    /// Who waits for money to come back.
+    pub fn returns(&self) -> &Returns {
+        &self.0.returns
     }
 
     /// Says that shutdown began: from now on the sidecar is not ready.

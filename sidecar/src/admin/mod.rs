@@ -1,5 +1,7 @@
 //! The API for operators (`/admin/v1`), behind the admin token.
 
+mod budget_spec;
+mod budgets;
 mod events;
 mod key_spec;
 mod keys;
@@ -22,6 +24,12 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/keys/{id}/pause", post(keys::pause))
         .route("/keys/{id}/resume", post(keys::resume))
         .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/budgets", get(budgets::list).post(budgets::create))
+        .route(
+            "/budgets/{id}",
+            get(budgets::show).patch(budgets::edit).delete(budgets::archive),
+        )
+        .route("/budgets/{id}/deposits", post(budgets::deposit))
         .route("/events", get(events::list))
         .route("/moderations", get(moderations::list))
         .fallback(async || Problem::not_found("no such path on the admin API"))

@@ -3,6 +3,7 @@
 //! Everything about a configuration is known at start-up. Every fault names its path, and all faults are
 //! told at once.
 
+mod budgets;
 pub mod env;
 pub mod spec;
 
@@ -15,6 +16,7 @@ use thiserror::Error;
 use tollgate_core::config::Fault;
 use tracing_subscriber::EnvFilter;
 
+pub use self::budgets::Budgets;
 use self::spec::Spec;
 use crate::moderation::Moderation;
 use crate::secret::Token;
@@ -39,6 +41,8 @@ pub struct Config {
     pub log: String,
     /// How long requests under way may take to end once shutdown began.
     pub shutdown_timeout: Duration,
+    /// How budgets are leased.
+    pub budgets: Budgets,
     /// Moderation policies, compiled.
     pub moderation: Moderation,
 }
@@ -145,6 +149,7 @@ impl TryFrom<Spec> for Config {
                 .map(|_| spec.log.level.clone())
                 .map_err(|error| format!("not a level: {error}")),
         );
+        let budgets = Budgets::from(&spec.budgets);
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
@@ -161,6 +166,7 @@ impl TryFrom<Spec> for Config {
             limits,
             log,
             shutdown_timeout: spec.shutdown_timeout.get(),
+            budgets,
             moderation,
         })
     }

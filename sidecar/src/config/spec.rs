@@ -3,6 +3,7 @@
 //! These types are the reference: `docs/sidecar-configuration.md` is generated from them and from their comments.
 
 use serde::Deserialize;
+use tollgate_core::budget::ledger::LeaseRules;
 use tollgate_core::config::Span;
 
 use crate::moderation::spec::ModerationSpec;
@@ -35,6 +36,8 @@ pub struct Spec {
     pub log: LogSpec,
     /// How long requests under way may take to end after SIGTERM.
     pub shutdown_timeout: Span,
+    /// How budgets are leased.
+    pub budgets: BudgetsSpec,
     /// Moderation policies, by name.
     pub moderation: ModerationSpec,
 }
@@ -56,6 +59,25 @@ pub struct LimitsSpec {
     pub admin_body_bytes: u64,
     /// Longest time for one request, its body included. Longer than the filter waits for any callout.
     pub request_timeout: Span,
+}
+
+/// How budgets are leased to gateways. The budgets themselves are made by the admin API.
+///
+/// ```yaml
+/// budgets:
+///   lease_ttl: 2m
+///   lease_grace: 1m
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetsSpec {
+    /// For so long after it was last heard a gateway may reserve from a lease.
+    pub lease_ttl: Span,
+    /// For so long after that the ledger waits for the gateway's last events before it takes the rest back.
+    pub lease_grace: Span,
+    /// A lease older than this is replaced: what a crashed worker left reserved in it is then free again.
+    pub lease_max_age: Span,
 }
 
 /// What is logged, as JSON on standard error.
@@ -84,6 +106,7 @@ impl Default for Spec {
             limits: LimitsSpec::default(),
             log: LogSpec::default(),
             shutdown_timeout: Span::from_millis(10_000),
+            budgets: BudgetsSpec::default(),
             moderation: ModerationSpec::default(),
         }
     }
@@ -97,6 +120,19 @@ impl Default for LimitsSpec {
             gateway_body_bytes: 4 << 20,
             admin_body_bytes: 64 << 10,
             request_timeout: Span::from_millis(30_000),
+        }
+    }
+}
+
+// === impl BudgetsSpec ===
+
+impl Default for BudgetsSpec {
+    fn default() -> Self {
+        let rules = LeaseRules::default();
+        Self {
+            lease_ttl: Span::from_millis(rules.ttl_ms),
+            lease_grace: Span::from_millis(rules.grace_ms),
+            lease_max_age: Span::from_millis(rules.max_age_ms),
         }
     }
 }

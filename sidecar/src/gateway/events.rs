@@ -19,15 +19,16 @@ pub(super) async fn accept(
     for unreadable in &batch.unreadable {
         tracing::warn!(reason = %unreadable.reason, "an event cannot be read and is kept aside");
     }
-    let now_ms = app.clock().now().as_millisecond();
-    let accepted = app
+    let now = app.clock().now().into();
+    let added = app
         .ledger()
-        .add_events(&batch.events, &batch.unreadable, now_ms)
+        .add_events(&batch.events, &batch.unreadable, now)
         .await?;
+    app.returns().announce(&added.returned);
     let readable = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
     Ok(Json(EventsAccepted {
-        accepted,
-        duplicates: readable.saturating_sub(accepted),
+        accepted: added.new,
+        duplicates: readable.saturating_sub(added.new),
         rejected: u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX),
     }))
 }

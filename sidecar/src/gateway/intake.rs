@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use tollgate_core::event::Event;
+use tollgate_core::wire::BudgetCharge;
 
 use super::bounds::bounded;
 use crate::http::extract;
@@ -15,6 +16,8 @@ const MAX_EVENTS: usize = 1000;
 /// An id cannot be shortened without becoming another.
 const MAX_ID_CHARS: usize = 128;
 const MAX_WOULD_REFUSE: usize = 32;
+/// More budgets than any request is paid from.
+const MAX_CHARGES: usize = 256;
 
 /// A batch, sorted into what is an event and what is not.
 #[derive(Debug, Default)]
@@ -70,6 +73,7 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
             ));
         }
     }
+    check_charges(&event.charges)?;
     Ok(StoredEvent {
         seq: 0,
         event_id: event.event_id,
@@ -114,7 +118,25 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
                 .map(bounded)
                 .collect(),
         ),
+        charges: event.charges,
     })
+}
+
+/// What cannot be kept as a charge: an id that is none of the ledger's.
+fn check_charges(charges: &[BudgetCharge]) -> Result<(), String> {
+    if charges.len() > MAX_CHARGES {
+        return Err(format!(
+            "#/charges: expected at most {MAX_CHARGES}, got {}",
+            charges.len()
+        ));
+    }
+    for (at, charge) in charges.iter().enumerate() {
+        let id = &charge.budget_id;
+        if id.is_empty() || id.len() > MAX_ID_CHARS || id.chars().any(char::is_control) {
+            return Err(format!("#/charges/{at}/budget_id: expected the id of a budget"));
+        }
+    }
+    Ok(())
 }
 
 /// A count as the ledger's integers hold it.

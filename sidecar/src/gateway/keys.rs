@@ -28,6 +28,7 @@ pub(super) async fn changes(
     JsonBody(request): JsonBody<KeyChangesRequest>,
 ) -> Result<Json<KeyChanges>, Problem> {
     let changed = app.ledger().key_changes(request.after).await?;
+    let budgets = app.ledger().budget_version().await?;
     Ok(Json(KeyChanges {
         version: u64::try_from(changed.version).unwrap_or(0),
         keys: changed
@@ -36,7 +37,7 @@ pub(super) async fn changes(
             .filter_map(|key| record(&app, key))
             .collect(),
         more: changed.more,
-        budgets: Some(0),
+        budgets: Some(budgets),
     }))
 }
 

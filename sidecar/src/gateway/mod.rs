@@ -4,6 +4,7 @@ mod bounds;
 mod events;
 mod intake;
 mod keys;
+mod leases;
 mod moderations;
 
 use axum::Router;
@@ -21,6 +22,8 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/keys/resolve", post(keys::resolve))
         .route("/keys/changes", post(keys::changes))
         .route("/events", post(events::accept))
+        .route("/leases", post(leases::lease))
+        .route("/leases/report", post(leases::report))
         .route("/moderations", post(moderations::judge))
         .fallback(async || Problem::not_found("no such path on the gateway API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

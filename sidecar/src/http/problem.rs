@@ -117,6 +117,16 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
     }
 
+    /// 422: the idempotency key has come before, with another body.
+    pub fn key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "Idempotency key reused",
+            "the same idempotency-key came with another body before: send a new one for another deposit",
+        )
+    }
+
     /// 413: the body is larger than this API takes.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(

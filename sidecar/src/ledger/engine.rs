@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -11,6 +12,7 @@ use sqlx::sqlite::{
 };
 
 use super::LedgerError;
+use super::applying::Catalogue;
 use crate::config::Database;
 
 /// How long a statement waits for another process's write lock, and a request for a connection.
@@ -29,6 +31,8 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pub(super) engine: Engine,
+    /// Which budgets there are, as far as it must be known to find those that apply.
+    pub(super) catalogue: Arc<Mutex<Arc<Catalogue>>>,
 }
 
 /// Connections to one of the engines.
@@ -88,6 +92,74 @@ macro_rules! transact {
     };
 }
 
+/// How often a transaction is tried that others are in the way of.
+pub(super) const RETRIES: u32 = 8;
+
+/// Runs a transaction again where another one was in its way: PostgreSQL has then rolled it back.
+macro_rules! retry {
+    ($transaction:expr) => {{
+        let mut tries = 1;
+        loop {
+            match $transaction.await {
+                Err(error) if error.is_collision() && tries < $crate::ledger::engine::RETRIES => {
+                    tracing::debug!(%error, tries, "a transaction collided with another one and is tried again");
+                    tokio::time::sleep($crate::ledger::engine::pause(tries)).await;
+                    tries += 1;
+                }
+                result => break result,
+            }
+        }
+    }};
+}
+
+/// Functions over a connection of either engine, in a transaction that the caller has begun: a trait whose
+/// bodies are compiled once for each engine.
+macro_rules! on_engines {
+    ($(#[$doc:meta])* $vis:vis trait $name:ident {
+        $(
+            $(#[$about:meta])*
+            async fn $function:ident($conn:ident $(, $arg:ident: $type:ty)*) -> $value:ty $body:block
+        )*
+    }) => {
+        $(#[$doc])*
+        $vis trait $name: $crate::ledger::engine::Locking {
+            $(
+                $(#[$about])*
+                async fn $function($conn: &mut Self $(, $arg: $type)*) -> Result<$value, $crate::ledger::LedgerError>;
+            )*
+        }
+
+        impl $name for sqlx::SqliteConnection {
+            $(
+                async fn $function($conn: &mut Self $(, $arg: $type)*) -> Result<$value, $crate::ledger::LedgerError> { $body }
+            )*
+        }
+
+        impl $name for sqlx::PgConnection {
+            $(
+                async fn $function($conn: &mut Self $(, $arg: $type)*) -> Result<$value, $crate::ledger::LedgerError> { $body }
+            )*
+        }
+    };
+}
+
+/// How rows are locked until the transaction ends.
+pub(super) trait Locking: Sized {
+    /// Stands at the end of a SELECT.
+    const FOR_UPDATE: &'static str;
+}
+
+// === impl Locking ===
+
+impl Locking for sqlx::SqliteConnection {
+    /// `BEGIN IMMEDIATE` has locked everything.
+    const FOR_UPDATE: &'static str = "";
+}
+
+impl Locking for sqlx::PgConnection {
+    const FOR_UPDATE: &'static str = " FOR UPDATE";
+}
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -114,7 +186,10 @@ impl Ledger {
             Database::Sqlite(path) => open_sqlite(path).await?,
             Database::Postgres(url) => open_postgres(url).await?,
         };
-        let ledger = Self { engine };
+        let ledger = Self {
+            engine,
+            catalogue: Arc::default(),
+        };
         ledger.migrate().await?;
         Ok(ledger)
     }
@@ -192,4 +267,13 @@ async fn open_postgres(url: &str) -> Result<Engine, LedgerError> {
         .connect_with(PgConnectOptions::from_str(url)?)
         .await?;
     Ok(Engine::Postgres(pool))
+}
+
+/// How long to wait before a transaction is tried again: longer each time, and not as long as the other one.
+pub(super) fn pause(tries: u32) -> Duration {
+    let most = 1_000_u64 << tries.min(8);
+    let mut random = [0; 2];
+    // Without randomness both wait for the same time, and one of them goes first all the same.
+    let _ = getrandom::fill(&mut random);
+    Duration::from_micros(most / 2 + u64::from(u16::from_le_bytes(random)) % most)
 }

@@ -19,4 +19,43 @@ pub enum LedgerError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A row says something that this program does not know: a newer one wrote it.
+    #[error("{table} {id}: cannot read {column}; is this program older than the ledger?")]
+    Foreign {
+        /// In which table.
+        table: &'static str,
+        /// Which row.
+        id: String,
+        /// Which column.
+        column: &'static str,
+    },
+    /// There is no such time, or no such time zone.
+    #[error("budget {id}: {reason}")]
+    Calendar {
+        /// Whose budget's.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Budgets that a request needs were archived whenever they had been made.
+    #[error("budgets are archived as fast as templates make them")]
+    Unmade,
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] crate::secret_key::NoRandomness),
+}
+
+// === impl LedgerError ===
+
+impl LedgerError {
+    /// Whether the same transaction may succeed the next time: it was in the way of another one.
+    pub(super) fn is_collision(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // PostgreSQL's serialization_failure and deadlock_detected.
+        error
+            .code()
+            .is_some_and(|code| code == "40001" || code == "40P01")
+    }
 }

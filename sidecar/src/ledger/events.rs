@@ -1,11 +1,16 @@
 //! Events in the ledger: one row each, whatever how often it is delivered.
 
+use std::collections::HashMap;
+
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
+use tollgate_core::time::UnixMillis;
+use tollgate_core::wire::BudgetCharge;
 
-use super::{Counter, LAST, Ledger, LedgerError, TAKE};
+use super::settle::ChargeRows;
+use super::{Counter, LAST, Ledger, LedgerError, TAKE, number};
 
 /// Rows in one INSERT: 30 values each, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 250;
@@ -86,6 +91,18 @@ pub struct StoredEvent {
     pub region: Option<String>,
     /// Limits in shadow mode that would have refused.
     pub would_refuse: Json<Vec<String>>,
+    /// What it was charged to.
+    #[sqlx(skip)]
+    pub charges: Vec<BudgetCharge>,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Added {
+    /// How many of its events are new.
+    pub new: u64,
+    /// Budgets to which money came back: who waits for it may try again.
+    pub returned: Vec<String>,
 }
 
 /// What was sent as an event and cannot be one.
@@ -118,8 +135,8 @@ pub struct LogPage<T> {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Adds a batch in one transaction, and answers how many of its events are new. When this returns, they
-    /// are on the disk. The unreadable ones are kept aside in the same transaction.
+    /// Adds a batch in one transaction, applies what its new events charge to budgets, and says what came of it.
+    /// When this returns, it is on the disk. The unreadable ones are kept aside in the same transaction.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails: nothing of the batch is then kept.
@@ -127,20 +144,29 @@ impl Ledger {
         &self,
         events: &[StoredEvent],
         unreadable: &[Unreadable],
-        now_ms: i64,
-    ) -> Result<u64, LedgerError> {
+        now: UnixMillis,
+    ) -> Result<Added, LedgerError> {
         if events.is_empty() && unreadable.is_empty() {
-            return Ok(0);
+            return Ok(Added::default());
         }
+        retry!(self.try_add_events(events, unreadable, now))
+    }
+
+    async fn try_add_events(
+        &self,
+        events: &[StoredEvent],
+        unreadable: &[Unreadable],
+        now: UnixMillis,
+    ) -> Result<Added, LedgerError> {
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        let new = transact!(self, conn => {
+        transact!(self, conn => {
             let last: i64 = sqlx::query_scalar(TAKE)
                 .bind(count)
                 .bind(Counter::Event.name())
                 .fetch_one(&mut *conn)
                 .await?;
             let mut seq = last - count;
-            let mut new = 0;
+            let mut new = Vec::with_capacity(events.len());
             for rows in events.chunks(ROWS_PER_INSERT) {
                 let mut insert = QueryBuilder::new(INSERT);
                 insert.push_values(rows, |mut row, event| {
@@ -176,24 +202,29 @@ impl Ledger {
                         .push_bind(&event.region)
                         .push_bind(&event.would_refuse);
                 });
-                insert.push(" ON CONFLICT (event_id) DO NOTHING");
+                insert.push(" ON CONFLICT (event_id) DO NOTHING RETURNING seq");
                 // Only a full INSERT comes again in the same words and is worth keeping prepared.
                 let again = rows.len() == ROWS_PER_INSERT;
-                new += insert.build().persistent(again).execute(&mut *conn).await?.rows_affected();
+                let rows: Vec<i64> =
+                    insert.build_query_scalar().persistent(again).fetch_all(&mut *conn).await?;
+                new.extend(rows);
             }
             for one in unreadable {
                 let digest: [u8; 32] = Sha256::digest(&one.body).into();
                 sqlx::query(QUARANTINE)
                     .bind(digest.as_slice())
-                    .bind(now_ms)
+                    .bind(number(now.0))
                     .bind(&one.reason)
                     .bind(kept(&one.body))
                     .execute(&mut *conn)
                     .await?;
             }
-            new
-        });
-        Ok(new)
+            let first = last - count + 1;
+            let new = new.iter().filter_map(|seq| events.get(usize::try_from(seq - first).ok()?));
+            let new: Vec<&StoredEvent> = new.collect();
+            let returned = ChargeRows::settle(&mut *conn, &new, now).await?;
+            Ok(Added { new: new.len() as u64, returned })
+        })
     }
 
     /// Events in insertion order, after a position.
@@ -209,7 +240,7 @@ impl Ledger {
         // The head is read first: what is written in between has a higher number, and waits for the next page.
         let head: i64 =
             read!(self, conn => sqlx::query_scalar(LAST).bind(Counter::Event.name()).fetch_one(conn).await?);
-        let found: Vec<StoredEvent> = read!(self, conn => {
+        let mut found: Vec<StoredEvent> = read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM events WHERE seq > ");
             select.push_bind(after).push(" AND seq <= ").push_bind(head);
             if let Some(workspace) = filter.workspace {
@@ -221,6 +252,18 @@ impl Ledger {
             select.push(" ORDER BY seq LIMIT ").push_bind(i64::from(rows));
             select.build_query_as().fetch_all(conn).await?
         });
+        let ids: Vec<&str> = found.iter().map(|event| event.event_id.as_str()).collect();
+        let charges = read!(self, conn => ChargeRows::charges(conn, &ids).await?);
+        let mut of_event: HashMap<String, Vec<BudgetCharge>> = HashMap::new();
+        for charge in charges {
+            of_event
+                .entry(charge.event_id.clone())
+                .or_default()
+                .push(charge.into());
+        }
+        for event in &mut found {
+            event.charges = of_event.remove(&event.event_id).unwrap_or_default();
+        }
         let last = found.last().map(|event| event.seq);
         Ok(LogPage::new(found, last, after, head, rows))
     }

@@ -7,12 +7,41 @@
 //!
 //! Order is never taken from a clock or from an engine's own row numbers: see [`Counter`].
 
+//!
+//! Budgets follow `tollgate_core::budget::ledger`, whose rules are values: a transaction here locks rows, calls
+//! them, and writes what changed ([`accounts`]).
+
+/// A list of values in parentheses, for `IN`.
+macro_rules! push_in {
+    ($builder:expr, $values:expr) => {{
+        let builder = &mut $builder;
+        builder.push("(");
+        let mut list = builder.separated(", ");
+        for value in $values {
+            list.push_bind(value);
+        }
+        builder.push(")");
+    }};
+}
+
 #[macro_use]
 mod engine;
+mod accounts;
+pub mod admin;
+mod applying;
+pub mod budgets;
+mod clock;
+pub mod deposits;
 mod error;
 pub mod events;
 pub mod keys;
+pub mod leases;
+mod make;
+mod notifications;
+mod settle;
 pub mod verdicts;
+
+use tollgate_core::time::UnixMillis;
 
 pub use self::engine::Ledger;
 pub use self::error::LedgerError;
@@ -24,8 +53,11 @@ pub use self::error::LedgerError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counter {
     KeyVersion,
+    BudgetVersion,
     Event,
     Verdict,
+    Lease,
+    Notification,
 }
 
 // === impl Counter ===
@@ -34,8 +66,11 @@ impl Counter {
     const fn name(self) -> &'static str {
         match self {
             Self::KeyVersion => "key_version",
+            Self::BudgetVersion => "budget_version",
             Self::Event => "event",
             Self::Verdict => "verdict",
+            Self::Lease => "lease",
+            Self::Notification => "notification",
         }
     }
 }
@@ -45,3 +80,18 @@ const TAKE: &str = "UPDATE counters SET value = value + $1 WHERE name = $2 RETUR
 
 /// The last number that was taken from a counter.
 const LAST: &str = "SELECT value FROM counters WHERE name = $1";
+
+/// A number as the database holds it; larger than that nothing is.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A number from the database, where none is negative.
+fn amount(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A time from the database.
+fn millis(value: i64) -> UnixMillis {
+    UnixMillis(amount(value))
+}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 /// Which engine the tests of a module run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +35,27 @@ impl Engine {
 
 /// How many migrations a database has had.
 pub(crate) async fn migrations(database: &str) -> i64 {
-    const COUNT: &str = "SELECT COUNT(*) FROM _sqlx_migrations WHERE success";
-    if database.starts_with("postgres://") {
+    number(database, "SELECT COUNT(*) FROM _sqlx_migrations WHERE success").await
+}
+
+/// One number that a database answers; 0 where it answers none.
+pub(crate) async fn number(database: &str, select: &str) -> i64 {
+    // Sums are of a type of their own in PostgreSQL.
+    let select = AssertSqlSafe(format!("SELECT CAST(({select}) AS BIGINT)"));
+    let number: Option<i64> = if database.starts_with("postgres://") {
         let mut connection = PgConnection::connect(database).await.unwrap();
-        return sqlx::query_scalar(COUNT)
+        sqlx::query_scalar(select)
             .fetch_one(&mut connection)
             .await
+            .unwrap()
+    } else {
+        let mut connection = SqliteConnection::connect(&format!("sqlite://{database}"))
+            .await
             .unwrap();
-    }
-    let url = format!("sqlite://{database}");
-    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query_scalar(COUNT)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap()
+        sqlx::query_scalar(select)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    };
+    number.unwrap_or(0)
 }

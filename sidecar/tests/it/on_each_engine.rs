@@ -2,12 +2,18 @@
 //! each other by `super`, and so stay on their own engine.
 
 mod auth;
+mod calendar;
 mod cli;
 mod crash;
+mod deposits;
 mod events;
 mod keys;
+mod leases;
 mod moderations;
+mod money;
 mod problems;
+mod reclaim;
+mod settlement;
 mod several;
 mod shutdown;
 mod support;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tollgate_sidecar::Config;
 use tollgate_sidecar::clock::Clock;
 
-use crate::database::Engine;
+use crate::database::{self, Engine};
 
 pub(crate) const ADMIN: &str = "test-admin-token";
 pub(crate) const GATEWAY: &str = "test-gateway-token";
@@ -28,6 +28,9 @@ pub(crate) struct Sidecar {
     database: String,
     /// Holds the database where that is a file.
     _folder: Arc<TempDir>,
+    /// What the configuration says beside the tokens and the database.
+    more: String,
+    clock: Clock,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<anyhow::Result<()>>>,
@@ -42,16 +45,23 @@ impl Sidecar {
 
     /// Starts with more configuration (YAML) than the tokens and the database.
     pub(crate) async fn start_with(more: &str) -> Self {
+        Self::start_at(Clock::system(), more).await
+    }
+
+    /// Starts with a clock of the test's own.
+    pub(crate) async fn start_at(clock: Clock, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let mut sidecar = Self {
             url: String::new(),
             database: new_database(folder.path()).await,
             _folder: Arc::new(folder),
+            more: more.to_owned(),
+            clock,
             client: reqwest::Client::new(),
             stop: None,
             task: None,
         };
-        sidecar.run(more).await;
+        sidecar.run().await;
         sidecar
     }
 
@@ -61,18 +71,20 @@ impl Sidecar {
             url: String::new(),
             database: self.database.clone(),
             _folder: self._folder.clone(),
+            more: self.more.clone(),
+            clock: self.clock.clone(),
             client: reqwest::Client::new(),
             stop: None,
             task: None,
         };
-        other.run("").await;
+        other.run().await;
         other
     }
 
     /// Ends gracefully and starts again on the same database.
     pub(crate) async fn restart(&mut self) {
         self.shut_down().await;
-        self.run("").await;
+        self.run().await;
     }
 
     pub(crate) async fn shut_down(&mut self) {
@@ -84,8 +96,13 @@ impl Sidecar {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    async fn run(&mut self, more: &str) {
-        let config = Config::from_yaml(&yaml(&self.database, more), []).unwrap();
+    /// One number that the database answers.
+    pub(crate) async fn sql(&self, select: &str) -> i64 {
+        database::number(&self.database, select).await
+    }
+
+    async fn run(&mut self) {
+        let config = Config::from_yaml(&yaml(&self.database, &self.more), []).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
@@ -96,7 +113,7 @@ impl Sidecar {
         self.task = Some(tokio::spawn(tollgate_sidecar::serve_until(
             listener,
             config,
-            Clock::system(),
+            self.clock.clone(),
             shutdown,
         )));
     }

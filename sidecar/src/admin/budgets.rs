@@ -1,0 +1,336 @@
+//! Budgets, as operators see and change them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tollgate_core::budget::{BudgetSpec, Enforcement, OnUnavailable, Period, Subject, Unit};
+use tollgate_core::time::UnixMillis;
+
+use super::budget_spec::{BudgetPatch, NewDeposit, check};
+use crate::http::extract::{JsonBody, Params, PathId};
+use crate::http::page::PageSize;
+use crate::http::problem::{FieldError, Problem};
+use crate::ledger::admin::{BudgetFilter, Changed, Created, Standing};
+use crate::ledger::budgets::StoredBudget;
+use crate::ledger::deposits::{Deposited, StoredDeposit};
+use crate::secret_key::new_id;
+use crate::state::App;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const MAX_KEY_CHARS: usize = 255;
+
+/// A budget as operators see it. Amounts are decimal strings in its unit.
+#[derive(Debug, Serialize)]
+pub(super) struct BudgetView {
+    id: String,
+    name: String,
+    subject: Subject,
+    unit: Unit,
+    period: Period,
+    start_day: u8,
+    time_zone: String,
+    /// How much there is in a period.
+    amount: String,
+    /// What events have charged in this period.
+    spent: String,
+    /// What gateways hold of it and may still spend.
+    leased: String,
+    /// What is not spent; what is leased is a part of it.
+    remaining: String,
+    /// By how much charges went past the amount.
+    overrun: String,
+    /// What was charged because the sidecar was away and policy let it pass.
+    debt: String,
+    period_start: Option<Timestamp>,
+    period_end: Option<Timestamp>,
+    thresholds: Vec<u8>,
+    enforcement: Enforcement,
+    on_unavailable: OnUnavailable,
+    /// Whether it makes a budget for each subject that is seen.
+    template: bool,
+    /// The template that made it.
+    template_id: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    archived_at: Option<Timestamp>,
+    version: u64,
+}
+
+/// A page of budgets.
+#[derive(Debug, Serialize)]
+pub(super) struct BudgetPage {
+    budgets: Vec<BudgetView>,
+    /// Where to go on; null where there is no more.
+    next: Option<String>,
+}
+
+/// A deposit as operators see it.
+#[derive(Debug, Serialize)]
+struct DepositView {
+    id: String,
+    budget_id: String,
+    amount: String,
+    /// The budget's amount after it.
+    budget_amount: String,
+    created_at: Timestamp,
+}
+
+/// `?template_id=&subject=&archived=&after=&limit=`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BudgetQuery {
+    template_id: Option<String>,
+    /// As JSON.
+    subject: Option<String>,
+    archived: Option<bool>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `POST /admin/v1/budgets`.
+pub(super) async fn create(
+    State(app): State<App>,
+    JsonBody(spec): JsonBody<BudgetSpec>,
+) -> Result<impl IntoResponse, Problem> {
+    let budget = check(spec).map_err(|error| Problem::invalid(vec![error]))?;
+    let now = app.clock().now().into();
+    let new = StoredBudget::new(new_id("bud", now)?, budget, now);
+    match app.ledger().create_budget(&new, now).await? {
+        Created::Done(standing) => {
+            let view = BudgetView::from(*standing);
+            tracing::info!(budget_id = %view.id, name = %view.name, amount = %view.amount, "budget created");
+            let location = format!("/admin/v1/budgets/{}", view.id);
+            Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)))
+        }
+        Created::Made(made) => Err(Problem::conflict(format!(
+            "{} is of this subject, unit and period, made by template {}: change that one",
+            made.id,
+            made.template_id.unwrap_or_default()
+        ))),
+    }
+}
+
+/// `GET /admin/v1/budgets`.
+pub(super) async fn list(
+    State(app): State<App>,
+    Params(query): Params<BudgetQuery>,
+) -> Result<Json<BudgetPage>, Problem> {
+    let rows = PageSize::parse(query.limit)?.rows();
+    let after = query.after.unwrap_or_default();
+    let subject = query.subject.as_deref().map(subject_key).transpose()?;
+    let filter = BudgetFilter {
+        template_id: query.template_id.as_deref(),
+        subject: subject.as_deref(),
+        with_archived: query.archived.unwrap_or(false),
+    };
+    let now = app.clock().now().into();
+    // One more than asked for tells whether there is a next page.
+    let mut budgets = app
+        .ledger()
+        .budgets(filter, &after, rows.saturating_add(1), now)
+        .await?;
+    let wanted = usize::try_from(rows).unwrap_or(usize::MAX);
+    let is_last = budgets.len() <= wanted;
+    budgets.truncate(wanted);
+    let last = budgets.last().filter(|_| !is_last);
+    let next = last.map(|standing| standing.budget.id.clone());
+    Ok(Json(BudgetPage {
+        budgets: budgets.into_iter().map(BudgetView::from).collect(),
+        next,
+    }))
+}
+
+/// `GET /admin/v1/budgets/{id}`.
+pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Json<BudgetView>, Problem> {
+    let standing = app.ledger().budget(&id, app.clock().now().into()).await?;
+    standing
+        .map(|standing| Json(standing.into()))
+        .ok_or_else(no_such_budget)
+}
+
+/// `PATCH /admin/v1/budgets/{id}`. The new amount counts at once, in the period of now.
+pub(super) async fn edit(
+    State(app): State<App>,
+    PathId(id): PathId,
+    JsonBody(patch): JsonBody<BudgetPatch>,
+) -> Result<Json<BudgetView>, Problem> {
+    let change = |stored: &mut StoredBudget| {
+        if stored.archived_at.is_some() {
+            return Err(Problem::conflict(
+                "the budget is archived, for good: create another",
+            ));
+        }
+        patch.apply(&mut stored.budget)
+    };
+    changed(&app, &id, change).await
+}
+
+/// `DELETE /admin/v1/budgets/{id}`: archives it, with all that it has made where it is a template. Its leases run
+/// out; what events still charge to it is kept. Archiving an archived budget is no change.
+pub(super) async fn archive(State(app): State<App>, PathId(id): PathId) -> Result<Json<BudgetView>, Problem> {
+    let now: UnixMillis = app.clock().now().into();
+    let change = |stored: &mut StoredBudget| {
+        stored.archived_at = stored.archived_at.or(Some(now));
+        Ok(())
+    };
+    changed(&app, &id, change).await
+}
+
+/// `POST /admin/v1/budgets/{id}/deposits`. The same key with the same body is answered the same, whenever it comes.
+pub(super) async fn deposit(
+    State(app): State<App>,
+    PathId(id): PathId,
+    headers: HeaderMap,
+    JsonBody(new): JsonBody<NewDeposit>,
+) -> Result<impl IntoResponse, Problem> {
+    let key = idempotency_key(&headers)?;
+    let now = app.clock().now().into();
+    let Some(standing) = app.ledger().budget(&id, now).await? else {
+        return Err(no_such_budget());
+    };
+    let unit = standing.budget.budget.unit;
+    let invalid = |detail: String| Problem::invalid(vec![FieldError::at("amount", detail)]);
+    let amount = unit
+        .parse_amount(&new.amount)
+        .map_err(|error| invalid(error.to_string()))?;
+    if amount == 0 {
+        return Err(invalid("nothing is no deposit".to_owned()));
+    }
+    let (deposit, status) = match app.ledger().deposit(&id, key, amount, now).await? {
+        Deposited::Done(deposit) => {
+            tracing::info!(budget_id = %id, deposit_id = %deposit.id, amount, "deposit made");
+            app.returns().announce(std::slice::from_ref(&id));
+            (deposit, StatusCode::CREATED)
+        }
+        Deposited::Repeated(deposit) => (deposit, StatusCode::CREATED),
+        Deposited::KeyReused => return Err(Problem::key_reused()),
+        Deposited::NoSuchBudget => return Err(no_such_budget()),
+        Deposited::NotPrepaid => {
+            return Err(Problem::conflict(
+                "only a budget with the period total, that is neither a template nor archived, takes deposits",
+            ));
+        }
+        Deposited::TooMuch => {
+            return Err(invalid(
+                "the budget would be larger than can be counted".to_owned(),
+            ));
+        }
+    };
+    Ok((status, Json(DepositView::new(&deposit, unit))))
+}
+
+async fn changed(
+    app: &App,
+    id: &str,
+    change: impl Fn(&mut StoredBudget) -> Result<(), Problem>,
+) -> Result<Json<BudgetView>, Problem> {
+    match app
+        .ledger()
+        .change_budget(id, app.clock().now().into(), change)
+        .await?
+    {
+        Changed::Done(standing, returned) => {
+            app.returns().announce(&returned);
+            let view = BudgetView::from(*standing);
+            tracing::info!(budget_id = %view.id, amount = %view.amount, version = view.version, "budget changed");
+            Ok(Json(view))
+        }
+        Changed::NoSuchBudget => Err(no_such_budget()),
+        Changed::Refused(problem) => Err(problem),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Problem::malformed(
+            "send one idempotency-key header, new for each deposit and the same when it is tried again",
+        ));
+    };
+    value
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|key| (1..=MAX_KEY_CHARS).contains(&key.len()))
+        .ok_or_else(|| {
+            Problem::malformed(format!(
+                "idempotency-key: expected 1 to {MAX_KEY_CHARS} ASCII characters"
+            ))
+        })
+}
+
+fn subject_key(json: &str) -> Result<String, Problem> {
+    let subject: Result<Subject, _> = serde_json::from_str(json);
+    subject.map(|subject| subject.key()).map_err(|error| {
+        Problem::invalid(vec![FieldError {
+            pointer: "subject".to_owned(),
+            detail: error.to_string(),
+        }])
+    })
+}
+
+fn no_such_budget() -> Problem {
+    Problem::not_found("no budget has this id")
+}
+
+// === impl BudgetView ===
+
+impl From<Standing> for BudgetView {
+    fn from(standing: Standing) -> Self {
+        let remaining = standing.remaining();
+        let Standing {
+            budget: stored,
+            window,
+            spent,
+            leased,
+            overrun,
+            debt,
+        } = standing;
+        let StoredBudget { budget, .. } = stored;
+        let show = |amount| budget.unit.show_amount(amount);
+        Self {
+            amount: show(budget.amount),
+            spent: show(spent),
+            leased: show(leased),
+            remaining: show(remaining),
+            overrun: show(overrun),
+            debt: show(debt),
+            id: stored.id,
+            unit: budget.unit,
+            period: budget.period,
+            start_day: budget.start_day.get(),
+            period_start: window.and_then(|window| window.end.map(|_| window.start.timestamp())),
+            period_end: window.and_then(|window| window.end.map(UnixMillis::timestamp)),
+            enforcement: budget.enforcement,
+            on_unavailable: budget.on_unavailable,
+            template: budget.subject.is_template(),
+            name: budget.name,
+            subject: budget.subject,
+            time_zone: budget.time_zone,
+            thresholds: budget.thresholds,
+            template_id: stored.template_id,
+            created_at: stored.created_at.timestamp(),
+            updated_at: stored.updated_at.timestamp(),
+            archived_at: stored.archived_at.map(UnixMillis::timestamp),
+            version: stored.version,
+        }
+    }
+}
+
+// === impl DepositView ===
+
+impl DepositView {
+    fn new(deposit: &StoredDeposit, unit: Unit) -> Self {
+        let show = |amount: i64| unit.show_amount(u64::try_from(amount).unwrap_or(0));
+        Self {
+            id: deposit.id.clone(),
+            budget_id: deposit.budget_id.clone(),
+            amount: show(deposit.amount),
+            budget_amount: show(deposit.budget_amount),
+            created_at: UnixMillis(u64::try_from(deposit.created_at).unwrap_or(0)).timestamp(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Leases, as gateways ask for them and report them.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use tokio::time::Instant;
+use tollgate_core::wire::{LeaseAnswer, LeaseHold, LeaseReport, LeaseReportAnswer, LeaseRequest, MAX_HOLDS};
+
+use crate::http::extract::JsonBody;
+use crate::http::problem::{FieldError, Problem};
+use crate::ledger::leases::Asked;
+use crate::state::App;
+
+const MAX_INSTANCE_CHARS: usize = 128;
+
+/// How often a call that waits looks for money that another sidecar has heard of.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// `POST /v1/leases`. Where money may come back, the call is held until it does, for as long as the gateway waits.
+pub(super) async fn lease(
+    State(app): State<App>,
+    JsonBody(request): JsonBody<LeaseRequest>,
+) -> Result<Json<LeaseAnswer>, Problem> {
+    check(&request.instance, &request.holds)?;
+    let longest = app.config().limits.request_timeout / 2;
+    let until = Instant::now() + Duration::from_millis(request.wait_ms).min(longest);
+    let mut is_repeated = false;
+    loop {
+        let asked = Asked {
+            request: &request,
+            is_repeated,
+            rules: &app.config().budgets.leases,
+            now: app.clock().now().into(),
+        };
+        let leased = app.ledger().lease(&asked).await?;
+        app.returns().announce(&leased.returned);
+        let left = until.saturating_duration_since(Instant::now());
+        let exhausted = leased.answer.exhausted.as_ref();
+        let Some(exhausted) = exhausted.filter(|exhausted| exhausted.may_return) else {
+            return Ok(Json(leased.answer));
+        };
+        if left.is_zero() || app.is_draining() {
+            return Ok(Json(leased.answer));
+        }
+        app.returns()
+            .wait(&exhausted.budget_id, left.min(LOOK_EVERY))
+            .await;
+        is_repeated = true;
+    }
+}
+
+/// `POST /v1/leases/report`.
+pub(super) async fn report(
+    State(app): State<App>,
+    JsonBody(report): JsonBody<LeaseReport>,
+) -> Result<Json<LeaseReportAnswer>, Problem> {
+    check(&report.instance, &report.holds)?;
+    let now = app.clock().now().into();
+    let leased = app
+        .ledger()
+        .report_leases(&report, &app.config().budgets.leases, now)
+        .await?;
+    app.returns().announce(&leased.returned);
+    Ok(Json(leased.answer))
+}
+
+fn check(instance: &str, holds: &[LeaseHold]) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    let chars = instance.chars().count();
+    if chars == 0 || chars > MAX_INSTANCE_CHARS || instance.chars().any(char::is_control) {
+        let detail = format!("expected 1 to {MAX_INSTANCE_CHARS} printable characters");
+        errors.push(FieldError::at("instance", detail));
+    }
+    if holds.len() > MAX_HOLDS {
+        let detail = format!("expected at most {MAX_HOLDS}, got {}", holds.len());
+        errors.push(FieldError::at("holds", detail));
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid(errors))
+    }
+}

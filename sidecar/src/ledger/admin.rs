@@ -1,0 +1,301 @@
+//! Budgets as operators make, read, change and archive them.
+
+use sqlx::QueryBuilder;
+use sqlx::types::Json;
+use tollgate_core::budget::Window;
+use tollgate_core::time::UnixMillis;
+
+use super::accounts::{AccountRow, AccountRows, Books};
+use super::budgets::{BudgetRow, BudgetRows, StoredBudget, budgets};
+use super::engine::Locking;
+use super::{Ledger, LedgerError, number};
+
+const UPDATE: &str = "UPDATE budgets SET name = $2, amount = $3, thresholds = $4, enforcement = $5, \
+    on_unavailable = $6, is_changed = $7, declared = $8, updated_at = $9, archived_at = $10, version = $11 \
+    WHERE id = $1";
+/// What a template has made follows it, as long as nobody has changed it.
+const UPDATE_MADE: &str = "UPDATE budgets SET name = $2, amount = $3, thresholds = $4, enforcement = $5, \
+    on_unavailable = $6, updated_at = $7, archived_at = $8, version = $9 \
+    WHERE template_id = $1 AND archived_at IS NULL AND NOT is_changed";
+const ARCHIVE_MADE: &str = "UPDATE budgets SET archived_at = $2, updated_at = $2, version = $3 \
+    WHERE template_id = $1 AND archived_at IS NULL";
+
+/// A budget, and how much of it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The budget.
+    pub budget: StoredBudget,
+    /// The window of now; none where the ledger keeps no account: of a template, and of a cap for single requests.
+    pub window: Option<Window>,
+    /// Everything that events have charged.
+    pub spent: u64,
+    /// What leases may still spend.
+    pub leased: u64,
+    /// By how much charges went past the amount.
+    pub overrun: u64,
+    /// What was charged without a lease, because the sidecar was away.
+    pub debt: u64,
+}
+
+/// Which budgets a page shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BudgetFilter<'a> {
+    /// Only those that this template made.
+    pub template_id: Option<&'a str>,
+    /// Only of the subject with this key.
+    pub subject: Option<&'a str>,
+    /// Those that are archived, too.
+    pub with_archived: bool,
+}
+
+/// What making a budget came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is there.
+    Done(Box<Standing>),
+    /// A template has made this one of the same subject, unit and period: it is to be changed instead.
+    Made(Box<StoredBudget>),
+}
+
+/// What a change to a budget came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed<E> {
+    /// The budget as it is now, and the budgets to which money came back.
+    Done(Box<Standing>, Vec<String>),
+    /// There is no such budget.
+    NoSuchBudget,
+    /// The change was refused, and nothing happened.
+    Refused(E),
+}
+
+on_engines! {
+    /// Statements on budgets and their accounts of now.
+    trait StandingRows {
+        async fn page(conn, filter: BudgetFilter<'_>, after: &str, rows: u32) -> Vec<BudgetRow> {
+            let mut select = QueryBuilder::new("SELECT * FROM budgets WHERE id > ");
+            select.push_bind(after);
+            if let Some(template_id) = filter.template_id {
+                select.push(" AND template_id = ").push_bind(template_id);
+            }
+            if let Some(subject) = filter.subject {
+                select.push(" AND subject = ").push_bind(subject);
+            }
+            if !filter.with_archived {
+                select.push(" AND archived_at IS NULL");
+            }
+            select.push(" ORDER BY id LIMIT ").push_bind(i64::from(rows));
+            Ok(select.build_query_as().fetch_all(conn).await?)
+        }
+
+        async fn standings(conn, budgets: Vec<StoredBudget>, now: UnixMillis) -> Vec<Standing> {
+            let mut windows = Vec::with_capacity(budgets.len());
+            for budget in &budgets {
+                windows.push(budget.has_account().then(|| budget.window(now)).transpose()?);
+            }
+            let keys: Vec<(&str, UnixMillis)> = budgets
+                .iter()
+                .zip(&windows)
+                .filter_map(|(budget, window)| Some((budget.id.as_str(), (*window)?.start)))
+                .collect();
+            let accounts = AccountRows::accounts_at(conn, &keys).await?;
+            Ok(budgets
+                .into_iter()
+                .zip(windows)
+                .map(|(budget, window)| {
+                    let mut accounts = accounts.iter();
+                    let account = accounts.find(|row| window.is_some_and(|w| row.is_at(&budget.id, w.start)));
+                    Standing::new(budget, window, account)
+                })
+                .collect())
+        }
+
+        async fn update_budget(conn, stored: &StoredBudget) -> () {
+            let budget = &stored.budget;
+            sqlx::query(UPDATE)
+                .bind(&stored.id)
+                .bind(&budget.name)
+                .bind(number(budget.amount))
+                .bind(Json(&budget.thresholds))
+                .bind(budget.enforcement.as_str())
+                .bind(budget.on_unavailable.as_str())
+                .bind(stored.is_changed)
+                .bind(&stored.declared)
+                .bind(number(stored.updated_at.0))
+                .bind(stored.archived_at.map(|at| number(at.0)))
+                .bind(number(stored.version))
+                .execute(conn)
+                .await?;
+            Ok(())
+        }
+
+        async fn update_made(conn, template: &StoredBudget) -> () {
+            let budget = &template.budget;
+            sqlx::query(UPDATE_MADE)
+                .bind(&template.id)
+                .bind(&budget.name)
+                .bind(number(budget.amount))
+                .bind(Json(&budget.thresholds))
+                .bind(budget.enforcement.as_str())
+                .bind(budget.on_unavailable.as_str())
+                .bind(number(template.updated_at.0))
+                .bind(template.archived_at.map(|at| number(at.0)))
+                .bind(number(template.version))
+                .execute(&mut *conn)
+                .await?;
+            if let Some(archived_at) = template.archived_at {
+                sqlx::query(ARCHIVE_MADE)
+                    .bind(&template.id)
+                    .bind(number(archived_at.0))
+                    .bind(number(template.version))
+                    .execute(conn)
+                    .await?;
+            }
+            Ok(())
+        }
+
+        /// Locks the accounts of a budget whose windows are not over, or of those that a template made.
+        async fn lock_accounts_of(conn, budget: &StoredBudget, now: UnixMillis) -> Vec<AccountRow> {
+            let mut select = QueryBuilder::new("SELECT * FROM budget_accounts WHERE (window_end IS NULL OR window_end > ");
+            select.push_bind(number(now.0)).push(") AND budget_id ");
+            if budget.budget.subject.is_template() {
+                select
+                    .push("IN (SELECT id FROM budgets WHERE archived_at IS NULL AND NOT is_changed AND template_id = ")
+                    .push_bind(&budget.id)
+                    .push(")");
+            } else {
+                select.push("= ").push_bind(&budget.id);
+            }
+            select.push(" ORDER BY id").push(Self::FOR_UPDATE);
+            Ok(select.build_query_as().fetch_all(conn).await?)
+        }
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Adds a budget; its version is chosen here, whatever it says.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn create_budget(&self, new: &StoredBudget, now: UnixMillis) -> Result<Created, LedgerError> {
+        let mut new = new.clone();
+        transact!(self, conn => {
+            new.version = BudgetRows::take_budget_version(&mut *conn).await?;
+            let subject = [new.budget.subject.key()];
+            let found = budgets(BudgetRows::budgets_of(&mut *conn, &subject).await?)?;
+            if let Some(made) = found.into_iter().find(|found| new.takes_the_place_of(found)) {
+                return Ok(Created::Made(Box::new(made)));
+            }
+            BudgetRows::insert_budget(&mut *conn, &new).await?;
+            let standing = StandingRows::standings(&mut *conn, vec![new], now).await?.pop();
+            standing.map(|standing| Created::Done(Box::new(standing))).ok_or(LedgerError::Unmade)
+        })
+    }
+
+    /// The budget with this id, archived or not.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn budget(&self, id: &str, now: UnixMillis) -> Result<Option<Standing>, LedgerError> {
+        read!(self, conn => {
+            let found = BudgetRows::budgets_by_id(&mut *conn, &[id]).await?;
+            Ok(StandingRows::standings(&mut *conn, budgets(found)?, now).await?.pop())
+        })
+    }
+
+    /// Budgets in the order of their ids, after one of them.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn budgets(
+        &self,
+        filter: BudgetFilter<'_>,
+        after: &str,
+        rows: u32,
+        now: UnixMillis,
+    ) -> Result<Vec<Standing>, LedgerError> {
+        read!(self, conn => {
+            let page = StandingRows::page(&mut *conn, filter, after, rows).await?;
+            StandingRows::standings(&mut *conn, budgets(page)?, now).await
+        })
+    }
+
+    /// Changes a budget's name, amount, thresholds, enforcement, or whether it is archived. A change that leaves
+    /// it as it was takes no version.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn change_budget<E>(
+        &self,
+        id: &str,
+        now: UnixMillis,
+        change: impl Fn(&mut StoredBudget) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
+        retry!(self.try_change(id, now, &change))
+    }
+
+    async fn try_change<E>(
+        &self,
+        id: &str,
+        now: UnixMillis,
+        change: &impl Fn(&mut StoredBudget) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
+        transact!(self, conn => {
+            // First of all the version: its row is the lock that makes reading and writing the budget one step.
+            let version = BudgetRows::take_budget_version(&mut *conn).await?;
+            let Some(old) = BudgetRows::lock_budget(&mut *conn, id).await? else {
+                return Ok(Changed::NoSuchBudget);
+            };
+            let old = StoredBudget::try_from(old)?;
+            let mut new = old.clone();
+            if let Err(refused) = change(&mut new) {
+                return Ok(Changed::Refused(refused));
+            }
+            let is_changed = new != old;
+            new.is_changed |= is_changed;
+            let mut returned = Vec::new();
+            if is_changed {
+                new.version = version;
+                new.updated_at = now;
+                StandingRows::update_budget(&mut *conn, &new).await?;
+                if new.budget.subject.is_template() {
+                    StandingRows::update_made(&mut *conn, &new).await?;
+                }
+                let rows = StandingRows::lock_accounts_of(&mut *conn, &new, now).await?;
+                let ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
+                let found = BudgetRows::budgets_by_id(&mut *conn, &ids).await?;
+                let mut books = Books::open(rows, Vec::new(), &budgets(found)?)?;
+                for line in &mut books.lines {
+                    line.account.amount = new.budget.amount;
+                }
+                let told = books.cross(None, now)?;
+                AccountRows::write_books(&mut *conn, &mut books, &told).await?;
+                returned = books.returned();
+            }
+            let standing = StandingRows::standings(&mut *conn, vec![new], now).await?.pop();
+            let standing = standing.ok_or(LedgerError::Unmade)?;
+            Ok(Changed::Done(Box::new(standing), returned))
+        })
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    fn new(budget: StoredBudget, window: Option<Window>, account: Option<&AccountRow>) -> Self {
+        Self {
+            budget,
+            window,
+            spent: account.map_or(0, AccountRow::spent),
+            leased: account.map_or(0, AccountRow::leased),
+            overrun: account.map_or(0, AccountRow::overrun),
+            debt: account.map_or(0, AccountRow::debt),
+        }
+    }
+
+    /// What is not spent.
+    pub fn remaining(&self) -> u64 {
+        self.budget.budget.amount.saturating_sub(self.spent)
+    }
+}

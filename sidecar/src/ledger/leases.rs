@@ -1,0 +1,253 @@
+//! Leases: a gateway gets a part of every budget that its request is paid from, or of none; and says what it did
+//! with it.
+
+use tollgate_core::budget::Enforcement;
+use tollgate_core::budget::ledger::{Ask, Denied, LeaseRules, Stage, grant};
+use tollgate_core::budget::{Amounts, MAX_AMOUNT, Unit};
+use tollgate_core::time::UnixMillis;
+use tollgate_core::wire::{
+    LeaseAnswer, LeaseHold, LeaseId, LeaseReport, LeaseReportAnswer, LeaseRequest, LeaseState, ReportedLease,
+};
+
+use super::accounts::{AccountRows, Books, LeaseRow, UNNUMBERED};
+use super::applying::{Answering, Missing};
+use super::budgets::{BudgetRows, budgets};
+use super::{Ledger, LedgerError};
+
+/// A budget counts as spent, where it has refused a request, from this part of its amount on, in percent: a
+/// request that is larger than the whole budget says nothing about it.
+const NEARLY_SPENT: u128 = 80;
+
+/// How often what a request needs is made before it is given up: somebody may be archiving it meanwhile.
+const MAKE_TRIES: u32 = 5;
+
+/// What the ledger says to a gateway, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased<T> {
+    /// The answer.
+    pub answer: T,
+    /// Budgets to which money came back: who waits for it may try again.
+    pub returned: Vec<String>,
+}
+
+/// How a request asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// What it asks for.
+    pub request: &'a LeaseRequest,
+    /// It has asked before: what it says of its leases is old.
+    pub is_repeated: bool,
+    /// How leases are cut.
+    pub rules: &'a LeaseRules,
+    /// When it asks.
+    pub now: UnixMillis,
+}
+
+/// What a transaction came to.
+enum Attempt {
+    Done(Leased<LeaseAnswer>),
+    /// Something has to be made first.
+    Missing(Missing),
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Grows the leases of a gateway so that its request can be paid, from all of its budgets or from none. Makes
+    /// the budgets that a template makes of it.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn lease(&self, asked: &Asked<'_>) -> Result<Leased<LeaseAnswer>, LedgerError> {
+        let mut full = Vec::new();
+        for _ in 0..MAKE_TRIES {
+            match retry!(self.try_lease(asked, &full))? {
+                Attempt::Done(leased) => return Ok(leased),
+                Attempt::Missing(missing) => full.extend(self.make(&missing, asked.now).await?),
+            }
+        }
+        Err(LedgerError::Unmade)
+    }
+
+    async fn try_lease(&self, asked: &Asked<'_>, full: &[String]) -> Result<Attempt, LedgerError> {
+        let Asked {
+            request, rules, now, ..
+        } = *asked;
+        transact!(self, conn => {
+            let moment = AccountRows::moment(&mut *conn, now).await?;
+            let catalogue = match self.catalogue_at(moment.version) {
+                Some(catalogue) => catalogue,
+                None => {
+                    let shapes = BudgetRows::shapes(&mut *conn).await?;
+                    let templates = BudgetRows::templates(&mut *conn).await?;
+                    self.remember(moment.version, &shapes, budgets(templates)?)
+                }
+            };
+            let subjects = catalogue.subjects(&request.facts);
+            let found = BudgetRows::budgets_of(&mut *conn, &subjects).await?;
+            let applying = catalogue.applying(&request.facts, budgets(found)?);
+            if let Some(missing) = applying.unmade(full) {
+                return Ok(Attempt::Missing(missing));
+            }
+            if let Some(answer) = applying.refused(moment.version) {
+                return Ok(Attempt::Done(Leased { answer, returned: Vec::new() }));
+            }
+            let wanted = applying.wanted(now)?;
+            let rows = AccountRows::lock_accounts_at(&mut *conn, &wanted.keys(Enforcement::Hard)).await?;
+            let counted = AccountRows::accounts_at(&mut *conn, &wanted.keys(Enforcement::Soft)).await?;
+            if let Some(missing) = wanted.missing(&rows, &counted) {
+                return Ok(Attempt::Missing(missing));
+            }
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+            let leases = AccountRows::open_leases(&mut *conn, &ids).await?;
+            let mut books = Books::open(rows, leases, &applying.budgets)?;
+            let mut told = books.reclaim(now, &moment.clock, rules)?;
+            let denied = grant_on(&mut books, asked);
+            if denied.is_some() && asked.is_repeated {
+                books.forget_renewals();
+            }
+            let spent = denied.as_ref().and_then(|denied| spent_line(&books, denied));
+            told.extend(books.cross(spent, now)?);
+            AccountRows::write_books(&mut *conn, &mut books, &told).await?;
+            let answering = Answering { wanted: &wanted, books: &books, counted: &counted, rules, now };
+            Ok(Attempt::Done(Leased {
+                answer: answering.answer(moment.version, &request.instance, denied.as_ref()),
+                returned: books.returned(),
+            }))
+        })
+    }
+
+    /// Takes over what a gateway says of its leases, and answers each.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn report_leases(
+        &self,
+        report: &LeaseReport,
+        rules: &LeaseRules,
+        now: UnixMillis,
+    ) -> Result<Leased<LeaseReportAnswer>, LedgerError> {
+        retry!(self.try_report(report, rules, now))
+    }
+
+    async fn try_report(
+        &self,
+        report: &LeaseReport,
+        rules: &LeaseRules,
+        now: UnixMillis,
+    ) -> Result<Leased<LeaseReportAnswer>, LedgerError> {
+        let ids: Vec<LeaseId> = report.holds.iter().map(|hold| hold.lease_id).collect();
+        transact!(self, conn => {
+            let moment = AccountRows::moment(&mut *conn, now).await?;
+            let named = AccountRows::leases_by_id(&mut *conn, &ids).await?;
+            let accounts: Vec<i64> = named.iter().map(|lease| lease.account_id).collect();
+            let rows = AccountRows::lock_accounts(&mut *conn, &accounts).await?;
+            let leases = AccountRows::open_leases(&mut *conn, &accounts).await?;
+            let budget_ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
+            let found = BudgetRows::budgets_by_id(&mut *conn, &budget_ids).await?;
+            let mut books = Books::open(rows, leases, &budgets(found)?)?;
+            let told = books.reclaim(now, &moment.clock, rules)?;
+            let leases = report_on(&mut books, &named, report, rules, now);
+            AccountRows::write_books(&mut *conn, &mut books, &told).await?;
+            Ok(Leased {
+                answer: LeaseReportAnswer { version: moment.version, leases },
+                returned: books.returned(),
+            })
+        })
+    }
+}
+
+fn grant_on(books: &mut Books, asked: &Asked<'_>) -> Option<Denied> {
+    let request = asked.request;
+    let holds = if asked.is_repeated {
+        renewed(books, &request.holds)
+    } else {
+        request.holds.clone()
+    };
+    let ask = Ask {
+        instance: &request.instance,
+        need: bounded(request.need),
+        least: bounded(request.least),
+        holds: &holds,
+    };
+    let mut unnumbered = UNNUMBERED;
+    let granted = grant(&mut books.lines, &ask, asked.now, asked.rules, &mut || {
+        unnumbered += 1;
+        LeaseId(unnumbered - 1)
+    });
+    books.sign(&request.gateway_id);
+    granted.err()
+}
+
+/// What a gateway held when it asked, as the ledger knows it now: a report may have come since.
+fn renewed(books: &Books, holds: &[LeaseHold]) -> Vec<LeaseHold> {
+    let mut holds = holds.to_vec();
+    for hold in &mut holds {
+        let mut leases = books.lines.iter().flat_map(|line| &line.leases);
+        if let Some(lease) = leases.find(|lease| lease.id == hold.lease_id) {
+            hold.used = lease.used;
+            hold.returned = lease.returned;
+            hold.done = lease.stage == Stage::Done;
+        }
+    }
+    holds
+}
+
+/// Amounts that can be reckoned with.
+fn bounded(mut amounts: Amounts) -> Amounts {
+    for unit in [Unit::Usd, Unit::Tokens, Unit::Requests] {
+        amounts.cap(unit, MAX_AMOUNT);
+    }
+    amounts
+}
+
+/// The line that refused a request because it is spent.
+fn spent_line(books: &Books, denied: &Denied) -> Option<usize> {
+    let account = &books.lines.get(denied.line)?.account;
+    let is_spent = u128::from(account.spent) * 100 >= u128::from(account.amount) * NEARLY_SPENT;
+    (!denied.may_return && is_spent).then_some(denied.line)
+}
+
+fn report_on(
+    books: &mut Books,
+    named: &[LeaseRow],
+    report: &LeaseReport,
+    rules: &LeaseRules,
+    now: UnixMillis,
+) -> Vec<ReportedLease> {
+    let mut answers = Vec::with_capacity(report.holds.len());
+    for hold in &report.holds {
+        let account_id = named
+            .iter()
+            .find(|lease| lease.lease_id() == hold.lease_id)
+            .map(|lease| lease.account_id);
+        let Some((head, line)) = account_id.and_then(|id| books.entry_mut(id)) else {
+            answers.push(ReportedLease {
+                budget_id: hold.budget_id.clone(),
+                amount: 0,
+                spent: 0,
+                period_ends_in_ms: None,
+                lease: LeaseState::closed(hold),
+            });
+            continue;
+        };
+        let rules = if head.budget.is_leased() {
+            *rules
+        } else {
+            // It is archived, or has become soft: no lease of it is young enough.
+            LeaseRules {
+                max_age_ms: 0,
+                ..*rules
+            }
+        };
+        let lease = line.report(&report.instance, hold, now, &rules);
+        answers.push(ReportedLease {
+            budget_id: hold.budget_id.clone(),
+            amount: line.account.amount,
+            spent: line.account.spent,
+            period_ends_in_ms: line.account.window.left_ms(now),
+            lease,
+        });
+    }
+    answers
+}

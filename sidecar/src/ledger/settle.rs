@@ -1,0 +1,239 @@
+//! Settling: what an event charges to budgets, in the transaction in which the event is first seen.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::QueryBuilder;
+use tollgate_core::budget::MAX_AMOUNT;
+use tollgate_core::budget::ledger::{Lease, Manner, Settled};
+use tollgate_core::time::UnixMillis;
+use tollgate_core::wire::{BudgetCharge, LeaseId};
+
+use super::accounts::{AccountRows, Books, LeaseRow, NewAccount};
+use super::budgets::{BudgetRows, StoredBudget, budgets};
+use super::events::StoredEvent;
+use super::{LedgerError, amount, millis, number};
+
+const INSERT: &str =
+    "INSERT INTO charges (event_id, part, budget_id, account_id, lease_id, reserved, charged, manner) ";
+
+/// Rows in one INSERT: 8 values each, and SQLite takes 32,766.
+const ROWS_PER_INSERT: usize = 1_000;
+
+/// A row of `charges`.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct ChargeRow {
+    pub(super) event_id: String,
+    part: i64,
+    budget_id: String,
+    account_id: Option<i64>,
+    lease_id: Option<i64>,
+    reserved: i64,
+    charged: i64,
+    manner: String,
+}
+
+/// A charge on its way to an account.
+struct Charge<'a> {
+    event: &'a StoredEvent,
+    part: usize,
+    charge: &'a BudgetCharge,
+    /// Where it has a lease that the ledger knows, the account of that; else that of the window of the event's time.
+    account_id: Option<i64>,
+}
+
+on_engines! {
+    /// Statements on charges.
+    pub(super) trait ChargeRows {
+        /// Applies the charges of events that were just added. Answers the budgets to which money came back.
+        async fn settle(conn, events: &[&StoredEvent], now: UnixMillis) -> Vec<String> {
+            let mut charges = charges_of(events);
+            if charges.is_empty() {
+                return Ok(Vec::new());
+            }
+            let named = AccountRows::leases_by_id(&mut *conn, &lease_ids(&charges)).await?;
+            let budget_ids: BTreeSet<&str> = charges.iter().map(|c| c.charge.budget_id.as_str()).collect();
+            let budget_ids: Vec<&str> = budget_ids.into_iter().collect();
+            let found = budgets(BudgetRows::budgets_by_id(&mut *conn, &budget_ids).await?)?;
+            let places = places(&charges, &named, &found)?;
+            if !places.is_empty() {
+                AccountRows::add_accounts(&mut *conn, &places.iter().cloned().collect::<Vec<_>>()).await?;
+            }
+            let keys: Vec<(&str, UnixMillis)> =
+                places.iter().map(|place| (place.budget_id.as_str(), place.window.start)).collect();
+            let placed = AccountRows::accounts_at(&mut *conn, &keys).await?;
+            for charge in &mut charges {
+                charge.account_id = charge.leased_from(&named).or_else(|| {
+                    let window = charge.window(&found)?;
+                    let row = placed.iter().find(|row| row.is_at(&charge.charge.budget_id, window));
+                    row.map(|row| row.id)
+                });
+            }
+            let ids: BTreeSet<i64> = charges.iter().filter_map(|charge| charge.account_id).collect();
+            let mut rows = AccountRows::lock_accounts(&mut *conn, &ids.into_iter().collect::<Vec<_>>()).await?;
+            // A lease of another budget's: the charge is kept, for no account.
+            rows.retain(|row| found.iter().any(|budget| budget.id == row.budget_id));
+            // Again, now that nobody else can change them.
+            let leases = AccountRows::leases_by_id(&mut *conn, &lease_ids(&charges)).await?;
+            let mut books = Books::open(rows, leases, &found)?;
+            let written: Vec<ChargeRow> = charges.iter().map(|charge| charge.settle(&mut books)).collect();
+            let told = books.cross(None, now)?;
+            Self::add_charges(&mut *conn, &written).await?;
+            AccountRows::write_books(&mut *conn, &mut books, &told).await?;
+            Ok(books.returned())
+        }
+
+        async fn add_charges(conn, charges: &[ChargeRow]) -> () {
+            for rows in charges.chunks(ROWS_PER_INSERT) {
+                let mut insert = QueryBuilder::new(INSERT);
+                insert.push_values(rows, |mut row, charge| {
+                    row.push_bind(&charge.event_id)
+                        .push_bind(charge.part)
+                        .push_bind(&charge.budget_id)
+                        .push_bind(charge.account_id)
+                        .push_bind(charge.lease_id)
+                        .push_bind(charge.reserved)
+                        .push_bind(charge.charged)
+                        .push_bind(&charge.manner);
+                });
+                insert.build().persistent(rows.len() == ROWS_PER_INSERT).execute(&mut *conn).await?;
+            }
+            Ok(())
+        }
+
+        /// The charges of events, each event's in the order in which it has them.
+        async fn charges(conn, event_ids: &[&str]) -> Vec<ChargeRow> {
+            if event_ids.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut select = QueryBuilder::new("SELECT * FROM charges WHERE event_id IN ");
+            push_in!(select, event_ids.iter().copied());
+            select.push(" ORDER BY event_id, part");
+            Ok(select.build_query_as().fetch_all(conn).await?)
+        }
+    }
+}
+
+// === impl Charge ===
+
+impl Charge<'_> {
+    /// The account that its lease is of. The lease's never changes.
+    fn leased_from(&self, named: &[LeaseRow]) -> Option<i64> {
+        let id = self.charge.lease_id?;
+        named
+            .iter()
+            .find(|lease| lease.lease_id() == id)
+            .map(|lease| lease.account_id)
+    }
+
+    /// When the window of its event's time begins.
+    fn window(&self, found: &[StoredBudget]) -> Option<UnixMillis> {
+        let budget = found.iter().find(|budget| budget.id == self.charge.budget_id)?;
+        Some(budget.window(millis(self.event.time)).ok()?.start)
+    }
+
+    fn settle(&self, books: &mut Books) -> ChargeRow {
+        let charge = self.charge;
+        let account_id = self.account_id;
+        let entry = account_id.and_then(|id| books.entry_mut(id));
+        let entry = entry.filter(|(head, _)| head.budget.id == charge.budget_id);
+        let settled = entry.map(|(head, line)| {
+            let lease = line
+                .leases
+                .iter_mut()
+                .find(|lease: &&mut Lease| Some(lease.id) == charge.lease_id);
+            let settled = line.account.settle(charge, lease);
+            self.log(&head.budget, settled);
+            settled
+        });
+        if settled.is_none() {
+            tracing::error!(
+                event_id = %self.event.event_id, budget_id = %charge.budget_id, charged = charge.charged,
+                "an event charges a budget that the ledger does not have"
+            );
+        }
+        ChargeRow {
+            event_id: self.event.event_id.clone(),
+            part: number(self.part as u64),
+            budget_id: charge.budget_id.clone(),
+            account_id: settled.and(account_id),
+            lease_id: charge.lease_id.map(|id| number(id.0)),
+            reserved: number(charge.reserved.min(MAX_AMOUNT)),
+            charged: number(charge.charged.min(MAX_AMOUNT)),
+            manner: match settled.map(|settled| settled.manner) {
+                Some(Manner::Leased) => "leased",
+                Some(Manner::Late) => "late",
+                Some(Manner::Debt) => "debt",
+                Some(Manner::Counted) => "counted",
+                None => "unknown",
+            }
+            .to_owned(),
+        }
+    }
+
+    fn log(&self, budget: &StoredBudget, settled: Settled) {
+        if settled.overrun > 0 {
+            tracing::warn!(
+                event_id = %self.event.event_id, budget_id = %budget.id, name = %budget.budget.name,
+                charged = self.charge.charged, overrun = settled.overrun, manner = ?settled.manner,
+                "a charge went past its budget's amount"
+            );
+        }
+    }
+}
+
+// === impl BudgetCharge ===
+
+impl From<ChargeRow> for BudgetCharge {
+    fn from(row: ChargeRow) -> Self {
+        Self {
+            budget_id: row.budget_id,
+            lease_id: row.lease_id.map(|id| LeaseId(amount(id))),
+            reserved: amount(row.reserved),
+            charged: amount(row.charged),
+        }
+    }
+}
+
+fn charges_of<'a>(events: &[&'a StoredEvent]) -> Vec<Charge<'a>> {
+    let mut charges = Vec::new();
+    for event in events {
+        charges.extend(event.charges.iter().enumerate().map(|(part, charge)| Charge {
+            event,
+            part,
+            charge,
+            account_id: None,
+        }));
+    }
+    charges
+}
+
+fn lease_ids(charges: &[Charge<'_>]) -> Vec<LeaseId> {
+    let ids: BTreeSet<LeaseId> = charges
+        .iter()
+        .filter_map(|charge| charge.charge.lease_id)
+        .collect();
+    ids.into_iter().collect()
+}
+
+/// The accounts of charges without a lease that the ledger knows.
+fn places(
+    charges: &[Charge<'_>],
+    named: &[LeaseRow],
+    found: &[StoredBudget],
+) -> Result<BTreeSet<NewAccount>, LedgerError> {
+    let by_id: HashMap<&str, &StoredBudget> =
+        found.iter().map(|budget| (budget.id.as_str(), budget)).collect();
+    let mut places = BTreeSet::new();
+    for charge in charges {
+        if charge.leased_from(named).is_some() {
+            continue;
+        }
+        if let Some(budget) = by_id
+            .get(charge.charge.budget_id.as_str())
+            .filter(|budget| budget.has_account())
+        {
+            places.insert(NewAccount::new(budget, budget.window(millis(charge.event.time))?));
+        }
+    }
+    Ok(places)
+}

@@ -1,0 +1,38 @@
+//! What a sidecar does beside answering: it beats the ledger's clock and takes back what dead gateways held.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::state::App;
+
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// In beats.
+const FORGET_EVERY: u64 = 3_600;
+
+/// Does it until the task is aborted. Every step is one transaction: nothing is lost when it ends.
+pub fn start(app: App) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut beats = tokio::time::interval(BEAT_EVERY);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for beat in 0_u64.. {
+            beats.tick().await;
+            if let Err(error) = once(&app, beat).await {
+                tracing::error!(%error, "the upkeep of the ledger failed and is tried again");
+            }
+        }
+    })
+}
+
+async fn once(app: &App, beat: u64) -> Result<(), crate::ledger::LedgerError> {
+    let now = app.clock().now().into();
+    app.ledger().beat(now).await?;
+    let returned = app.ledger().reclaim(&app.config().budgets.leases, now).await?;
+    app.returns().announce(&returned);
+    if beat.is_multiple_of(FORGET_EVERY) {
+        let forgotten = app.ledger().forget_old_leases(now).await?;
+        tracing::debug!(forgotten, "old leases forgotten");
+    }
+    Ok(())
+}
