@@ -47,16 +47,22 @@ impl EnvoyConfig {
         format!("{:#}\n", self.value)
     }
 
-    /// Moves every listener and endpoint to these ports.
+    /// Moves every listener and endpoint to these ports: the listeners to those of the first gateway.
     ///
     /// # Errors
     ///
     /// Where the file lacks one of them.
-    pub fn set_ports(&mut self, ports: Ports) -> Result<()> {
-        *at(&mut self.value, "/admin/address/socket_address/port_value")? = json!(ports.admin);
+    pub fn set_ports(&mut self, ports: &Ports) -> Result<()> {
+        let gateway = ports.gateway(0)?;
+        *at(&mut self.value, "/admin/address/socket_address/port_value")? = json!(gateway.admin);
         let listener = named(at(&mut self.value, "/static_resources/listeners")?, "gateway")?;
-        *at(listener, "/address/socket_address/port_value")? = json!(ports.gateway);
-        *at(self.endpoint(SIDECAR_CLUSTER)?, "/port_value")? = json!(ports.sidecar);
+        *at(listener, "/address/socket_address/port_value")? = json!(gateway.clients);
+        let endpoints = ports.sidecars.iter().map(|port| {
+            let address = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+            json!({"endpoint": {"address": address}})
+        });
+        let listed = "/load_assignment/endpoints/0/lb_endpoints";
+        *at(self.cluster(SIDECAR_CLUSTER)?, listed)? = endpoints.collect();
         for cluster in PROVIDER_CLUSTERS {
             *at(self.endpoint(cluster)?, "/port_value")? = json!(ports.mock);
         }
@@ -64,14 +70,25 @@ impl EnvoyConfig {
     }
 
     /// Exchanges ports wherever they stand.
-    pub(crate) fn replace_ports(&mut self, old: Ports, new: Ports) {
-        let pairs = [
-            (old.gateway, new.gateway),
-            (old.admin, new.admin),
-            (old.sidecar, new.sidecar),
-            (old.mock, new.mock),
-        ];
+    pub(crate) fn replace_ports(&mut self, old: &Ports, new: &Ports) {
+        let pairs: Vec<_> = old.named().into_iter().zip(new.named()).collect();
+        let pairs: Vec<_> = pairs.into_iter().map(|((_, old), (_, new))| (old, new)).collect();
         replace_ports(&mut self.value, &pairs);
+    }
+
+    /// The configuration of another gateway of the system: on its own ports and, so that the ledger tells the two
+    /// apart, with its own name.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such gateway, or no Tollgate filter.
+    pub(crate) fn for_gateway(&self, ports: &Ports, number: usize) -> Result<Self> {
+        let (first, other) = (ports.gateway(0)?, ports.gateway(number)?);
+        let mut config = self.clone();
+        let pairs = [(first.clients, other.clients), (first.admin, other.admin)];
+        replace_ports(&mut config.value, &pairs);
+        name_gateway(config.filter_config()?, number);
+        Ok(config)
     }
 
     /// Sends all provider traffic to a server instead: `http` or `https`, with a path prefix if it has one.
@@ -177,6 +194,14 @@ impl EnvoyConfig {
     }
 }
 
+/// Gives the gateway of this number its name in a filter's configuration: the first keeps the one that is there.
+pub(crate) fn name_gateway(filter_config: &mut Value, number: usize) {
+    let Some(name) = filter_config.get_mut("gateway_id").filter(|_| number > 0) else {
+        return;
+    };
+    *name = json!(format!("{}-{}", name.as_str().unwrap_or_default(), number + 1));
+}
+
 fn at<'a>(value: &'a mut Value, path: &str) -> Result<&'a mut Value> {
     value
         .pointer_mut(path)
@@ -234,6 +259,7 @@ fn tls(host: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::Size;
     use crate::repository::Repository;
 
     fn demo() -> EnvoyConfig {
@@ -243,18 +269,39 @@ mod tests {
     #[test]
     fn the_committed_file_can_be_moved_to_other_ports() {
         let mut config = demo();
-        config
-            .set_ports(Ports {
-                gateway: 1,
-                admin: 2,
-                sidecar: 3,
-                mock: 4,
-            })
-            .unwrap();
+        let size = Size {
+            gateways: 1,
+            sidecars: 2,
+            postgres: false,
+        };
+        config.set_ports(&Ports::from_base(1, size).unwrap()).unwrap();
         let text = config.to_json();
         for port in [10_000, 10_001, 10_002, 10_003] {
             assert!(!text.contains(&format!("\"port_value\": {port}")), "{port}");
         }
+        for port in [3, 13] {
+            assert!(
+                text.contains(&format!("\"port_value\": {port}")),
+                "sidecar at {port}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_gateway_differs_in_its_ports_and_its_name() {
+        let size = Size {
+            gateways: 2,
+            sidecars: 1,
+            postgres: false,
+        };
+        let ports = Ports::from_base(1, size).unwrap();
+        let mut config = demo();
+        config.set_ports(&ports).unwrap();
+        let mut second = config.for_gateway(&ports, 1).unwrap();
+        assert_eq!(second.filter_config().unwrap()["gateway_id"], json!("demo-2"));
+        second.filter_config().unwrap()["gateway_id"] = json!("demo");
+        replace_ports(&mut second.value, &[(11, 1), (12, 2)]);
+        assert_eq!(second.value, config.value);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub mod wait;
 mod system;
 
 pub use self::repository::{Filter, Repository};
-pub use self::stack::{Stack, StackBuilder};
+pub use self::stack::{Part, Stack, StackBuilder};
 
 /// A client that keeps no connection, uses no proxy and follows no redirect: one value can serve tests that run
 /// on different runtimes.

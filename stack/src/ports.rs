@@ -1,59 +1,109 @@
-//! The four ports of a system.
+//! The ports of a system.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 /// Tests take their ports from here up: below the range from which the kernel takes the ports of outgoing
 /// connections, which could otherwise take the port of a process that is being restarted.
 const FIRST_FREE: u16 = 14_000;
 const FREE_RANGE: u16 = 16_000;
+/// From a gateway's ports to those of the next one, and from a sidecar's port to that of the next.
+const STRIDE: u16 = 10;
+
+/// How many of what a system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Envoys.
+    pub gateways: u16,
+    /// Sidecars, all on one ledger.
+    pub sidecars: u16,
+    /// Whether there is a PostgreSQL server.
+    pub postgres: bool,
+}
 
 /// The ports on the loopback interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ports {
+    /// Of each gateway.
+    pub gateways: Vec<GatewayPorts>,
+    /// Of each sidecar.
+    pub sidecars: Vec<u16>,
+    /// The mock provider's.
+    pub mock: u16,
+    /// PostgreSQL's, where there is one.
+    pub postgres: Option<u16>,
+}
+
+/// The ports of one gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayPorts {
     /// Where clients come.
-    pub gateway: u16,
+    pub clients: u16,
     /// Envoy's admin.
     pub admin: u16,
-    /// The sidecar.
-    pub sidecar: u16,
-    /// The mock provider.
-    pub mock: u16,
+}
+
+// === impl Size ===
+
+impl Size {
+    /// One of each, and no PostgreSQL.
+    pub const ONE: Self = Self {
+        gateways: 1,
+        sidecars: 1,
+        postgres: false,
+    };
 }
 
 // === impl Ports ===
 
 impl Ports {
-    /// Four ports in a row.
+    /// The documented ones: from `base` on the first gateway, its admin, the first sidecar, the mock provider and
+    /// PostgreSQL; each further gateway and sidecar 10 ports after the one before.
     ///
     /// # Errors
     ///
-    /// Where there are not four.
-    pub fn from_base(base: u16) -> Result<Self> {
-        if base == 0 || base > u16::MAX - 3 {
-            bail!("--base-port {base}: four ports in a row are needed, from 1 to 65535");
+    /// Where there are not so many.
+    pub fn from_base(base: u16, size: Size) -> Result<Self> {
+        let last = size.gateways.max(size.sidecars).saturating_sub(1);
+        let highest = STRIDE
+            .checked_mul(last)
+            .and_then(|more| base.checked_add(more)?.checked_add(4));
+        if base == 0 || highest.is_none() {
+            bail!("--base-port {base}: there are not enough ports from there to 65535");
         }
+        let at = |number: u16, offset: u16| base + STRIDE * number + offset;
         Ok(Self {
-            gateway: base,
-            admin: base + 1,
-            sidecar: base + 2,
-            mock: base + 3,
+            gateways: (0..size.gateways)
+                .map(|number| GatewayPorts {
+                    clients: at(number, 0),
+                    admin: at(number, 1),
+                })
+                .collect(),
+            sidecars: (0..size.sidecars).map(|number| at(number, 2)).collect(),
+            mock: at(0, 3),
+            postgres: size.postgres.then(|| at(0, 4)),
         })
     }
 
-    /// Four ports that nobody listens on at this moment. (A moment later somebody may: start again then.)
+    /// Ports that nobody listens on at this moment. (A moment later somebody may: start again then.)
     ///
     /// # Errors
     ///
     /// Where all are taken.
-    pub fn free() -> Result<Self> {
+    pub fn free(size: Size) -> Result<Self> {
+        let gateway = |_| {
+            Ok(GatewayPorts {
+                clients: free_port()?,
+                admin: free_port()?,
+            })
+        };
         Ok(Self {
-            gateway: free_port()?,
-            admin: free_port()?,
-            sidecar: free_port()?,
+            gateways: (0..size.gateways).map(gateway).collect::<Result<_>>()?,
+            sidecars: (0..size.sidecars).map(|_| free_port()).collect::<Result<_>>()?,
             mock: free_port()?,
+            postgres: size.postgres.then(free_port).transpose()?,
         })
     }
 
@@ -62,14 +112,8 @@ impl Ports {
     /// # Errors
     ///
     /// Which port is taken, by whom where that can be seen, and what to do.
-    pub fn check_free(self) -> Result<()> {
-        let named = [
-            ("gateway", self.gateway),
-            ("Envoy admin", self.admin),
-            ("sidecar", self.sidecar),
-            ("mock provider", self.mock),
-        ];
-        for (name, port) in named {
+    pub fn check_free(&self) -> Result<()> {
+        for (name, port) in self.named() {
             if is_free(port) {
                 continue;
             }
@@ -80,6 +124,37 @@ impl Ports {
             );
         }
         Ok(())
+    }
+
+    /// Of a gateway by its number, from 0.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such gateway.
+    pub fn gateway(&self, number: usize) -> Result<GatewayPorts> {
+        let found = self.gateways.get(number).copied();
+        found.with_context(|| format!("there is no gateway {number} of {}", self.gateways.len()))
+    }
+
+    /// Of a sidecar by its number, from 0.
+    pub(crate) fn sidecar(&self, number: usize) -> Result<u16> {
+        let found = self.sidecars.get(number).copied();
+        found.with_context(|| format!("there is no sidecar {number} of {}", self.sidecars.len()))
+    }
+
+    /// All of them, with what they are for.
+    pub(crate) fn named(&self) -> Vec<(&'static str, u16)> {
+        let gateways = self
+            .gateways
+            .iter()
+            .flat_map(|ports| [("gateway", ports.clients), ("Envoy admin", ports.admin)]);
+        let sidecars = self.sidecars.iter().map(|port| ("sidecar", *port));
+        let postgres = self.postgres.map(|port| ("PostgreSQL server", port));
+        gateways
+            .chain(sidecars)
+            .chain([("mock provider", self.mock)])
+            .chain(postgres)
+            .collect()
     }
 }
 
@@ -154,7 +229,7 @@ mod tests {
         let taken = listener.local_addr().unwrap().port();
         let ports = Ports {
             mock: taken,
-            ..Ports::free().unwrap()
+            ..Ports::free(Size::ONE).unwrap()
         };
         let message = ports.check_free().unwrap_err().to_string();
         assert!(
@@ -170,8 +245,33 @@ mod tests {
     }
 
     #[test]
-    fn a_base_port_leaves_room_for_four() {
-        assert!(Ports::from_base(65_533).is_err());
-        assert_eq!(Ports::from_base(65_532).unwrap().mock, 65_535);
+    fn a_base_port_leaves_room_for_all() {
+        let two = Size {
+            gateways: 2,
+            ..Size::ONE
+        };
+        assert!(Ports::from_base(0, Size::ONE).is_err());
+        assert!(Ports::from_base(65_532, Size::ONE).is_err());
+        assert_eq!(Ports::from_base(65_531, Size::ONE).unwrap().mock, 65_534);
+        assert!(Ports::from_base(65_522, two).is_err());
+        assert!(Ports::from_base(65_521, two).is_ok());
+    }
+
+    #[test]
+    fn the_documented_ports_of_a_larger_system() {
+        let size = Size {
+            gateways: 2,
+            sidecars: 3,
+            postgres: true,
+        };
+        let ports = Ports::from_base(10_000, size).unwrap();
+        let gateways: Vec<_> = ports
+            .gateways
+            .iter()
+            .map(|gateway| (gateway.clients, gateway.admin))
+            .collect();
+        assert_eq!(gateways, [(10_000, 10_001), (10_010, 10_011)]);
+        assert_eq!(ports.sidecars, [10_002, 10_012, 10_022]);
+        assert_eq!((ports.mock, ports.postgres), (10_003, Some(10_004)));
     }
 }

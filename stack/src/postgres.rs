@@ -117,6 +117,18 @@ impl Postgres {
         Ok(self.url(name))
     }
 
+    /// Makes an empty database where there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// What PostgreSQL says.
+    pub async fn ensure_database(&self, name: &str) -> Result<()> {
+        match self.create_database(name).await {
+            Err(error) if !format!("{error:#}").contains("already exists") => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Kills the server (SIGKILL), as a machine's failure would. Its own processes notice, and end.
     ///
     /// # Errors

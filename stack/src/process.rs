@@ -147,7 +147,8 @@ pub fn runs(pid: u32, program: &str) -> bool {
     })
 }
 
-/// Ends a process that another one started: SIGTERM, then SIGKILL after `patience`.
+/// Ends a process that another one started: SIGTERM (PostgreSQL, which would wait for its clients then: SIGINT),
+/// then SIGKILL after `patience`.
 ///
 /// # Errors
 ///
@@ -156,7 +157,11 @@ pub fn end(pid: u32, program: &str, patience: Duration) -> Result<()> {
     if !runs(pid, program) {
         return Ok(());
     }
-    signal(pid, Signal::SIGTERM)?;
+    let asked = match program {
+        "postgres" => Signal::SIGINT,
+        _ => Signal::SIGTERM,
+    };
+    signal(pid, asked)?;
     if wait::until_now(patience, || (!runs(pid, program)).then_some(())).is_none() {
         signal(pid, Signal::SIGKILL)?;
     }

@@ -9,20 +9,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+/// The programs, in the order in which they are to be ended.
+const ENDED_IN_ORDER: [&str; 4] = ["envoy", "sidecar", "mock", "postgres"];
+
 /// A running system.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UpFile {
-    /// Where clients go, as a URL.
+    /// Where clients go, as a URL: the first gateway, where there are several.
     pub gateway: String,
-    /// Envoy's admin, as a URL.
+    /// The admin of the first gateway's Envoy, as a URL.
     pub envoy_admin: String,
-    /// The sidecar, as a URL.
+    /// The first sidecar, as a URL.
     pub sidecar: String,
+    /// All gateways, as URLs.
+    pub gateways: Vec<String>,
+    /// All sidecars, as URLs.
+    pub sidecars: Vec<String>,
     /// What the sidecar's admin API asks for.
     pub admin_token: String,
     /// The demo's keys by name.
     pub keys: BTreeMap<String, String>,
-    /// Process ids by name.
+    /// Process ids by name: `envoy`, `envoy-2`, … `sidecar`, `sidecar-2`, … `mock`, `postgres`.
     pub pids: BTreeMap<String, u32>,
 }
 
@@ -69,6 +76,17 @@ impl UpFile {
             &Self::path(data),
             &format!("{}\n", serde_json::to_string_pretty(self)?),
         )
+    }
+
+    /// The processes, in the order in which they are to be ended: a gateway first, then a sidecar with what the
+    /// gateway has sent. Each with the name of its program.
+    pub fn processes(&self) -> Vec<(&'static str, u32)> {
+        let of = |program: &'static str| {
+            let pids = self.pids.iter();
+            pids.filter(move |(name, _)| name.split('-').next() == Some(program))
+                .map(move |(_, pid)| (program, *pid))
+        };
+        ENDED_IN_ORDER.into_iter().flat_map(of).collect()
     }
 
     /// Removes both files.

@@ -36,6 +36,8 @@ mod rules;
 #[cfg(test)]
 mod sdks;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod side_by_side;
 #[cfg(test)]
 mod upstream;

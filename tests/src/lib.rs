@@ -4,6 +4,7 @@ pub mod raw;
 pub mod rush;
 pub mod shared;
 pub mod slow_sidecar;
+pub mod up;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

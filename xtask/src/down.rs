@@ -12,8 +12,6 @@ use tollgate_stack::up_file::UpFile;
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The gateway first, then the sidecar with what the gateway has sent.
-const ORDER: [&str; 3] = ["envoy", "sidecar", "mock"];
 
 /// Options of `down`.
 #[derive(Debug, Args)]
@@ -30,10 +28,8 @@ pub(crate) fn run(args: &DownArgs) -> Result<ExitCode> {
         writeln!(out, "nothing is up in {}", args.data.display())?;
         return Ok(ExitCode::SUCCESS);
     };
-    for name in ORDER {
-        if let Some(pid) = file.pids.get(name) {
-            process::end(*pid, name, PATIENCE)?;
-        }
+    for (program, pid) in file.processes() {
+        process::end(pid, program, PATIENCE)?;
     }
     UpFile::remove(&args.data)?;
     writeln!(out, "down; ledger and logs stay in {}", args.data.display())?;

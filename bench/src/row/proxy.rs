@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::envoy_config::EnvoyConfig;
-use tollgate_stack::ports::Ports;
+use tollgate_stack::ports::{Ports, Size};
 use tollgate_stack::process::{Lifetime, Process};
 use tollgate_stack::progress::Silent;
 use tollgate_stack::{Repository, wait};
@@ -44,9 +44,9 @@ impl Proxy {
         edit: impl FnOnce(&mut Value) -> Result<()>,
     ) -> Result<Self> {
         let repository = Repository::here();
-        let ports = Ports::free()?;
+        let ports = Ports::free(Size::ONE)?;
         let mut config = EnvoyConfig::read(&repository.root().join("envoy/envoy.yaml"))?;
-        config.set_ports(ports)?;
+        config.set_ports(&ports)?;
         config.set_upstream(&format!("http://{upstream}").parse()?)?;
         level(config.value_mut())?;
         let chain = at(config.value_mut(), &format!("{MANAGER}/http_filters"))?;
@@ -66,7 +66,7 @@ impl Proxy {
             .args(["--disable-hot-restart", "--concurrency", "1"]);
         command.stdout(std::process::Stdio::null());
         let mut process = Process::start("envoy", command, &folder.path().join("envoy.log"), Lifetime::Ours)?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.gateway));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.gateway(0)?.clients));
         wait::until(READY, "Envoy does not listen", async || {
             process.check_running()?;
             Ok(tokio::net::TcpStream::connect(address).await.ok())

@@ -1,0 +1,95 @@
+//! Systems that `cargo xtask up --detach` starts.
+
+use std::path::Path;
+use std::process::Output;
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+use tollgate_stack::Repository;
+use tollgate_stack::ports::{Ports, Size};
+use tollgate_stack::up_file::UpFile;
+
+/// A system that was brought up, and is brought down with this value.
+#[derive(Debug)]
+pub struct Up {
+    /// Its `up.json`.
+    pub file: UpFile,
+    folder: TempDir,
+}
+
+// === impl Up ===
+
+impl Up {
+    /// Brings a system of this size up on free ports, with more arguments than those for its place.
+    ///
+    /// # Errors
+    ///
+    /// What `cargo xtask up` says.
+    pub fn start(size: Size, arguments: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let base = base_port(size)?.to_string();
+        let place = ["up", "--detach", "--base-port", &base, "--data"];
+        let output = xtask(&[&place[..], &[text(folder.path())], arguments].concat())?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let file = UpFile::read(folder.path())?.context("`up` wrote no up.json")?;
+        Ok(Self { file, folder })
+    }
+
+    /// Its folder.
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Brings it down; fine where it is down already.
+    ///
+    /// # Errors
+    ///
+    /// What `cargo xtask down` says.
+    pub fn down(&self) -> Result<()> {
+        let output = xtask(&["down", "--data", text(self.data())])?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running; nobody is left to tell where that fails.
+        let _ = self.down();
+    }
+}
+
+/// Runs `cargo xtask`.
+///
+/// # Errors
+///
+/// Where it does not start.
+pub fn xtask(arguments: &[&str]) -> Result<Output> {
+    let mut cargo = Repository::here().cargo();
+    cargo
+        .arg("xtask")
+        .args(arguments)
+        .output()
+        .context("cannot start cargo")
+}
+
+/// A base port from which all ports of a system are free.
+fn base_port(size: Size) -> Result<u16> {
+    let all_free = |base: u16| Ports::from_base(base, size).and_then(|ports| ports.check_free());
+    (0..100)
+        .filter_map(|_| Some(Ports::free(size).ok()?.mock))
+        .find(|base| all_free(*base).is_ok())
+        .context("no base port is free")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
