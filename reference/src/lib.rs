@@ -11,7 +11,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
-use tollgate_core::budget::DowngradeSpec;
+use tollgate_core::budget::{BudgetSpec, DowngradeSpec};
 use tollgate_core::config::spec::{self as filter, ConfigSpec};
 use tollgate_core::limit::{LimitSpec, MatchSpec};
 use tollgate_core::validation::spec::{BoundsSpec, RulesSpec, SanitizeSpec};
@@ -96,6 +96,9 @@ fn sidecar_order() -> Order {
         .of::<sidecar::Spec>()
         .of::<sidecar::LimitsSpec>()
         .of::<sidecar::LogSpec>()
+        .of::<sidecar::BudgetsSpec>()
+        .of::<sidecar::TiersSpec>()
+        .of::<BudgetSpec>()
         .of::<moderation::ModerationSpec>()
         .of::<moderation::PolicySpec>()
         .of::<moderation::RuleSpec>()

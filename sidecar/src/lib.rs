@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod budget_check;
 pub mod cli;
 pub mod clock;
 pub mod config;

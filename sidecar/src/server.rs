@@ -60,7 +60,11 @@ pub async fn serve_until(
     let (verdicts, verdict_writer) = VerdictLog::start(ledger.clone());
     let app = App::new(config, ledger.clone(), clock, verdicts);
     // A ledger that was away must know it before a lease is asked for.
-    ledger.beat(app.clock().now().into()).await?;
+    let now = app.clock().now().into();
+    ledger.beat(now).await?;
+    ledger
+        .declare_budgets(&app.config().budgets.defaults, now)
+        .await?;
     let upkeep = upkeep::start(app.clone());
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(%address, version = VERSION, "listening");

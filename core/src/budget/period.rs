@@ -10,17 +10,18 @@ use crate::time::UnixMillis;
 
 /// How long a budget lasts before it is whole again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     /// Each request for itself: a cap, of which the ledger keeps no account.
     Request,
-    /// Each session for itself: a template (see [`super::Subject`]) whose budgets are for good.
+    /// Each session for itself: a template, whose budgets are for good.
     Session,
     /// A calendar day.
     Day,
     /// An ISO week: from Monday.
     Week,
-    /// A calendar month, from the [`StartDay`].
+    /// A calendar month, from `start_day`.
     Month,
     /// For good; grows by deposits.
     Total,
@@ -29,6 +30,7 @@ pub enum Period {
 /// The day on which a month begins. In a month without that day it is the last one: a month that begins on the
 /// 31st begins on 28 February.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "u8", into = "u8")]
 pub struct StartDay(i8);
 

@@ -18,6 +18,7 @@ const MAX_NAME_CHARS: usize = 200;
 
 /// A budget as an administrator writes it: strict, amounts as decimal strings.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSpec {
     /// For people: in refusals, webhooks, lists. If absent, it is made of the subject and the period.
@@ -78,6 +79,7 @@ pub struct Budget {
 
 /// Whether a budget refuses or only counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Enforcement {
     /// A request that does not fit is refused. Paid from leases.
@@ -89,6 +91,7 @@ pub enum Enforcement {
 
 /// What a budget does when its lease is spent and the sidecar does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnavailable {
     /// Refuse with 503.

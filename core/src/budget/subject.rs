@@ -39,6 +39,7 @@ pub struct Facts {
 
 /// One side of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Facet {
     /// [`Facts::gateway`].
@@ -62,6 +63,7 @@ pub enum Facet {
 /// `{"workspace":"acme","user":"ann"}` is Ann's budget in acme. A `*` makes it a template: with
 /// `{"workspace":"*","user":"*"}` every user of every workspace gets a budget when first seen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "BTreeMap<Facet, String>", into = "BTreeMap<Facet, String>")]
 pub struct Subject(BTreeMap<Facet, String>);
 
@@ -139,8 +141,7 @@ impl Facts {
     /// any of its budgets has. Empty where the request has no value for a facet.
     pub fn subjects(&self, shape: Shape) -> Vec<Subject> {
         let facets = Facet::ALL.into_iter().filter(|facet| shape.0 & facet.bit() != 0);
-        let each = facets.map(|facet| (facet, EACH.to_owned())).collect();
-        Subject(each).applied_to(self)
+        Subject::each(facets).applied_to(self)
     }
 }
 
@@ -162,6 +163,11 @@ impl Subject {
             }
         }
         Ok(Self(facets))
+    }
+
+    /// The template of a subject for each value of some facets.
+    pub fn each(facets: impl IntoIterator<Item = Facet>) -> Self {
+        Self(facets.into_iter().map(|facet| (facet, EACH.to_owned())).collect())
     }
 
     /// Whether this is a template: a budget for each value of some facet.

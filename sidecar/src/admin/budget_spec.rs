@@ -1,11 +1,11 @@
 //! Budgets as operators write them: strict, and checked field by field.
 
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tollgate_core::budget::{
-    Budget, BudgetError, BudgetSpec, Enforcement, OnUnavailable, check_name, check_thresholds,
+    Budget, BudgetError, BudgetSpec, Enforcement, OnUnavailable, Period, check_name, check_thresholds,
 };
 
+use crate::budget_check::{self, field_of};
 use crate::http::problem::{FieldError, Problem};
 
 /// `PATCH /admin/v1/budgets/{id}`: what is absent stays.
@@ -47,7 +47,7 @@ impl BudgetPatch {
         }
         if let Some(text) = &self.amount {
             match budget.unit.parse_amount(text) {
-                Ok(0) if budget.period != tollgate_core::budget::Period::Total => {
+                Ok(0) if budget.period != Period::Total => {
                     collect(&mut errors, Err(BudgetError::Nothing));
                 }
                 Ok(amount) => budget.amount = amount,
@@ -68,37 +68,18 @@ impl BudgetPatch {
     }
 }
 
-/// Checks a new budget, its time zone included.
+/// Checks a new budget.
 ///
 /// # Errors
-/// The field that is wrong.
-pub(crate) fn check(spec: BudgetSpec) -> Result<Budget, FieldError> {
-    let mut budget = spec.check().map_err(|error| field_error(&error))?;
-    let zone = TimeZone::get(&budget.time_zone).map_err(|_| {
-        let detail = format!(
-            "no time zone is named {:?}; write one like Europe/Berlin, or UTC",
-            budget.time_zone
-        );
-        FieldError::at("time_zone", detail)
-    })?;
-    // As the zones' data spell it: any case is understood.
-    if let Some(name) = zone.iana_name() {
-        name.clone_into(&mut budget.time_zone);
-    }
-    Ok(budget)
+/// A [`Problem`] with the field that is wrong.
+pub(super) fn check(spec: BudgetSpec) -> Result<Budget, Problem> {
+    budget_check::check(spec)
+        .map_err(|(field, detail)| Problem::invalid(vec![FieldError::at(&field, detail)]))
 }
 
 fn collect(errors: &mut Vec<FieldError>, checked: Result<(), BudgetError>) {
     if let Err(error) = checked {
-        errors.push(field_error(&error));
-    }
-}
-
-/// The rules say the field first.
-fn field_error(error: &BudgetError) -> FieldError {
-    let text = error.to_string();
-    match text.split_once(": ") {
-        Some((field, detail)) => FieldError::at(field, detail),
-        None => FieldError::at("", text),
+        let (field, detail) = field_of(&error);
+        errors.push(FieldError::at(&field, detail));
     }
 }

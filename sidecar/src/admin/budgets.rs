@@ -95,7 +95,7 @@ pub(super) async fn create(
     State(app): State<App>,
     JsonBody(spec): JsonBody<BudgetSpec>,
 ) -> Result<impl IntoResponse, Problem> {
-    let budget = check(spec).map_err(|error| Problem::invalid(vec![error]))?;
+    let budget = check(spec)?;
     let now = app.clock().now().into();
     let new = StoredBudget::new(new_id("bud", now)?, budget, now);
     match app.ledger().create_budget(&new, now).await? {

@@ -41,7 +41,7 @@ pub struct Config {
     pub log: String,
     /// How long requests under way may take to end once shutdown began.
     pub shutdown_timeout: Duration,
-    /// How budgets are leased.
+    /// How budgets are leased, and which are there from the start.
     pub budgets: Budgets,
     /// Moderation policies, compiled.
     pub moderation: Moderation,
@@ -149,7 +149,7 @@ impl TryFrom<Spec> for Config {
                 .map(|_| spec.log.level.clone())
                 .map_err(|error| format!("not a level: {error}")),
         );
-        let budgets = Budgets::from(&spec.budgets);
+        let budgets = Budgets::compile(&spec.budgets, &mut faults);
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =

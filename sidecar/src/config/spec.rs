@@ -3,6 +3,7 @@
 //! These types are the reference: `docs/sidecar-configuration.md` is generated from them and from their comments.
 
 use serde::Deserialize;
+use tollgate_core::budget::BudgetSpec;
 use tollgate_core::budget::ledger::LeaseRules;
 use tollgate_core::config::Span;
 
@@ -36,7 +37,7 @@ pub struct Spec {
     pub log: LogSpec,
     /// How long requests under way may take to end after SIGTERM.
     pub shutdown_timeout: Span,
-    /// How budgets are leased.
+    /// How budgets are leased, and which are there from the start.
     pub budgets: BudgetsSpec,
     /// Moderation policies, by name.
     pub moderation: ModerationSpec,
@@ -61,23 +62,48 @@ pub struct LimitsSpec {
     pub request_timeout: Span,
 }
 
-/// How budgets are leased to gateways. The budgets themselves are made by the admin API.
+/// How budgets are leased to gateways, and which are there from the start. All others are made by the admin API.
 ///
 /// ```yaml
 /// budgets:
-///   lease_ttl: 2m
-///   lease_grace: 1m
+///   tiers: {tokens_per_request: 10000, tokens_per_session: 50000}
+///   defaults:
+///     - name: a user's month
+///       subject: {workspace: "*", user: "*"}
+///       unit: usd
+///       period: month
+///       amount: "10"
 /// ```
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetsSpec {
+    /// Default tiers, in tokens, for everybody; none unless this is there.
+    pub tiers: Option<TiersSpec>,
+    /// Budgets that the sidecar makes when it starts and they are not there; as a rule templates, from which everybody
+    /// gets a budget of their own when first seen. One that is changed here is changed in the ledger at the next start;
+    /// what the admin API changes stays until then. One that is removed here stays until the admin API removes it.
+    pub defaults: Vec<BudgetSpec>,
+    /// How many live budgets one template may have made: what clients choose must not fill the ledger. Beyond that the
+    /// oldest sessions' budgets make room; whoever else is new is refused.
+    pub max_per_template: u64,
     /// For so long after it was last heard a gateway may reserve from a lease.
     pub lease_ttl: Span,
     /// For so long after that the ledger waits for the gateway's last events before it takes the rest back.
     pub lease_grace: Span,
     /// A lease older than this is replaced: what a crashed worker left reserved in it is then free again.
     pub lease_max_age: Span,
+}
+
+/// Default tiers, in input and output tokens together.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct TiersSpec {
+    /// No request may use more.
+    pub tokens_per_request: u64,
+    /// Nor may all requests of one session of a workspace together.
+    pub tokens_per_session: u64,
 }
 
 /// What is logged, as JSON on standard error.
@@ -130,9 +156,23 @@ impl Default for BudgetsSpec {
     fn default() -> Self {
         let rules = LeaseRules::default();
         Self {
+            tiers: None,
+            defaults: Vec::new(),
+            max_per_template: 100_000,
             lease_ttl: Span::from_millis(rules.ttl_ms),
             lease_grace: Span::from_millis(rules.grace_ms),
             lease_max_age: Span::from_millis(rules.max_age_ms),
+        }
+    }
+}
+
+// === impl TiersSpec ===
+
+impl Default for TiersSpec {
+    fn default() -> Self {
+        Self {
+            tokens_per_request: 10_000,
+            tokens_per_session: 50_000,
         }
     }
 }

@@ -31,6 +31,7 @@ pub(super) async fn lease(
             request: &request,
             is_repeated,
             rules: &app.config().budgets.leases,
+            max_per_template: app.config().budgets.max_per_template,
             now: app.clock().now().into(),
         };
         let leased = app.ledger().lease(&asked).await?;

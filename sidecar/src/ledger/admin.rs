@@ -70,7 +70,7 @@ pub enum Changed<E> {
 
 on_engines! {
     /// Statements on budgets and their accounts of now.
-    trait StandingRows {
+    pub(super) trait StandingRows {
         async fn page(conn, filter: BudgetFilter<'_>, after: &str, rows: u32) -> Vec<BudgetRow> {
             let mut select = QueryBuilder::new("SELECT * FROM budgets WHERE id > ");
             select.push_bind(after);
@@ -90,7 +90,8 @@ on_engines! {
         async fn standings(conn, budgets: Vec<StoredBudget>, now: UnixMillis) -> Vec<Standing> {
             let mut windows = Vec::with_capacity(budgets.len());
             for budget in &budgets {
-                windows.push(budget.has_account().then(|| budget.window(now)).transpose()?);
+                let has_account = budget.has_account() && !budget.budget.subject.is_template();
+                windows.push(has_account.then(|| budget.window(now)).transpose()?);
             }
             let keys: Vec<(&str, UnixMillis)> = budgets
                 .iter()
@@ -151,6 +152,25 @@ on_engines! {
                     .await?;
             }
             Ok(())
+        }
+
+        /// Writes a changed budget, what follows it where it is a template, and their accounts of now. Answers the
+        /// budgets to which money came back.
+        async fn apply_change(conn, new: &StoredBudget, now: UnixMillis) -> Vec<String> {
+            Self::update_budget(&mut *conn, new).await?;
+            if new.budget.subject.is_template() {
+                Self::update_made(&mut *conn, new).await?;
+            }
+            let rows = Self::lock_accounts_of(&mut *conn, new, now).await?;
+            let ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
+            let found = BudgetRows::budgets_by_id(&mut *conn, &ids).await?;
+            let mut books = Books::open(rows, Vec::new(), &budgets(found)?)?;
+            for line in &mut books.lines {
+                line.account.amount = new.budget.amount;
+            }
+            let told = books.cross(None, now)?;
+            AccountRows::write_books(&mut *conn, &mut books, &told).await?;
+            Ok(books.returned())
         }
 
         /// Locks the accounts of a budget whose windows are not over, or of those that a template made.
@@ -252,30 +272,17 @@ impl Ledger {
             if let Err(refused) = change(&mut new) {
                 return Ok(Changed::Refused(refused));
             }
-            let is_changed = new != old;
-            new.is_changed |= is_changed;
-            let mut returned = Vec::new();
-            if is_changed {
-                new.version = version;
-                new.updated_at = now;
-                StandingRows::update_budget(&mut *conn, &new).await?;
-                if new.budget.subject.is_template() {
-                    StandingRows::update_made(&mut *conn, &new).await?;
-                }
-                let rows = StandingRows::lock_accounts_of(&mut *conn, &new, now).await?;
-                let ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
-                let found = BudgetRows::budgets_by_id(&mut *conn, &ids).await?;
-                let mut books = Books::open(rows, Vec::new(), &budgets(found)?)?;
-                for line in &mut books.lines {
-                    line.account.amount = new.budget.amount;
-                }
-                let told = books.cross(None, now)?;
-                AccountRows::write_books(&mut *conn, &mut books, &told).await?;
-                returned = books.returned();
+            if new == old {
+                // Early, so that the version is not taken.
+                let standing = StandingRows::standings(&mut *conn, vec![old], now).await?.pop();
+                return Ok(Changed::Done(Box::new(standing.ok_or(LedgerError::Unmade)?), Vec::new()));
             }
+            new.is_changed = true;
+            new.version = version;
+            new.updated_at = now;
+            let returned = StandingRows::apply_change(&mut *conn, &new, now).await?;
             let standing = StandingRows::standings(&mut *conn, vec![new], now).await?.pop();
-            let standing = standing.ok_or(LedgerError::Unmade)?;
-            Ok(Changed::Done(Box::new(standing), returned))
+            Ok(Changed::Done(Box::new(standing.ok_or(LedgerError::Unmade)?), returned))
         })
     }
 }

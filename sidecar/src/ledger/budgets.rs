@@ -17,6 +17,7 @@ const INSERT: &str = "INSERT INTO budgets (id, name, subject, shape, is_template
     archived_at, version) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
     ON CONFLICT DO NOTHING";
+const DECLARED: &str = "SELECT * FROM budgets WHERE declared IS NOT NULL ORDER BY id DESC";
 const SHAPES: &str = "SELECT DISTINCT shape FROM budgets WHERE archived_at IS NULL AND template_id IS NULL";
 const TEMPLATES: &str = "SELECT * FROM budgets WHERE archived_at IS NULL AND template_id IS NULL AND is_template \
     ORDER BY id";
@@ -133,6 +134,11 @@ on_engines! {
             push_in!(select, subjects.iter().map(String::as_str));
             select.push(" ORDER BY id");
             Ok(select.build_query_as().fetch_all(conn).await?)
+        }
+
+        /// Budgets of configurations, archived or not.
+        async fn declared_budgets(conn) -> Vec<BudgetRow> {
+            Ok(sqlx::query_as(DECLARED).fetch_all(conn).await?)
         }
 
         async fn shapes(conn) -> Vec<i64> {

@@ -39,6 +39,8 @@ pub struct Asked<'a> {
     pub is_repeated: bool,
     /// How leases are cut.
     pub rules: &'a LeaseRules,
+    /// How many live budgets one template may have made.
+    pub max_per_template: u64,
     /// When it asks.
     pub now: UnixMillis,
 }
@@ -63,7 +65,9 @@ impl Ledger {
         for _ in 0..MAKE_TRIES {
             match retry!(self.try_lease(asked, &full))? {
                 Attempt::Done(leased) => return Ok(leased),
-                Attempt::Missing(missing) => full.extend(self.make(&missing, asked.now).await?),
+                Attempt::Missing(missing) => {
+                    full.extend(self.make(&missing, asked.max_per_template, asked.now).await?);
+                }
             }
         }
         Err(LedgerError::Unmade)

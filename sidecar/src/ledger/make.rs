@@ -13,9 +13,6 @@ use super::engine::Locking;
 use super::{Ledger, LedgerError, amount, number};
 use crate::secret_key::new_id;
 
-/// How many budgets one template may have made that are live: what clients choose must not fill the ledger.
-const MAX_MADE: u64 = 100_000;
-
 /// How many sessions' budgets are archived at once where a template has made as many as it may.
 const ARCHIVED_AT_ONCE: i64 = 100;
 
@@ -64,16 +61,26 @@ on_engines! {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Makes what is missing, if nobody has meanwhile. Answers the ids of templates that have made as many budgets
-    /// as they may.
+    /// Makes what is missing, if nobody has meanwhile. Answers the ids of templates that have made `most` live
+    /// budgets, and so no more.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub(super) async fn make(&self, missing: &Missing, now: UnixMillis) -> Result<Vec<String>, LedgerError> {
-        retry!(self.try_make(missing, now))
+    pub(super) async fn make(
+        &self,
+        missing: &Missing,
+        most: u64,
+        now: UnixMillis,
+    ) -> Result<Vec<String>, LedgerError> {
+        retry!(self.try_make(missing, most, now))
     }
 
-    async fn try_make(&self, missing: &Missing, now: UnixMillis) -> Result<Vec<String>, LedgerError> {
+    async fn try_make(
+        &self,
+        missing: &Missing,
+        most: u64,
+        now: UnixMillis,
+    ) -> Result<Vec<String>, LedgerError> {
         let mut unmade: Vec<&Unmade> = missing.budgets.iter().collect();
         unmade.sort_by(|a, b| (&a.template.id, &a.subject).cmp(&(&b.template.id, &b.subject)));
         transact!(self, conn => {
@@ -86,10 +93,10 @@ impl Ledger {
                 if MakingRows::is_made(&mut *conn, &template.id, subject).await? {
                     continue;
                 }
-                if made >= MAX_MADE && may_be_dropped(template) {
+                if made >= most && may_be_dropped(template) {
                     made -= MakingRows::archive_oldest(&mut *conn, &template.id, now).await?.min(made);
                 }
-                if made >= MAX_MADE {
+                if made >= most {
                     tracing::error!(
                         template_id = %template.id, name = %template.budget.name, %subject, made,
                         "a template has made as many budgets as it may: archive those that are not needed"

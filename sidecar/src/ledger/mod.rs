@@ -31,6 +31,7 @@ pub mod admin;
 mod applying;
 pub mod budgets;
 mod clock;
+mod declared;
 pub mod deposits;
 mod error;
 pub mod events;

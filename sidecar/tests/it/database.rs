@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
 /// Which engine the tests of a module run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,4 +60,38 @@ pub(crate) async fn number(database: &str, select: &str) -> i64 {
             .unwrap()
     };
     number.unwrap_or(0)
+}
+
+/// Executes a statement.
+pub(crate) async fn execute(database: &str, statement: &'static str) {
+    if database.starts_with("postgres://") {
+        let mut connection = PgConnection::connect(database).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = SqliteConnection::connect(&format!("sqlite://{database}"))
+            .await
+            .unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+}
+
+/// Makes a database as the sidecar of an earlier version left it: with its first migrations only.
+pub(crate) async fn migrate_to(database: &str, version: i64) {
+    let migrations = |folder: &str| {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("migrations")
+            .join(folder)
+    };
+    if database.starts_with("postgres://") {
+        let migrator = Migrator::new(migrations("postgres")).await.unwrap();
+        let mut connection = PgConnection::connect(database).await.unwrap();
+        migrator.run_to(version, &mut connection).await.unwrap();
+    } else {
+        let migrator = Migrator::new(migrations("sqlite")).await.unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(database)
+            .create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        migrator.run_to(version, &mut connection).await.unwrap();
+    }
 }

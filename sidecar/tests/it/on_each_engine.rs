@@ -2,13 +2,16 @@
 //! each other by `super`, and so stay on their own engine.
 
 mod auth;
+mod budgets;
 mod calendar;
 mod cli;
 mod crash;
+mod defaults;
 mod deposits;
 mod events;
 mod keys;
 mod leases;
+mod migrations;
 mod moderations;
 mod money;
 mod problems;
@@ -16,4 +19,6 @@ mod reclaim;
 mod settlement;
 mod several;
 mod shutdown;
+mod storm;
 mod support;
+mod templates;

@@ -51,32 +51,24 @@ impl Sidecar {
     /// Starts with a clock of the test's own.
     pub(crate) async fn start_at(clock: Clock, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut sidecar = Self {
-            url: String::new(),
-            database: new_database(folder.path()).await,
-            _folder: Arc::new(folder),
-            more: more.to_owned(),
-            clock,
-            client: reqwest::Client::new(),
-            stop: None,
-            task: None,
-        };
+        let database = new_database(folder.path()).await;
+        let mut sidecar = Self::not_running(database, Arc::new(folder), more, clock);
+        sidecar.run().await;
+        sidecar
+    }
+
+    /// Starts on a database that is there.
+    pub(crate) async fn start_on(database: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let mut sidecar = Self::not_running(database.to_owned(), folder, "", Clock::system());
         sidecar.run().await;
         sidecar
     }
 
     /// Another sidecar on the same database.
     pub(crate) async fn beside(&self) -> Self {
-        let mut other = Self {
-            url: String::new(),
-            database: self.database.clone(),
-            _folder: self._folder.clone(),
-            more: self.more.clone(),
-            clock: self.clock.clone(),
-            client: reqwest::Client::new(),
-            stop: None,
-            task: None,
-        };
+        let (database, folder) = (self.database.clone(), self._folder.clone());
+        let mut other = Self::not_running(database, folder, &self.more, self.clock.clone());
         other.run().await;
         other
     }
@@ -85,6 +77,12 @@ impl Sidecar {
     pub(crate) async fn restart(&mut self) {
         self.shut_down().await;
         self.run().await;
+    }
+
+    /// Ends gracefully and starts again with another configuration.
+    pub(crate) async fn restart_with(&mut self, more: &str) {
+        more.clone_into(&mut self.more);
+        self.restart().await;
     }
 
     pub(crate) async fn shut_down(&mut self) {
@@ -99,6 +97,19 @@ impl Sidecar {
     /// One number that the database answers.
     pub(crate) async fn sql(&self, select: &str) -> i64 {
         database::number(&self.database, select).await
+    }
+
+    fn not_running(database: String, folder: Arc<TempDir>, more: &str, clock: Clock) -> Self {
+        Self {
+            url: String::new(),
+            database,
+            _folder: folder,
+            more: more.to_owned(),
+            clock,
+            client: reqwest::Client::new(),
+            stop: None,
+            task: None,
+        }
     }
 
     async fn run(&mut self) {

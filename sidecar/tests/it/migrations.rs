@@ -1,0 +1,45 @@
+//! Migrations: a ledger of an earlier version comes up to date with all that is in it.
+
+use std::process::Command;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::money::{ask, charging};
+use super::support::{Sidecar, new_database, yaml};
+use crate::database;
+
+#[tokio::test]
+async fn a_ledger_of_the_first_version_keeps_its_keys_and_events() {
+    let folder = TempDir::new().unwrap();
+    let database = new_database(folder.path()).await;
+    database::migrate_to(&database, 1).await;
+    let insert = "INSERT INTO events (seq, event_id, request_id, time, workspace, stream, status, input_tokens, \
+        output_tokens, cached_input_tokens, cache_creation_input_tokens, reasoning_output_tokens, usage_status, \
+        cost_nanousd, price_fallback, latency_ms, request_bytes, response_bytes, gateway_id, would_refuse) \
+        VALUES (1, 'old', 'r', 1767323045678, 'acme', TRUE, 200, 1, 2, 0, 0, 0, 'complete', 3, FALSE, 4, 5, 6, 'gw', '[]')";
+    database::execute(&database, insert).await;
+    database::execute(&database, "UPDATE counters SET value = 1 WHERE name = 'event'").await;
+
+    let file = folder.path().join("sidecar.yaml");
+    std::fs::write(&file, yaml(&database, "")).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_tollgate-sidecar"))
+        .args(["migrate", "--config", file.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(database::migrations(&database).await, 2);
+
+    let sidecar = Sidecar::start_on(&database).await;
+    sidecar
+        .send_events(&[charging("old", json!([])), charging("new", json!([]))])
+        .await;
+    let events = sidecar.get("/admin/v1/events").await["events"].clone();
+    assert_eq!(
+        (&events[0]["event_id"], &events[0]["charges"]),
+        (&json!("old"), &json!([]))
+    );
+    assert_eq!(events[1]["event_id"], "new");
+    sidecar.create_budget(json!({})).await;
+    assert_eq!(sidecar.lease(&ask("a", 1)).await["version"], 1);
+}
