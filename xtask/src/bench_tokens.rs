@@ -15,7 +15,7 @@ use serde_json::json;
 use tollgate_stack::Repository;
 use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::progress::{Progress as _, run as run_step};
-use tollgate_tokens_bench::measure::{Figure, Logged, MARK, Memory};
+use tollgate_tokens_bench::measure::{Figure, Logged, MARK, Memory, ROUNDS};
 
 use crate::progress::Terminal;
 
@@ -39,8 +39,17 @@ pub(crate) struct BenchTokensArgs {
 /// What the filter logged.
 #[derive(Debug, Default, Serialize)]
 struct Report {
-    figures: Vec<Figure>,
+    figures: Vec<Measured>,
     memory: Memory,
+}
+
+/// A figure, and what the filter cannot know.
+#[derive(Debug, Serialize)]
+struct Measured {
+    #[serde(flatten)]
+    figure: Figure,
+    /// Megabytes for each second that Envoy's main thread was given by the system, over all rounds.
+    cpu: Option<f64>,
 }
 
 /// An Envoy that ends when this is dropped.
@@ -114,15 +123,22 @@ fn measured(envoy: &Path, config: &Path, mut each: impl FnMut(&Figure)) -> Resul
         .spawn()
         .with_context(|| format!("cannot start {}", envoy.display()))?;
     let log = child.stderr.take().context("Envoy has no stderr")?;
-    let _running = Running(child);
+    let running = Running(child);
     let (mut last, mut report) = (Vec::new(), Report::default());
+    let mut since = None;
     for line in BufReader::new(log).lines() {
         let text = line.context("Envoy's log cannot be read")?;
         if let Some((_, logged)) = text.split_once(MARK) {
             match serde_json::from_str(logged).context("the filter logged no figure")? {
+                Logged::Begin => since = running.seconds(),
                 Logged::Figure(figure) => {
                     each(&figure);
-                    report.figures.push(figure);
+                    let counted = (figure.bytes * (1 + ROUNDS)) as f64 / 1e6;
+                    let took = running.seconds().zip(since).map(|(now, since)| now - since);
+                    report.figures.push(Measured {
+                        cpu: took.map(|seconds| counted / seconds),
+                        figure,
+                    });
                 }
                 Logged::Done(memory) => return Ok(Report { memory, ..report }),
             }
@@ -140,20 +156,21 @@ fn print_table(report: &Report) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
-        "| encoding | corpus | bytes | tokens | first MB/s | warm MB/s | best MB/s |"
+        "| encoding | corpus | bytes | tokens | first MB/s | warm MB/s | best MB/s | MB a CPU second |"
     )?;
-    writeln!(out, "|---|---|--:|--:|--:|--:|--:|")?;
-    for figure in &report.figures {
+    writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|")?;
+    for Measured { figure, cpu } in &report.figures {
         writeln!(
             out,
-            "| {} | {} | {} | {} | {:.0} | {:.0} | {:.0} |",
+            "| {} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {} |",
             figure.encoding,
             figure.corpus,
             figure.bytes,
             figure.tokens,
             figure.first,
             figure.warm,
-            figure.best
+            figure.best,
+            cpu.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}"))
         )?;
     }
     let Memory { tables, grown } = &report.memory;
@@ -166,6 +183,16 @@ fn print_table(report: &Report) -> Result<()> {
 }
 
 // === impl Running ===
+
+impl Running {
+    /// For how long its main thread has run, where the system tells (Linux).
+    fn seconds(&self) -> Option<f64> {
+        let id = self.0.id();
+        let text = fs::read_to_string(format!("/proc/{id}/task/{id}/schedstat")).ok()?;
+        let nanoseconds: u64 = text.split_whitespace().next()?.parse().ok()?;
+        Some(nanoseconds as f64 / 1e9)
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -22,7 +22,7 @@ impl RootContext for Root {
         let mut corpora = corpora::all();
         corpora.retain(|corpus| corpus.name.contains(&*String::from_utf8_lossy(&only)));
         let before = memory_size::<0>();
-        measure::all(&corpora, |figure| log(&Logged::Figure(figure)));
+        measure::all(&corpora, |logged| log(&logged));
         log(&Logged::Done(Memory {
             tables: measure::tables(),
             grown: (memory_size::<0>() - before) * PAGE,

@@ -8,7 +8,7 @@ use tollgate_tokens::Encoding;
 use crate::corpora::Corpus;
 
 /// How often each corpus is counted, after the first time.
-const ROUNDS: usize = 30;
+pub const ROUNDS: usize = 30;
 
 /// Begins each line of the log that holds a [`Logged`].
 pub const MARK: &str = "measured: ";
@@ -20,7 +20,9 @@ const ENCODINGS: [(&str, Encoding); 2] = [("o200k_base", Encoding::O200k), ("cl1
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Logged {
-    /// One corpus was counted.
+    /// A corpus is next.
+    Begin,
+    /// A corpus was counted.
     Figure(Figure),
     /// All were.
     Done(Memory),
@@ -56,11 +58,12 @@ pub struct Figure {
     pub best: f64,
 }
 
-/// Measures corpora in both encodings, and hands over each figure as soon as there is one.
-pub fn all(corpora: &[Corpus], mut each: impl FnMut(Figure)) {
+/// Measures corpora in both encodings, and tells of each when it begins and when it is done.
+pub fn all(corpora: &[Corpus], mut each: impl FnMut(Logged)) {
     for (name, encoding) in ENCODINGS {
         for corpus in corpora {
-            each(measured(name, encoding, corpus));
+            each(Logged::Begin);
+            each(Logged::Figure(measured(name, encoding, corpus)));
         }
     }
 }
