@@ -2,6 +2,7 @@
 //!
 //! Everything is deterministic: the same vocabularies and Unicode tables give the same bytes.
 
+mod boundaries;
 mod classes;
 #[path = "../src/hash.rs"]
 mod hash;

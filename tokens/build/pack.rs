@@ -1,50 +1,76 @@
 //! Writes the tables of one encoding. `src/tables.rs` says what each file holds.
 
-use std::{collections::HashMap, error::Error, fs, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    error::Error,
+    fs,
+    path::Path,
+};
 
 use crate::{
-    hash::{SHORT_MAX, hash_more, hash_word, row_of},
+    boundaries,
+    hash::{MERGED_BITS, SHORT_MAX, hash_more, hash_word, merged_bit},
     perfect::Perfect,
     vocabulary::{RANK_BITS, Token, Vocabulary},
 };
 
-/// Rows of the masks of lengths by the first three bytes.
-const START_ROWS: usize = 1 << 16;
-
-/// Rows of the masks of lengths by the first sixteen bytes.
-const LONG_START_ROWS: usize = 1 << 13;
-
-/// From this length on, lengths are in the second table of masks.
-const LONG_START: usize = 16;
-
 /// Bits of an offset into the arena of long tokens.
 const OFFSET_BITS: u32 = 20;
+
+/// No token, as the merges know it.
+const NONE: u32 = ((1 << RANK_BITS) - 1) << 2;
+
+/// What the merges know a token by: its rank and two flags.
+type Values = HashMap<u32, u32>;
+
+/// Where the tables of an encoding go.
+struct Out<'a> {
+    folder: &'a Path,
+    encoding: &'a str,
+}
 
 /// Writes the tables of `vocabulary`.
 ///
 /// # Errors
 ///
 /// When a number does not fit its field, or a file cannot be written.
-pub(crate) fn write(vocabulary: &Vocabulary, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) fn write(vocabulary: &Vocabulary, folder: &Path, encoding: &str) -> Result<(), Box<dyn Error>> {
+    let out = Out { folder, encoding };
     let (short, long): (Vec<&Token>, Vec<&Token>) = vocabulary
         .tokens
         .iter()
         .partition(|token| token.bytes.len() <= SHORT_MAX);
-    let short_words: Vec<u64> = short.iter().map(|token| word_of(&token.bytes)).collect();
-    let short_hashes: Vec<u64> = short_words.iter().map(|&word| hash_word(word)).collect();
-    let long_hashes: Vec<u64> = long.iter().map(|token| hash_long(&token.bytes)).collect();
-    let short_perfect = Perfect::find(&short_hashes)?;
-    let long_perfect = Perfect::find(&long_hashes)?;
+    write_short(&short, &out)?;
+    write_long(&long, &out)?;
+    write_merges(vocabulary, &out)?;
+    let (joined, fragments) = boundaries::filters(vocabulary)?;
+    out.file("joined", joined)?;
+    out.file("fragments", fragments)
+}
 
-    let mut words = vec![0_u64; short_perfect.size];
-    let mut ids: HashMap<&[u8], usize> = HashMap::new();
-    for ((token, &word), &slot) in short.iter().zip(&short_words).zip(&short_perfect.slots) {
-        put(&mut words, slot, word)?;
-        ids.insert(&token.bytes, slot);
+/// Short tokens: the words themselves.
+fn write_short(tokens: &[&Token], out: &Out<'_>) -> Result<(), Box<dyn Error>> {
+    let words: Vec<u64> = tokens.iter().map(|token| word_of(&token.bytes)).collect();
+    let hashes: Vec<u64> = words.iter().map(|&word| hash_word(word)).collect();
+    let perfect = Perfect::find(&hashes)?;
+    let mut table = vec![0_u64; perfect.size];
+    for (&word, &slot) in words.iter().zip(&perfect.slots) {
+        put(&mut table, slot, word)?;
     }
-    let mut places = vec![0_u32; long_perfect.size];
+    out.file("words", table.into_iter().flat_map(u64::to_le_bytes))?;
+    out.file(
+        "word_pilots",
+        perfect.pilots.into_iter().flat_map(u16::to_le_bytes),
+    )
+}
+
+/// Long tokens: where their bytes are.
+fn write_long(tokens: &[&Token], out: &Out<'_>) -> Result<(), Box<dyn Error>> {
+    let hashes: Vec<u64> = tokens.iter().map(|token| hash_long(&token.bytes)).collect();
+    let perfect = Perfect::find(&hashes)?;
+    let mut places = vec![0_u32; perfect.size];
     let mut arena = Vec::new();
-    for ((token, &hash), &slot) in long.iter().zip(&long_hashes).zip(&long_perfect.slots) {
+    for ((token, &hash), &slot) in tokens.iter().zip(&hashes).zip(&perfect.slots) {
         let offset = u32::try_from(arena.len())?;
         if offset >> OFFSET_BITS != 0 {
             return Err("the long tokens do not fit their arena".into());
@@ -57,103 +83,72 @@ pub(crate) fn write(vocabulary: &Vocabulary, out: &Path, name: &str) -> Result<(
             offset | len << OFFSET_BITS | tag << (OFFSET_BITS + 7),
         )?;
         arena.extend_from_slice(&token.bytes);
-        ids.insert(&token.bytes, short_perfect.size + slot);
     }
-    let records = records(vocabulary, &ids, short_perfect.size + long_perfect.size)?;
-    let bytes = (0..=u8::MAX)
-        .map(|byte| {
-            Ok(u32::try_from(
-                *ids.get([byte].as_slice()).ok_or("a byte is no token")?,
-            )?)
-        })
-        .collect::<Result<Vec<u32>, Box<dyn Error>>>()?;
-    let (starts, long_starts) = length_masks(vocabulary)?;
-
-    let file = |suffix: &str, content: Vec<u8>| fs::write(out.join(format!("{name}.{suffix}")), content);
-    file(
-        "words",
-        words.iter().flat_map(|word| word.to_le_bytes()).collect(),
-    )?;
-    file(
-        "word_pilots",
-        short_perfect
-            .pilots
-            .iter()
-            .flat_map(|pilot| pilot.to_le_bytes())
-            .collect(),
-    )?;
-    file(
-        "places",
-        places.iter().flat_map(|place| place.to_le_bytes()).collect(),
-    )?;
-    file(
+    out.file("places", places.into_iter().flat_map(u32::to_le_bytes))?;
+    out.file(
         "place_pilots",
-        long_perfect
-            .pilots
-            .iter()
-            .flat_map(|pilot| pilot.to_le_bytes())
-            .collect(),
+        perfect.pilots.into_iter().flat_map(u16::to_le_bytes),
     )?;
-    file("arena", arena)?;
-    file(
-        "records",
-        records.iter().flat_map(|record| record.to_le_bytes()).collect(),
-    )?;
-    file("bytes", bytes.iter().flat_map(|id| id.to_le_bytes()).collect())?;
-    file(
-        "starts",
-        starts.iter().flat_map(|mask| mask.to_le_bytes()).collect(),
-    )?;
-    file(
-        "long_starts",
-        long_starts.iter().flat_map(|mask| mask.to_le_bytes()).collect(),
-    )?;
-    Ok(())
+    out.file("arena", arena)
 }
 
-/// For each token its rank and the two tokens that it is merged from.
-fn records(
-    vocabulary: &Vocabulary,
-    ids: &HashMap<&[u8], usize>,
-    size: usize,
-) -> Result<Vec<u64>, Box<dyn Error>> {
-    if size >> RANK_BITS != 0 {
-        return Err("the tokens do not fit their numbers".into());
-    }
-    let mut records = vec![0_u64; size];
-    let id = |bytes: &[u8]| ids.get(bytes).copied().ok_or("a part of a token is no token");
+/// What two tokens are merged to; apart from that, what two bytes are merged to, and what a byte is.
+fn write_merges(vocabulary: &Vocabulary, out: &Out<'_>) -> Result<(), Box<dyn Error>> {
+    let values = values(vocabulary)?;
+    let value = |rank: u32| values.get(&rank).copied().ok_or("no such token");
+    let mut bytes = vec![0_u32; 1 << 8];
+    let mut byte_pairs = vec![NONE; 1 << 16];
+    let mut entries = Vec::new();
     for token in &vocabulary.tokens {
-        let own = id(&token.bytes)?;
-        let (left, right) = token
-            .bytes
-            .split_at_checked(token.left_len)
-            .ok_or("a part is too long")?;
-        let left_id = id(left)?;
-        let right_id = if right.is_empty() { own } else { id(right)? };
-        let record = u64::from(token.rank)
-            | (left_id as u64) << RANK_BITS
-            | (right_id as u64) << (2 * RANK_BITS)
-            | (token.left_len as u64) << (3 * RANK_BITS);
-        put(&mut records, own, record)?;
-    }
-    Ok(records)
-}
-
-/// Which lengths a token can have, by the bytes that it begins with.
-fn length_masks(vocabulary: &Vocabulary) -> Result<(Vec<u16>, Vec<u128>), Box<dyn Error>> {
-    let mut starts = vec![0_u16; START_ROWS];
-    let mut long_starts = vec![0_u128; LONG_START_ROWS];
-    for Token { bytes, .. } in vocabulary.tokens.iter().filter(|token| token.bytes.len() >= 3) {
-        let row = row_of(read_word(bytes) & 0xff_ffff, START_ROWS);
-        let mask = starts.get_mut(row).ok_or("no such row")?;
-        *mask |= 1 << (bytes.len().min(LONG_START) - 1);
-        if let Some(rest) = bytes.get(8..).filter(|_| bytes.len() >= LONG_START) {
-            let long_row = row_of(hash_more(read_word(bytes), read_word(rest)), LONG_START_ROWS);
-            let long_mask = long_starts.get_mut(long_row).ok_or("no such row")?;
-            *long_mask |= 1 << (bytes.len() - LONG_START);
+        match (token.parts, token.bytes.as_slice()) {
+            (None, &[byte]) => put(&mut bytes, usize::from(byte), value(token.rank)?)?,
+            (Some((left, right)), spelled) => {
+                if let &[first, second] = spelled {
+                    let pair = usize::from(first) << 8 | usize::from(second);
+                    put(&mut byte_pairs, pair, value(token.rank)?)?;
+                }
+                let key = u64::from(left) | u64::from(right) << RANK_BITS;
+                entries.push((key, key | u64::from(value(token.rank)?) << (2 * RANK_BITS)));
+            }
+            (None, _) => return Err("a token of several bytes is merged from nothing".into()),
         }
     }
-    Ok((starts, long_starts))
+    let hashes: Vec<u64> = entries.iter().map(|&(key, _)| hash_word(key)).collect();
+    let mut merged = vec![0_u8; MERGED_BITS / 8];
+    for &hash in &hashes {
+        *merged.get_mut(merged_bit(hash) / 8).ok_or("no such bit")? |= 1 << (merged_bit(hash) % 8);
+    }
+    out.file("merged", merged)?;
+    let perfect = Perfect::find(&hashes)?;
+    let mut pairs = vec![u64::MAX; perfect.size];
+    for (&(_, entry), &slot) in entries.iter().zip(&perfect.slots) {
+        put(&mut pairs, slot, entry)?;
+    }
+    out.file("bytes", bytes.into_iter().flat_map(u32::to_le_bytes))?;
+    out.file("byte_pairs", byte_pairs.into_iter().flat_map(u32::to_le_bytes))?;
+    out.file("pairs", pairs.into_iter().flat_map(u64::to_le_bytes))?;
+    out.file(
+        "pair_pilots",
+        perfect.pilots.into_iter().flat_map(u16::to_le_bytes),
+    )
+}
+
+/// The value of each token, by rank: the rank, and whether other tokens begin or end with it.
+fn values(vocabulary: &Vocabulary) -> Result<Values, Box<dyn Error>> {
+    let parts = || vocabulary.tokens.iter().filter_map(|token| token.parts);
+    let lefts: HashSet<u32> = parts().map(|(left, _)| left).collect();
+    let rights: HashSet<u32> = parts().map(|(_, right)| right).collect();
+    vocabulary
+        .tokens
+        .iter()
+        .map(|Token { rank, .. }| {
+            if rank << 2 >= NONE {
+                return Err("the tokens do not fit their numbers".into());
+            }
+            let flags = u32::from(lefts.contains(rank)) | u32::from(rights.contains(rank)) << 1;
+            Ok((*rank, rank << 2 | flags))
+        })
+        .collect()
 }
 
 /// The word of a short token: its bytes, and their count in the last byte.
@@ -185,4 +180,14 @@ fn read_word(bytes: &[u8]) -> u64 {
 fn put<T>(table: &mut [T], slot: usize, value: T) -> Result<(), Box<dyn Error>> {
     *table.get_mut(slot).ok_or("no such slot")? = value;
     Ok(())
+}
+
+// === impl Out ===
+
+impl Out<'_> {
+    fn file(&self, suffix: &str, content: impl IntoIterator<Item = u8>) -> Result<(), Box<dyn Error>> {
+        let path = self.folder.join(format!("{}.{suffix}", self.encoding));
+        fs::write(path, content.into_iter().collect::<Vec<u8>>())?;
+        Ok(())
+    }
 }

@@ -4,8 +4,8 @@ use std::error::Error;
 
 use crate::hash::{bucket_of, slot_of};
 
-/// Keys in a bucket, on average.
-const BUCKET_LOAD: usize = 4;
+/// Keys in a bucket, on average, are at most this many.
+const BUCKET_LOAD: usize = 5;
 
 /// Slots for each hundred keys: a few spare ones keep the search for the last pilots short.
 const SLOTS_PERCENT: usize = 103;
@@ -29,7 +29,7 @@ impl Perfect {
     ///
     /// When two hashes are equal, or a bucket finds no pilot.
     pub(crate) fn find(hashes: &[u64]) -> Result<Self, Box<dyn Error>> {
-        let count = hashes.len().div_ceil(BUCKET_LOAD).max(1);
+        let count = hashes.len().div_ceil(BUCKET_LOAD).next_power_of_two().max(2);
         let size = (hashes.len() * SLOTS_PERCENT).div_ceil(100).max(1);
         let mut buckets: Vec<(usize, Vec<usize>)> = (0..count).map(|bucket| (bucket, Vec::new())).collect();
         for (key, &hash) in hashes.iter().enumerate() {

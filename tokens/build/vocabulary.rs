@@ -16,8 +16,8 @@ pub(crate) struct Token {
     pub(crate) bytes: Vec<u8>,
     /// Its rank: merges happen in this order.
     pub(crate) rank: u32,
-    /// The length of the left one of the two tokens that it is merged from; its own length for a single byte.
-    pub(crate) left_len: usize,
+    /// The ranks of the two tokens that it is merged from; nothing for a single byte.
+    pub(crate) parts: Option<(u32, u32)>,
 }
 
 /// All ordinary tokens of an encoding, by rank.
@@ -25,6 +25,8 @@ pub(crate) struct Vocabulary {
     /// The tokens, by rank; a rank may be missing.
     pub(crate) tokens: Vec<Token>,
 }
+
+type Ranks = HashMap<Vec<u8>, u32>;
 
 // === impl Vocabulary ===
 
@@ -36,7 +38,7 @@ impl Vocabulary {
     /// When the vocabulary lacks a property that the counter is built on.
     pub(crate) fn read(oracle: &CoreBPE) -> Result<Self, Box<dyn Error>> {
         let special = oracle.special_tokens();
-        let mut ranks: HashMap<Vec<u8>, u32> = HashMap::new();
+        let mut ranks = Ranks::new();
         let mut listed = Vec::new();
         for rank in 0..1 << RANK_BITS {
             let Ok(bytes) = oracle.decode_bytes(&[rank]) else {
@@ -54,12 +56,8 @@ impl Vocabulary {
         let tokens = listed
             .into_iter()
             .map(|(bytes, rank)| {
-                let left_len = left_len(&bytes, rank, &ranks)?;
-                Ok(Token {
-                    bytes,
-                    rank,
-                    left_len,
-                })
+                let parts = parts(&bytes, rank, &ranks)?;
+                Ok(Token { bytes, rank, parts })
             })
             .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
         Ok(Self { tokens })
@@ -67,7 +65,7 @@ impl Vocabulary {
 }
 
 /// Merges a token's bytes by every rank below its own; what is left must be two tokens.
-fn left_len(bytes: &[u8], rank: u32, ranks: &HashMap<Vec<u8>, u32>) -> Result<usize, Box<dyn Error>> {
+fn parts(bytes: &[u8], rank: u32, ranks: &Ranks) -> Result<Option<(u32, u32)>, Box<dyn Error>> {
     let mut ends: Vec<usize> = (1..=bytes.len()).collect();
     loop {
         let mut best = (rank, usize::MAX);
@@ -86,8 +84,12 @@ fn left_len(bytes: &[u8], rank: u32, ranks: &HashMap<Vec<u8>, u32>) -> Result<us
         ends.remove(best.1);
     }
     match ends.as_slice() {
-        [only] => Ok(*only),
-        [left, _] => Ok(*left),
+        [_] => Ok(None),
+        &[middle, _] => {
+            let (left, right) = bytes.split_at_checked(middle).ok_or("a part is too long")?;
+            let rank_of = |part| ranks.get(part).copied().ok_or("a part of a token is no token");
+            Ok(Some((rank_of(left)?, rank_of(right)?)))
+        }
         parts => Err(format!("token {rank} is never merged: {} parts are left", parts.len()).into()),
     }
 }

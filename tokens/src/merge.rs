@@ -1,100 +1,108 @@
 //! How many tokens the byte-pair merges make of a piece that is no token itself.
 //!
-//! Merging by rank takes quadratic time, or a heap. Instead the encoding is guessed from left to right, the longest
-//! token first, and each guess is checked: a sequence of tokens is *the* encoding of a text exactly if each two
-//! neighbours are the encoding of their own bytes. (Merges below a rank do not depend on what is further away than
-//! the neighbours.) A guess that fails is shortened; a position from which no guess succeeds is dead, is never
-//! tried again, and the token before it is shortened. Each position is entered at most once, with at most 128
-//! lengths to try, so that the time is linear in the length of the piece, whatever its bytes.
+//! The rule: of all neighbours that can be merged, those with the lowest rank are, the leftmost first, until none can
+//! be. What two tokens are merged to is looked up by the two tokens, never by their bytes.
 
-use crate::tables::{Match, Tables};
+mod flat;
+mod long;
+mod window;
 
-/// Pieces up to this length need no heap.
-const STACK: usize = 512;
+use self::flat::FLAT;
+use self::window::{BLOCK, WINDOW};
+use crate::tables::{Tables, Token};
 
-/// A position from which the piece cannot be finished.
-const DEAD: u8 = u8::MAX;
+/// Bits of a position in a [`Key`].
+const POSITION_BITS: u32 = 12;
 
-/// The number of tokens of `piece`.
+/// A pair of neighbours that can be merged: what comes of it, then where it is, so that the smallest key is merged
+/// next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u32);
+
+/// The number of tokens of `piece`, which is no token.
 pub(crate) fn count(tables: &Tables, piece: &[u8]) -> u64 {
-    match piece.len() {
-        0 | 1 => piece.len() as u64,
-        2 => 2,
-        len if len < 64 => encode(tables, piece, &mut [0; 64]),
-        len if len < STACK => encode(tables, piece, &mut [0; STACK]),
-        len => encode(tables, piece, &mut vec![0; len + 1]),
+    let has_wide = piece.iter().any(|&byte| (0xe0..0xf0).contains(&byte));
+    if has_wide && piece.len() > 3 {
+        segments(tables, piece)
+    } else {
+        merged(tables, piece)
     }
 }
 
-/// Finds the encoding. `marks` has for each position the length of the token that ends there.
-fn encode(tables: &Tables, piece: &[u8], marks: &mut [u8]) -> u64 {
-    let mut tokens = 0;
-    let mut at = 0;
-    let mut last: Option<Match> = None;
-    let mut guess = tables.longest(piece, 0, piece.len() - 1);
-    loop {
-        if let Some(next) = guess {
-            let end = at + next.len;
-            let mark = marks.get(end).copied().unwrap_or(DEAD);
-            if mark != DEAD && last.is_none_or(|before| are_neighbours(tables, piece, at, before, next)) {
-                if let Some(place) = marks.get_mut(end) {
-                    *place = next.len as u8;
-                }
-                tokens += 1;
-                at = end;
-                last = guess;
-                if at == piece.len() {
-                    return tokens;
-                }
-                guess = tables.longest(piece, at, piece.len() - at);
-            } else {
-                guess = tables.longest(piece, at, next.len - 1);
-            }
-            continue;
-        }
-        let Some(before) = last else {
-            debug_assert!(false, "every piece has an encoding");
-            return piece.len() as u64;
-        };
-        if let Some(place) = marks.get_mut(at) {
-            *place = DEAD;
-        }
-        tokens -= 1;
-        at -= before.len;
-        let len = marks.get(at).copied().map_or(0, usize::from);
-        last = tables
-            .find(piece, at.saturating_sub(len), at)
-            .map(|id| Match { id, len });
-        guess = tables.longest(piece, at, before.len - 1);
-    }
-}
-
-/// Whether two tokens that meet at `at` stay apart when the bytes of both are merged.
-///
-/// Goes back in time from the finished tokens: the one that was merged last is taken apart, and while two parts meet
-/// at `at`, their own merge must not have come before the one that took the younger of them away.
-fn are_neighbours(tables: &Tables, piece: &[u8], at: usize, before: Match, after: Match) -> bool {
-    let (mut left, mut right) = (tables.record(before.id), tables.record(after.id));
-    let (mut start, mut end) = (at - before.len, at + after.len);
-    let mut limit = u32::MAX;
-    loop {
-        if let Some(merged) = tables.find(piece, start, end)
-            && tables.record(merged).rank() < limit
+/// Cuts the piece where no token reaches across, and counts each part for itself.
+fn segments(tables: &Tables, piece: &[u8]) -> u64 {
+    let (mut start, mut at, mut tokens) = (0, 0, 0);
+    let mut before: Option<[u8; 3]> = None;
+    while let Some(&first) = piece.get(at) {
+        let wide = piece
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<3>())
+            .filter(|_| (0xe0..0xf0).contains(&first));
+        if let (Some(before), Some(&after)) = (before, wide)
+            && tables.are_apart(before, after)
         {
-            return false;
+            tokens += segment(tables, piece, start, at);
+            start = at;
         }
-        if left.is_byte() && right.is_byte() {
-            return true;
+        before = wide.copied();
+        at += if wide.is_some() { 3 } else { 1 };
+    }
+    tokens + segment(tables, piece, start, piece.len())
+}
+
+fn segment(tables: &Tables, piece: &[u8], start: usize, end: usize) -> u64 {
+    if tables.has(piece, start, end) {
+        1
+    } else {
+        merged(tables, piece.get(start..end).unwrap_or_default())
+    }
+}
+
+/// The number of tokens of bytes that are no token.
+fn merged(tables: &Tables, bytes: &[u8]) -> u64 {
+    match *bytes {
+        [] => 0,
+        [_] => 1,
+        [_, _] => 2,
+        // Two of the three can be merged, or none; all three would be a token.
+        [first, second, third] => {
+            let can_merge = tables.byte_pair(first, second) != Token::NONE
+                || tables.byte_pair(second, third) != Token::NONE;
+            3 - u64::from(can_merge)
         }
-        if left.rank() > right.rank() {
-            limit = left.rank();
-            start += left.left_len();
-            left = tables.record(left.right());
-        } else {
-            // Of two equal merges the left one comes first.
-            limit = right.rank() + 1;
-            end = at + right.left_len();
-            right = tables.record(right.left());
-        }
+        _ if bytes.len() <= FLAT => flat::count(tables, bytes),
+        _ if bytes.len() <= 4 * BLOCK => window::merge::<4>(tables, bytes).count(),
+        _ if bytes.len() <= WINDOW => window::merge::<{ WINDOW / BLOCK }>(tables, bytes).count(),
+        _ => long::count(tables, bytes),
+    }
+}
+
+// === impl Key ===
+
+impl Key {
+    /// Nothing to merge. It comes after all others.
+    const NONE: Self = Self(Token::NONE.bits() << POSITION_BITS);
+
+    /// `position` has [`POSITION_BITS`].
+    #[inline]
+    fn new(token: Token, position: usize) -> Self {
+        Self(token.bits() << POSITION_BITS | position as u32)
+    }
+
+    /// What the pair is merged to.
+    #[inline]
+    fn token(self) -> Token {
+        Token::from_bits(self.0 >> POSITION_BITS)
+    }
+
+    /// Where the left one of the pair begins.
+    #[inline]
+    fn position(self) -> usize {
+        (self.0 & ((1 << POSITION_BITS) - 1)) as usize
+    }
+
+    #[inline]
+    fn least(keys: &[Self]) -> Self {
+        Self(keys.iter().fold(u32::MAX, |least, key| least.min(key.0)))
     }
 }

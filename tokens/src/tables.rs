@@ -1,17 +1,16 @@
-//! The static tables of an encoding, and the questions that the merges ask of them.
+//! The static tables of an encoding, and the questions that the counter asks of them.
 //!
-//! The build script writes them (`build/pack.rs`); all numbers are little-endian. A token has a number (*id*): the
-//! slot of a token of up to seven bytes in the short table, or, counted on from there, the slot of a longer one in
-//! the long table. Both tables are perfect hashes (`hash.rs`).
+//! The build script writes them (`build/pack.rs`); all numbers are little-endian. Whether some bytes are a token, and
+//! what two tokens are merged to, are perfect hashes (`hash.rs`).
 
-use crate::hash::{SHORT_MAX, bucket_of, hash_more, hash_word, row_of, slot_of};
+use crate::hash::{
+    SHORT_MAX, bucket_of, fragment_bit, hash_more, hash_word, joined_bit, merged_bit, slot_of,
+};
 
-/// Bits of a rank and of an id in a record.
+/// Bits of a rank.
 const RANK_BITS: u32 = 18;
 /// Bits of an offset into the arena.
 const OFFSET_BITS: u32 = 20;
-/// Lengths below this are in the masks by the first three bytes, the others in the masks by the first sixteen.
-const LONG_START: usize = 16;
 /// The longest token, in bytes.
 pub(crate) const TOKEN_MAX: usize = 128;
 
@@ -25,32 +24,24 @@ pub(crate) struct Tables {
     place_pilots: &'static [[u8; 2]],
     /// The bytes of the long tokens.
     arena: &'static [u8],
-    /// For each id: rank (18 bits), left part (18), right part (18), length of the left part (7).
-    records: &'static [[u8; 8]],
-    /// The id of each byte.
+    /// The token of each byte.
     bytes: &'static [[u8; 4]],
-    /// For the first three bytes: which lengths a token can have (bit 2 is three bytes, bit 15 sixteen or more).
-    starts: &'static [[u8; 2]],
-    /// For the first sixteen bytes: which lengths a token can have (bit 0 is sixteen bytes).
-    long_starts: &'static [[u8; 16]],
+    /// The token of each two bytes, or [`Token::NONE`].
+    byte_pairs: &'static [[u8; 4]],
+    /// What two tokens are merged to: rank of the left one (18 bits), of the right one (18), the token (20).
+    pairs: &'static [[u8; 8]],
+    pair_pilots: &'static [[u8; 2]],
+    /// A bit for each hash of two tokens that are merged to another: most are not, and this is a small table.
+    merged: &'static [u8],
+    /// A bit for each two characters of three bytes that stand side by side in some token, by hash.
+    joined: &'static [u8],
+    /// A bit for each last byte and first two bytes of such characters, where a token has only parts of them.
+    fragments: &'static [u8],
 }
 
-/// The number of a token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Id(u32);
-
-/// How a token is merged.
-#[derive(Clone, Copy)]
-pub(crate) struct Record(u64);
-
-/// A token that a text has at some position.
-#[derive(Clone, Copy)]
-pub(crate) struct Match {
-    /// The token.
-    pub(crate) id: Id,
-    /// Its length in bytes.
-    pub(crate) len: usize,
-}
+/// A token as the merges know it: its rank (lower ones are merged first), and two flags.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Token(u32);
 
 macro_rules! table {
     ($name:literal, $suffix:literal) => {
@@ -66,10 +57,13 @@ macro_rules! tables {
             places: table!($name, "places").as_chunks().0,
             place_pilots: table!($name, "place_pilots").as_chunks().0,
             arena: table!($name, "arena"),
-            records: table!($name, "records").as_chunks().0,
             bytes: table!($name, "bytes").as_chunks().0,
-            starts: table!($name, "starts").as_chunks().0,
-            long_starts: table!($name, "long_starts").as_chunks().0,
+            byte_pairs: table!($name, "byte_pairs").as_chunks().0,
+            pairs: table!($name, "pairs").as_chunks().0,
+            pair_pilots: table!($name, "pair_pilots").as_chunks().0,
+            merged: table!($name, "merged"),
+            joined: table!($name, "joined"),
+            fragments: table!($name, "fragments"),
         }
     };
 }
@@ -80,42 +74,39 @@ pub(crate) static O200K: Tables = tables!("o200k");
 /// The tables of `cl100k_base`.
 pub(crate) static CL100K: Tables = tables!("cl100k");
 
-// === impl Record ===
+// === impl Token ===
 
-impl Record {
-    /// When the token is merged: lower ranks come first.
-    #[inline]
-    pub(crate) fn rank(self) -> u32 {
-        self.field(0)
-    }
+impl Token {
+    /// No token: it comes after all others, and no token is merged from it.
+    pub(crate) const NONE: Self = Self(((1 << RANK_BITS) - 1) << 2);
 
-    /// The left one of the two tokens that it is merged from; itself for a single byte.
+    /// A number of 20 bits that is ordered as the ranks are; from [`Self::from_bits`] the token again.
     #[inline]
-    pub(crate) fn left(self) -> Id {
-        Id(self.field(RANK_BITS))
-    }
-
-    /// The right one of the two tokens that it is merged from; itself for a single byte.
-    #[inline]
-    pub(crate) fn right(self) -> Id {
-        Id(self.field(2 * RANK_BITS))
-    }
-
-    /// The length of the left part, in bytes.
-    #[inline]
-    pub(crate) fn left_len(self) -> usize {
-        (self.0 >> (3 * RANK_BITS)) as usize
-    }
-
-    /// Whether it is a single byte, which nothing is merged into.
-    #[inline]
-    pub(crate) fn is_byte(self) -> bool {
-        self.rank() < 256
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
     }
 
     #[inline]
-    fn field(self, shift: u32) -> u32 {
-        (self.0 >> shift) as u32 & ((1 << RANK_BITS) - 1)
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Whether some token is merged from this one and one after it.
+    #[inline]
+    const fn is_left_part(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Whether some token is merged from one before this one and this one.
+    #[inline]
+    const fn is_right_part(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// When it is merged: lower ranks come first.
+    #[inline]
+    pub(crate) const fn rank(self) -> u64 {
+        (self.0 >> 2) as u64
     }
 }
 
@@ -129,110 +120,119 @@ impl Tables {
             + size_of_val(self.places)
             + size_of_val(self.place_pilots)
             + size_of_val(self.arena)
-            + size_of_val(self.records)
             + size_of_val(self.bytes)
-            + size_of_val(self.starts)
-            + size_of_val(self.long_starts)
+            + size_of_val(self.byte_pairs)
+            + size_of_val(self.pairs)
+            + size_of_val(self.pair_pilots)
+            + size_of_val(self.merged)
+            + size_of_val(self.joined)
+            + size_of_val(self.fragments)
     }
 
-    /// The token that is exactly `text[start..end]`.
+    /// Whether `text[start..end]` is a token.
     #[inline]
-    pub(crate) fn find(&self, text: &[u8], start: usize, end: usize) -> Option<Id> {
+    pub(crate) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
         match end.wrapping_sub(start) {
-            0 => None,
-            len @ 1..=SHORT_MAX => self.find_short(read_word(text, start, len) | (len as u64) << 56),
-            8..=TOKEN_MAX => text.get(start..end).and_then(|token| self.find_long(token)),
-            _ => None,
+            0 => false,
+            len @ 1..=SHORT_MAX => self.has_short(read_word(text, start, len) | (len as u64) << 56),
+            8..=TOKEN_MAX => text.get(start..end).is_some_and(|token| self.has_long(token)),
+            _ => false,
         }
     }
 
-    /// How a token is merged.
+    /// The token of a byte.
     #[inline]
-    pub(crate) fn record(&self, id: Id) -> Record {
-        Record(
-            self.records
-                .get(id.0 as usize)
-                .map_or(0, |&bytes| u64::from_le_bytes(bytes)),
-        )
+    pub(crate) fn byte(&self, byte: u8) -> Token {
+        self.bytes
+            .get(usize::from(byte))
+            .map_or(Token::NONE, |&token| Token(u32::from_le_bytes(token)))
     }
 
-    /// The longest token that `text` has at `start` and that takes at most `max` bytes of it.
-    ///
-    /// There is always one unless `max` is 0: each byte is a token.
-    pub(crate) fn longest(&self, text: &[u8], start: usize, max: usize) -> Option<Match> {
-        let max = max.min(TOKEN_MAX);
-        if max >= 3 {
-            let row = row_of(read_word(text, start, 3), self.starts.len());
-            let mask = self.starts.get(row).map_or(0, |&bytes| u16::from_le_bytes(bytes));
-            if max >= LONG_START && mask >> (LONG_START - 1) != 0 {
-                let found = self.longest_of_sixteen(text, start, max);
-                if found.is_some() {
-                    return found;
-                }
-            }
-            let mut lengths = u32::from(mask) & ((1 << max.min(LONG_START - 1)) - 1);
-            while lengths != 0 {
-                let len = 32 - lengths.leading_zeros() as usize;
-                if let Some(id) = self.find(text, start, start + len) {
-                    return Some(Match { id, len });
-                }
-                lengths ^= 1 << (len - 1);
-            }
+    /// What two bytes are merged to.
+    #[inline]
+    pub(crate) fn byte_pair(&self, left: u8, right: u8) -> Token {
+        self.byte_pairs
+            .get(usize::from(left) << 8 | usize::from(right))
+            .map_or(Token::NONE, |&token| Token(u32::from_le_bytes(token)))
+    }
+
+    /// What two tokens are merged to.
+    #[inline]
+    pub(crate) fn pair(&self, left: Token, right: Token) -> Token {
+        if !left.is_left_part() || !right.is_right_part() {
+            return Token::NONE;
         }
-        if max >= 2
-            && let Some(id) = self.find(text, start, start + 2)
+        let key = left.rank() | right.rank() << RANK_BITS;
+        let hash = hash_word(key);
+        let bit = merged_bit(hash);
+        if self
+            .merged
+            .get(bit / 8)
+            .is_none_or(|byte| byte >> (bit % 8) & 1 == 0)
         {
-            return Some(Match { id, len: 2 });
+            return Token::NONE;
         }
-        if max == 0 {
-            return None;
+        let slot = perfect_slot(hash, self.pair_pilots, self.pairs.len());
+        let entry = self
+            .pairs
+            .get(slot)
+            .map_or(u64::MAX, |&entry| u64::from_le_bytes(entry));
+        if entry & ((1 << (2 * RANK_BITS)) - 1) == key {
+            Token((entry >> (2 * RANK_BITS)) as u32)
+        } else {
+            Token::NONE
         }
-        let byte = text.get(start)?;
-        let id = self
-            .bytes
-            .get(usize::from(*byte))
-            .map(|&bytes| Id(u32::from_le_bytes(bytes)))?;
-        Some(Match { id, len: 1 })
     }
 
-    /// The longest token of sixteen bytes or more.
-    fn longest_of_sixteen(&self, text: &[u8], start: usize, max: usize) -> Option<Match> {
-        let hash = hash_more(read_word(text, start, 8), read_word(text, start + 8, 8));
-        let row = row_of(hash, self.long_starts.len());
-        let mask = self
-            .long_starts
-            .get(row)
-            .map_or(0, |&bytes| u128::from_le_bytes(bytes));
-        let mut lengths = mask & ((1 << (max - LONG_START + 1)) - 1);
-        while lengths != 0 {
-            let above = 127 - lengths.leading_zeros() as usize;
-            let len = LONG_START + above;
-            if let Some(id) = self.find(text, start, start + len) {
-                return Some(Match { id, len });
-            }
-            lengths ^= 1 << above;
-        }
-        None
+    /// Whether no token reaches across the boundary between two characters of three bytes.
+    #[inline]
+    pub(crate) fn are_apart(&self, before: [u8; 3], after: [u8; 3]) -> bool {
+        let [_, _, last] = before;
+        let [first, second, _] = after;
+        let is_set =
+            |filter: &[u8], bit: usize| filter.get(bit / 8).is_none_or(|byte| byte >> (bit % 8) & 1 != 0);
+        !is_set(self.joined, joined_bit(before, after))
+            && !is_set(self.fragments, fragment_bit(last, first, second))
+    }
+
+    /// All merges: the ranks of the two tokens, and what they are merged to.
+    #[cfg(test)]
+    pub(crate) fn merges(&self) -> impl Iterator<Item = (u32, u32, Token)> {
+        let part = |entry: u64, shift: u32| (entry >> shift) as u32 & ((1 << RANK_BITS) - 1);
+        self.pairs
+            .iter()
+            .map(|&entry| u64::from_le_bytes(entry))
+            .filter(|&entry| entry != u64::MAX)
+            .map(move |entry| {
+                (
+                    part(entry, 0),
+                    part(entry, RANK_BITS),
+                    Token((entry >> (2 * RANK_BITS)) as u32),
+                )
+            })
     }
 
     #[inline]
-    fn find_short(&self, word: u64) -> Option<Id> {
+    fn has_short(&self, word: u64) -> bool {
         let slot = perfect_slot(hash_word(word), self.word_pilots, self.words.len());
-        let found = u64::from_le_bytes(*self.words.get(slot)?);
-        (found == word).then_some(Id(slot as u32))
+        self.words
+            .get(slot)
+            .is_some_and(|&found| u64::from_le_bytes(found) == word)
     }
 
-    fn find_long(&self, token: &[u8]) -> Option<Id> {
+    fn has_long(&self, token: &[u8]) -> bool {
         let hash = hash_long(token);
         let slot = perfect_slot(hash, self.place_pilots, self.places.len());
-        let place = u32::from_le_bytes(*self.places.get(slot)?);
+        let place = self
+            .places
+            .get(slot)
+            .map_or(0, |&place| u32::from_le_bytes(place));
         let len = (place >> OFFSET_BITS & 0x7f) as usize + 1;
         if place >> (OFFSET_BITS + 7) != (hash & 0x1f) as u32 || len != token.len() {
-            return None;
+            return false;
         }
         let offset = (place & ((1 << OFFSET_BITS) - 1)) as usize;
-        let same = self.arena.get(offset..offset + len)? == token;
-        same.then_some(Id((self.words.len() + slot) as u32))
+        self.arena.get(offset..offset + len) == Some(token)
     }
 }
 
