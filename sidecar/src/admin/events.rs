@@ -5,16 +5,18 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use crate::http::extract::Params;
-use crate::http::page::{Cursor, PageSize};
+use crate::http::page::{Cursor, PageSize, part};
 use crate::http::problem::Problem;
 use crate::ledger::events::{EventFilter, StoredEvent};
 use crate::state::App;
 
-/// `?after=&limit=&workspace=&key=`
+/// `?after=&newest=&before=&limit=&workspace=&key=`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
     after: Option<String>,
+    newest: Option<bool>,
+    before: Option<String>,
     limit: Option<u32>,
     workspace: Option<String>,
     key: Option<String>,
@@ -26,6 +28,9 @@ pub(super) struct EventPage {
     events: Vec<StoredEvent>,
     /// Always there: asking again after it gives what has come since.
     next: String,
+    /// With `newest=true`: what to send as `before` for the page before this one; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
 }
 
 /// `GET /admin/v1/events`.
@@ -33,15 +38,16 @@ pub(super) async fn list(
     State(app): State<App>,
     Params(query): Params<EventQuery>,
 ) -> Result<Json<EventPage>, Problem> {
-    let after = Cursor::parse(query.after.as_deref())?;
+    let part = part(query.newest, query.after.as_deref(), query.before.as_deref())?;
     let rows = PageSize::parse(query.limit)?.rows();
     let filter = EventFilter {
         workspace: query.workspace.as_deref(),
         key: query.key.as_deref(),
     };
-    let page = app.ledger().events(filter, after.0, rows).await?;
+    let page = app.ledger().events(filter, part, rows).await?;
     Ok(Json(EventPage {
         events: page.rows,
         next: Cursor(page.next).to_text(),
+        previous: page.previous.map(|position| Cursor(position).to_text()),
     }))
 }

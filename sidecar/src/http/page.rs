@@ -1,6 +1,7 @@
 //! Pages: how much is asked for, and where to go on.
 
 use super::problem::{FieldError, Problem};
+use crate::ledger::log::Part;
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
@@ -21,6 +22,10 @@ impl Cursor {
     /// # Errors
     /// A [`Problem`] where the text is none of ours.
     pub fn parse(text: Option<&str>) -> Result<Self, Problem> {
+        Self::read("after", text)
+    }
+
+    fn read(pointer: &str, text: Option<&str>) -> Result<Self, Problem> {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(Self(0));
         };
@@ -30,8 +35,8 @@ impl Cursor {
             .map(Self)
             .ok_or_else(|| {
                 Problem::invalid(vec![FieldError {
-                    pointer: "after".to_owned(),
-                    detail: "not a cursor, send the `next` of an earlier page".to_owned(),
+                    pointer: pointer.to_owned(),
+                    detail: "not a cursor, send the `next` or `previous` of an earlier page".to_owned(),
                 }])
             })
     }
@@ -39,6 +44,28 @@ impl Cursor {
     /// The cursor as callers send it back.
     pub fn to_text(self) -> String {
         format!("c{:x}", self.0)
+    }
+}
+
+/// Which part of a log is asked for: with `newest=true` the last rows, before `before` where that is given; without it
+/// those after `after`.
+///
+/// # Errors
+/// A [`Problem`] where a cursor is none of ours, or is one of the other direction.
+pub fn part(newest: Option<bool>, after: Option<&str>, before: Option<&str>) -> Result<Part, Problem> {
+    let [after, before] = [after, before].map(|text| text.filter(|text| !text.is_empty()));
+    let stray = |pointer: &str, detail: &str| {
+        Err(Problem::invalid(vec![FieldError {
+            pointer: pointer.to_owned(),
+            detail: detail.to_owned(),
+        }]))
+    };
+    match (newest.unwrap_or(false), after, before) {
+        (false, _, None) => Cursor::parse(after).map(|cursor| Part::After(cursor.0)),
+        (false, _, Some(_)) => stray("before", "is for newest=true only"),
+        (true, Some(_), _) => stray("after", "is not for newest=true"),
+        (true, None, None) => Ok(Part::Last),
+        (true, None, before) => Cursor::read("before", before).map(|cursor| Part::Before(cursor.0)),
     }
 }
 
@@ -81,6 +108,24 @@ mod tests {
     fn a_foreign_cursor_is_refused() {
         for text in ["c", "12", "c-1", "cé", "cffffffffffffffffffff"] {
             assert!(Cursor::parse(Some(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_is_read_in_one_direction_at_a_time() {
+        assert_eq!(part(None, Some("ca"), None).unwrap(), Part::After(10));
+        assert_eq!(part(Some(false), None, Some("")).unwrap(), Part::After(0));
+        assert_eq!(part(Some(true), Some(""), None).unwrap(), Part::Last);
+        assert_eq!(part(Some(true), None, Some("ca")).unwrap(), Part::Before(10));
+        for (newest, after, before) in [
+            (false, None, Some("ca")),
+            (true, Some("ca"), None),
+            (true, None, Some("x")),
+        ] {
+            assert!(
+                part(Some(newest), after, before).is_err(),
+                "{newest} {after:?} {before:?}"
+            );
         }
     }
 

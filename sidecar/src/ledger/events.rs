@@ -9,6 +9,7 @@ use sqlx::types::Json;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::BudgetCharge;
 
+use super::log::{LogPage, Part};
 use super::settle::ChargeRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, number};
 
@@ -123,15 +124,6 @@ pub struct EventFilter<'a> {
     pub key: Option<&'a str>,
 }
 
-/// Rows in the order in which they were written, and the position to go on from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogPage<T> {
-    /// The rows.
-    pub rows: Vec<T>,
-    /// Everything up to here has been looked at: always good to ask again with, for newer rows.
-    pub next: i64,
-}
-
 // === impl Ledger ===
 
 impl Ledger {
@@ -227,14 +219,14 @@ impl Ledger {
         })
     }
 
-    /// Events in insertion order, after a position.
+    /// A part of the events, in insertion order.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn events(
         &self,
         filter: EventFilter<'_>,
-        after: i64,
+        part: Part,
         rows: u32,
     ) -> Result<LogPage<StoredEvent>, LedgerError> {
         // The head is read first: what is written in between has a higher number, and waits for the next page.
@@ -242,14 +234,14 @@ impl Ledger {
             read!(self, conn => sqlx::query_scalar(LAST).bind(Counter::Event.name()).fetch_one(conn).await?);
         let mut found: Vec<StoredEvent> = read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM events WHERE seq > ");
-            select.push_bind(after).push(" AND seq <= ").push_bind(head);
+            select.push_bind(part.after()).push(" AND seq <= ").push_bind(part.up_to(head));
             if let Some(workspace) = filter.workspace {
                 select.push(" AND workspace = ").push_bind(workspace);
             }
             if let Some(key) = filter.key {
                 select.push(" AND key_id = ").push_bind(key);
             }
-            select.push(" ORDER BY seq LIMIT ").push_bind(i64::from(rows));
+            select.push(part.order()).push_bind(i64::from(rows));
             select.build_query_as().fetch_all(conn).await?
         });
         let ids: Vec<&str> = found.iter().map(|event| event.event_id.as_str()).collect();
@@ -264,8 +256,7 @@ impl Ledger {
         for event in &mut found {
             event.charges = of_event.remove(&event.event_id).unwrap_or_default();
         }
-        let last = found.last().map(|event| event.seq);
-        Ok(LogPage::new(found, last, after, head, rows))
+        Ok(LogPage::new(found, part, head, rows, |event| event.seq))
     }
 
     /// How many unreadable events were kept aside.
@@ -275,20 +266,6 @@ impl Ledger {
     pub async fn quarantined(&self) -> Result<i64, LedgerError> {
         const COUNT: &str = "SELECT COUNT(*) FROM quarantined_events";
         Ok(read!(self, conn => sqlx::query_scalar(COUNT).fetch_one(conn).await?))
-    }
-}
-
-// === impl LogPage ===
-
-impl<T> LogPage<T> {
-    /// A page of at most `limit` rows out of those after `after` and up to `head`.
-    pub(super) fn new(rows: Vec<T>, last: Option<i64>, after: i64, head: i64, limit: u32) -> Self {
-        let is_full = u32::try_from(rows.len()).is_ok_and(|len| len >= limit);
-        let next = match last {
-            Some(last) if is_full => last,
-            _ => head.max(after),
-        };
-        Self { rows, next }
     }
 }
 

@@ -37,6 +37,7 @@ mod error;
 pub mod events;
 pub mod keys;
 pub mod leases;
+pub mod log;
 mod make;
 mod notifications;
 mod settle;

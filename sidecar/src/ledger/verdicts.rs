@@ -4,7 +4,8 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 
-use super::events::{LogPage, rfc3339};
+use super::events::rfc3339;
+use super::log::{LogPage, Part};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE};
 
 const INSERT: &str = "INSERT INTO verdicts (seq, time, request_id, workspace, key_id, model, policy, phase, action, \
@@ -92,21 +93,21 @@ impl Ledger {
         Ok(())
     }
 
-    /// Verdicts in insertion order, after a position.
+    /// A part of the verdicts, in insertion order.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn verdicts(
         &self,
         filter: VerdictFilter<'_>,
-        after: i64,
+        part: Part,
         rows: u32,
     ) -> Result<LogPage<StoredVerdict>, LedgerError> {
         // The head is read first, as for events.
         let head: i64 = read!(self, conn => sqlx::query_scalar(LAST).bind(Counter::Verdict.name()).fetch_one(conn).await?);
         let found: Vec<StoredVerdict> = read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM verdicts WHERE seq > ");
-            select.push_bind(after).push(" AND seq <= ").push_bind(head);
+            select.push_bind(part.after()).push(" AND seq <= ").push_bind(part.up_to(head));
             if let Some(workspace) = filter.workspace {
                 select.push(" AND workspace = ").push_bind(workspace);
             }
@@ -116,10 +117,9 @@ impl Ledger {
             if let Some(request_id) = filter.request_id {
                 select.push(" AND request_id = ").push_bind(request_id);
             }
-            select.push(" ORDER BY seq LIMIT ").push_bind(i64::from(rows));
+            select.push(part.order()).push_bind(i64::from(rows));
             select.build_query_as().fetch_all(conn).await?
         });
-        let last = found.last().map(|verdict| verdict.seq);
-        Ok(LogPage::new(found, last, after, head, rows))
+        Ok(LogPage::new(found, part, head, rows, |verdict| verdict.seq))
     }
 }

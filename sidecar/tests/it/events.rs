@@ -165,3 +165,35 @@ async fn a_cursor_that_is_none_is_refused_by_name() {
     let problem = expect(response, StatusCode::UNPROCESSABLE_ENTITY).await;
     assert_eq!(problem["errors"][0]["pointer"], "after");
 }
+
+#[tokio::test]
+async fn the_newest_are_read_without_the_old_ones_and_then_backwards_to_the_first() {
+    let sidecar = Sidecar::start().await;
+    for i in 0..7 {
+        let workspace = if i % 2 == 0 { "even" } else { "odd" };
+        sidecar.send_events(&[event(&format!("e{i}"), workspace)]).await;
+    }
+    let newest = sidecar.get("/admin/v1/events?newest=true&limit=3").await;
+    assert_eq!(ids(&newest), ["e4", "e5", "e6"]);
+    let before = newest["previous"].as_str().unwrap();
+    let earlier = sidecar
+        .get(&format!("/admin/v1/events?newest=true&limit=3&before={before}"))
+        .await;
+    assert_eq!(ids(&earlier), ["e1", "e2", "e3"]);
+    let before = earlier["previous"].as_str().unwrap();
+    let first = sidecar
+        .get(&format!("/admin/v1/events?newest=true&limit=3&before={before}"))
+        .await;
+    assert_eq!((ids(&first), first.get("previous")), (vec!["e0"], None));
+
+    let filtered = sidecar
+        .get("/admin/v1/events?newest=true&limit=2&workspace=odd")
+        .await;
+    assert_eq!(ids(&filtered), ["e3", "e5"]);
+    sidecar.send_events(&[event("e7", "odd")]).await;
+    let next = filtered["next"].as_str().unwrap();
+    let since = sidecar
+        .get(&format!("/admin/v1/events?workspace=odd&after={next}"))
+        .await;
+    assert_eq!(ids(&since), ["e7"], "what has come since, once");
+}
