@@ -1,8 +1,8 @@
 //! What must outlive the proxy: keys, ledger, moderation, admin API.
 //!
 //! One process with one embedded database (or several with one PostgreSQL). Gateways speak to `/v1`
-//! ([`gateway`], the contract is `tollgate_core::wire`), operators to `/admin/v1` ([`admin`]); both stand on
-//! the [`ledger`].
+//! ([`gateway`], the contract is `tollgate_core::wire`), operators to `/admin/v1` ([`admin`]), which is also what
+//! the page at `/` asks ([`console`]); both stand on the [`ledger`].
 
 #![forbid(unsafe_code)]
 
@@ -11,15 +11,18 @@ pub mod budget_check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod gateway;
 pub mod health;
 pub mod http;
 pub mod ledger;
 pub mod moderation;
+pub mod principal;
 pub mod returns;
 pub mod secret;
 pub mod secret_key;
 pub mod server;
+pub mod session;
 pub mod state;
 pub mod telemetry;
 pub mod upkeep;

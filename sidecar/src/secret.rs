@@ -34,6 +34,11 @@ impl Token {
         })
     }
 
+    /// What is kept of it.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     /// Whether the caller sent this token. Digests are compared, so that not even the length is told.
     pub fn matches(&self, sent: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(sent).into();

@@ -87,6 +87,14 @@ impl SecretKey {
     }
 }
 
+// === impl NoRandomness ===
+
+impl From<getrandom::Error> for NoRandomness {
+    fn from(error: getrandom::Error) -> Self {
+        Self(error)
+    }
+}
+
 /// A new stable id: `key_` and a ULID, so that ids sort by the time of creation.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The sidecar as a server: its routes, what wraps them, how it starts and how it ends.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,7 +23,7 @@ use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::state::App;
 use crate::verdict_log::VerdictLog;
-use crate::{admin, gateway, health, upkeep};
+use crate::{admin, console, gateway, health, upkeep};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -83,7 +84,11 @@ pub async fn serve_until(
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
     });
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(signalled);
+    let server = axum::serve(
+        listener,
+        router(app).into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(signalled);
     let ended = tokio::select! {
         served = server.into_future() => served.context("the server failed"),
         () = too_late(draining, patience) => {
@@ -105,6 +110,7 @@ pub fn router(app: App) -> Router {
         .nest("/v1", gateway::routes(&app))
         .nest("/admin/v1", admin::routes(&app))
         .merge(health::routes())
+        .merge(console::routes())
         .fallback(async || Problem::not_found("no such path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(axum::middleware::from_fn(

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::returns::Returns;
+use crate::session::Throttle;
 use crate::verdict_log::VerdictLog;
 
 /// The running sidecar. Clones are the same one.
@@ -20,6 +21,7 @@ struct Inner {
     clock: Clock,
     verdicts: VerdictLog,
     returns: Returns,
+    sign_ins: Throttle,
     draining: AtomicBool,
 }
 
@@ -34,6 +36,7 @@ impl App {
             clock,
             verdicts,
             returns: Returns::default(),
+            sign_ins: Throttle::default(),
             draining: AtomicBool::new(false),
         }))
     }
@@ -61,6 +64,11 @@ impl App {
     /// Who waits for money to come back.
     pub fn returns(&self) -> &Returns {
         &self.0.returns
+    }
+
+    /// How often who has tried to sign in.
+    pub fn sign_ins(&self) -> &Throttle {
+        &self.0.sign_ins
     }
 
     /// Says that shutdown began: from now on the sidecar is not ready.

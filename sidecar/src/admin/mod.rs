@@ -1,4 +1,4 @@
-//! The API for operators (`/admin/v1`), behind the admin token.
+//! The API for operators (`/admin/v1`), behind the admin token or a session that was begun with it.
 
 mod budget_spec;
 mod budgets;
@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 
 use crate::http::auth;
 use crate::http::problem::Problem;
+use crate::session;
 use crate::state::App;
 
 /// All routes of the admin API. The token is asked for before a path is known not to exist.
@@ -36,4 +37,5 @@ pub fn routes(app: &App) -> Router<App> {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(app.config().limits.admin_body_bytes))
         .layer(from_fn_with_state(app.clone(), auth::require_admin))
+        .merge(session::routes(app))
 }

@@ -1,37 +1,63 @@
-//! Bearer tokens (RFC 6750), checked before a byte of the body is read.
+//! Bearer tokens (RFC 6750) and the page's sessions, checked before a byte of the body is read.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::problem::Problem;
+use crate::principal::{Caller, Principal};
 use crate::secret::Token;
+use crate::session;
 use crate::state::App;
 
-/// Lets a request of the admin API pass if it bears the admin token.
-pub async fn require_admin(State(app): State<App>, request: Request, next: Next) -> Response {
-    gate(std::slice::from_ref(&app.config().admin_token), request, next).await
+/// Lets a request of the admin API pass if it bears the admin token or a session's cookie, and puts the [`Caller`]
+/// into its extensions.
+pub async fn require_admin(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    match identify(&app, request.method(), request.headers()).await {
+        Ok(Some(caller)) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(None) => Problem::unauthorized().into_response(),
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// Lets a request of the gateway API pass if it bears one of the gateways' tokens.
 pub async fn require_gateway(State(app): State<App>, request: Request, next: Next) -> Response {
-    gate(&app.config().gateway_tokens, request, next).await
-}
-
-async fn gate(tokens: &[Token], request: Request, next: Next) -> Response {
-    let sent = bearer(request.headers());
-    // All are compared, so that the time taken does not tell which one came close.
-    let known = sent.is_some_and(|sent| {
-        tokens
-            .iter()
-            .fold(false, |known, token| known | token.matches(sent))
-    });
-    if known {
+    if bears_one_of(request.headers(), &app.config().gateway_tokens) {
         next.run(request).await
     } else {
         Problem::unauthorized().into_response()
     }
+}
+
+/// Who asks; nobody where the request bears neither a token nor the cookie of a session that holds. A request with
+/// a token is judged by it alone.
+///
+/// # Errors
+/// A [`Problem`] where the token is wrong, or the session may not be used by this request.
+pub async fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return session::resume(app, method, headers).await;
+    }
+    if !bears_one_of(headers, std::slice::from_ref(&app.config().admin_token)) {
+        return Err(Problem::unauthorized());
+    }
+    Ok(Some(Caller {
+        principal: Principal::AdminToken,
+        session: None,
+    }))
+}
+
+fn bears_one_of(headers: &HeaderMap, tokens: &[Token]) -> bool {
+    // All are compared, so that the time taken does not tell which one came close.
+    bearer(headers).is_some_and(|sent| {
+        tokens
+            .iter()
+            .fold(false, |known, token| known | token.matches(sent))
+    })
 }
 
 /// The one bearer token of a request; none where the header is repeated.

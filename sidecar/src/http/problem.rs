@@ -79,12 +79,19 @@ impl Problem {
 
     /// 401: no token, or not the right one.
     pub fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "Unauthorized",
+        Self::unauthorized_because(
             "send the token of this sidecar's configuration as authorization: Bearer …",
         )
+    }
+
+    /// 401, for another reason.
+    pub fn unauthorized_because(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized", detail)
+    }
+
+    /// 403: whoever asks is known, and may not have this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail)
     }
 
     /// 404: no such thing.
@@ -144,6 +151,16 @@ impl Problem {
             "unsupported-media-type",
             "Unsupported media type",
             "send a JSON body as content-type: application/json",
+        )
+    }
+
+    /// 429: asked too often.
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            "Too many requests",
+            detail,
         )
     }
 

@@ -40,6 +40,7 @@ pub mod leases;
 pub mod log;
 mod make;
 mod notifications;
+pub mod sessions;
 mod settle;
 pub mod verdicts;
 

@@ -67,9 +67,14 @@ impl Sidecar {
 
     /// Another sidecar on the same database.
     pub(crate) async fn beside(&self) -> Self {
+        self.beside_with(&[]).await
+    }
+
+    /// The same, with variables in its environment.
+    pub(crate) async fn beside_with(&self, vars: &[(&str, &str)]) -> Self {
         let (database, folder) = (self.database.clone(), self._folder.clone());
         let mut other = Self::not_running(database, folder, &self.more, self.clock.clone());
-        other.run().await;
+        other.run_with(vars).await;
         other
     }
 
@@ -113,7 +118,14 @@ impl Sidecar {
     }
 
     async fn run(&mut self) {
-        let config = Config::from_yaml(&yaml(&self.database, &self.more), []).unwrap();
+        self.run_with(&[]).await;
+    }
+
+    async fn run_with(&mut self, vars: &[(&str, &str)]) {
+        let vars = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::from_yaml(&yaml(&self.database, &self.more), vars).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();

@@ -1,0 +1,128 @@
+// The admin API. Every answer tells whether the sidecar is there, and whether the session still holds.
+
+import { connection } from './connection.js';
+
+const TIMEOUT_MS = 20_000;
+const PREFIX = 'admin/v1/';
+
+let csrf = null;
+
+/** The API refused: RFC 9457, or what stands in for it. */
+export class Problem extends Error {
+  constructor(status, body, headers) {
+    super(body?.detail || body?.title || `the sidecar answered ${status}`);
+    this.status = status;
+    /** What is wrong by field, `name` → text. */
+    this.fields = {};
+    for (const { pointer, detail } of body?.errors ?? []) {
+      const name = pointer.replace(/^#?\/?/, '').split('/')[0];
+      this.fields[name] ??= detail;
+    }
+    this.retryAfter = Number(headers?.get('retry-after')) || null;
+  }
+
+  /** Whether this sidecar has no such endpoint: it is of an older version. */
+  get isAbsent() {
+    return this.status === 404 && /no such path/.test(this.message);
+  }
+}
+
+/** No answer came. */
+export class Lost extends Error {
+  constructor() {
+    super('the sidecar does not answer');
+  }
+}
+
+/** Whoever is signed in no longer is. */
+export const sessionEnded = new EventTarget();
+
+/**
+ * Asks the admin API, and answers the JSON of a success, or null where there is no body.
+ * @param {string} method
+ * @param {string} path below `/admin/v1/`
+ * @param {{ query?: object, body?: unknown, headers?: object, signal?: AbortSignal }} options
+ */
+export async function call(method, path, { query = {}, body, headers = {}, signal } = {}) {
+  const response = await send(method, PREFIX + path + search(query), { body, headers, signal });
+  if (response.ok) return response.status === 204 ? null : await json(response);
+  const problem = new Problem(response.status, await json(response).catch(() => null), response.headers);
+  if (problem.status === 401 && path !== 'session') sessionEnded.dispatchEvent(new Event('ended'));
+  throw problem;
+}
+
+export const get = (path, query, options) => call('GET', path, { ...options, query });
+export const post = (path, body = {}, options) => call('POST', path, { ...options, body });
+export const patch = (path, body, options) => call('PATCH', path, { ...options, body });
+export const remove = (path, options) => call('DELETE', path, options);
+
+/** Who is signed in, and from now on the proof that changes come from this page. */
+export async function currentSession() {
+  const session = await get('session');
+  csrf = session.csrf;
+  return session;
+}
+
+/** Signs in with the admin token. */
+export async function signIn(token) {
+  await post('session', { token });
+  return currentSession();
+}
+
+/** Signs out, here and on every sidecar. */
+export async function signOut() {
+  await remove('session');
+  csrf = null;
+}
+
+/** How `/readyz` answers, and how long that took in milliseconds. */
+export async function readiness() {
+  const since = performance.now();
+  const response = await send('GET', 'readyz', {});
+  const body = await json(response).catch(() => null);
+  return {
+    isReady: response.ok,
+    detail: body?.detail ?? null,
+    ms: performance.now() - since,
+    version: response.headers.get('x-tollgate-sidecar'),
+  };
+}
+
+async function send(method, url, { body, headers = {}, signal }) {
+  const all = { accept: 'application/json', ...headers };
+  if (body !== undefined) all['content-type'] = 'application/json';
+  if (method !== 'GET' && csrf !== null) all['x-tollgate-csrf'] = csrf;
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: all,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: 'no-store',
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    connection.lost();
+    throw new Lost();
+  }
+  const version = response.headers.get('x-tollgate-sidecar');
+  if (version === null) {
+    // A proxy answered in the sidecar's place.
+    connection.lost();
+    throw new Lost();
+  }
+  connection.answered(version);
+  return response;
+}
+
+async function json(response) {
+  return JSON.parse(await response.text());
+}
+
+function search(query) {
+  const present = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const text = new URLSearchParams(present).toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,177 @@
+// The forms in which a budget is created, changed and paid into.
+
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { patch, post } from '../api.js';
+import { amount as shownAmount } from '../format.js';
+import { choiceField, field, openForm, textField } from '../parts/form.js';
+import { tell } from '../parts/toast.js';
+import { workspaces } from '../workspaces.js';
+
+const FACETS = [
+  ['', 'Every request'],
+  ['workspace', 'Workspace'],
+  ['user', 'User'],
+  ['key', 'Key (id)'],
+  ['model', 'Model'],
+  ['session', 'Session'],
+  ['tag', 'Tag'],
+  ['gateway', 'Gateway'],
+];
+const PERIODS = [
+  ['month', 'Month'],
+  ['week', 'Week'],
+  ['day', 'Day'],
+  ['total', 'In total (prepaid)'],
+  ['request', 'Each request'],
+  ['session', 'Each session'],
+];
+const UNITS = [
+  ['usd', 'Dollars'],
+  ['tokens', 'Tokens'],
+  ['requests', 'Requests'],
+];
+
+/** Creates a budget. Undefined where the person thought better of it. */
+export async function createBudget() {
+  const created = await openForm({
+    title: 'Create a budget',
+    action: 'Create',
+    fields: (faults, values) => html`
+      ${choiceField({
+        name: 'facet',
+        label: 'For',
+        value: workspaces.chosen ? 'workspace' : '',
+        options: FACETS,
+        fault: faults.subject,
+      })}
+      ${subjectField(values.facet ?? (workspaces.chosen ? 'workspace' : ''))}
+      ${choiceField({ name: 'unit', label: 'Counts', value: 'usd', options: UNITS, fault: faults.unit })}
+      ${textField({ name: 'amount', label: 'Amount', isRequired: true, placeholder: '100.00', fault: faults.amount })}
+      ${choiceField({ name: 'period', label: 'Period', value: 'month', options: PERIODS, fault: faults.period })}
+      ${textField({
+        name: 'time_zone',
+        label: 'Time zone',
+        value: 'UTC',
+        fault: faults.time_zone,
+        hint: 'Whose calendar counts, e.g. Europe/Berlin',
+      })}
+      ${choiceField({
+        name: 'enforcement',
+        label: 'When it is used up',
+        value: 'hard',
+        options: [
+          ['hard', 'Refuse (402)'],
+          ['soft', 'Only count and tell'],
+        ],
+        fault: faults.enforcement,
+      })}
+      ${textField({ name: 'name', label: 'Name', fault: faults.name, hint: 'Empty: made of subject and period' })}
+    `,
+    submit: ({ facet, subject, name, ...rest }) =>
+      post('budgets', { ...rest, name: name || undefined, subject: facet ? { [facet]: subject } : {} }),
+  });
+  if (created !== undefined) tell(`${created.name}: created.`);
+  return created;
+}
+
+const subjectField = (facet) =>
+  facet === ''
+    ? html`<div class="field"></div>`
+    : field({
+        name: 'subject',
+        label: 'Which',
+        hint: '* makes one for each when it is first seen',
+        control: ({ id, describedBy, invalid }) => html`<input
+            class="input"
+            id=${id}
+            name="subject"
+            list=${facet === 'workspace' ? 'budget-workspaces' : nothing}
+            value=${facet === 'workspace' ? workspaces.chosen : ''}
+            required
+            autocomplete="off"
+            aria-describedby=${describedBy}
+            aria-invalid=${invalid}
+          />
+          <datalist id="budget-workspaces">
+            ${workspaces.names.map((name) => html`<option value=${name}></option>`)}
+          </datalist>`,
+      });
+
+/** Changes a budget. Undefined where the person thought better of it. */
+export async function editBudget(budget) {
+  const changed = await openForm({
+    title: `Change ${budget.name}`,
+    action: 'Save',
+    fields: (faults) => html`
+      ${textField({ name: 'name', label: 'Name', value: budget.name, fault: faults.name, isWhole: true })}
+      ${textField({
+        name: 'amount',
+        label: `Amount (${budget.unit})`,
+        value: budget.amount,
+        isRequired: true,
+        fault: faults.amount,
+        hint: 'Counts at once, in this period too',
+      })}
+      ${textField({
+        name: 'thresholds',
+        label: 'Tell at (percent)',
+        value: budget.thresholds.join(', '),
+        fault: faults.thresholds,
+      })}
+      ${choiceField({
+        name: 'enforcement',
+        label: 'When it is used up',
+        value: budget.enforcement,
+        options: [
+          ['hard', 'Refuse (402)'],
+          ['soft', 'Only count and tell'],
+        ],
+        fault: faults.enforcement,
+      })}
+      ${choiceField({
+        name: 'on_unavailable',
+        label: 'While the sidecar is away',
+        value: budget.on_unavailable,
+        options: [
+          ['deny', 'Refuse once the lease is spent'],
+          ['allow', 'Go on, and charge it later'],
+        ],
+        fault: faults.on_unavailable,
+      })}
+    `,
+    submit: ({ thresholds, ...rest }) => {
+      const percents = thresholds.split(/[\s,]+/).filter(Boolean).map(Number);
+      return patch(`budgets/${budget.id}`, { ...rest, thresholds: percents });
+    },
+  });
+  if (changed !== undefined) tell(`${changed.name}: saved.`);
+  return changed;
+}
+
+/** Pays into a budget. Undefined where the person thought better of it. */
+export async function deposit(budget) {
+  // The same for every try of this form: a deposit whose answer was lost is not made twice.
+  const key = idempotencyKey();
+  const made = await openForm({
+    title: `Deposit to ${budget.name}`,
+    action: 'Deposit',
+    fields: (faults) =>
+      textField({
+        name: 'amount',
+        label: `Amount (${budget.unit})`,
+        isRequired: true,
+        isWhole: true,
+        fault: faults.amount,
+        hint: `It is ${shownAmount(budget.amount, budget.unit)} now`,
+      }),
+    submit: ({ amount }) =>
+      post(`budgets/${budget.id}/deposits`, { amount }, { headers: { 'idempotency-key': `${key}-${amount}` } }),
+  });
+  if (made !== undefined) tell(`${budget.name}: now ${shownAmount(made.budget_amount, budget.unit)}.`);
+  return made;
+}
+
+function idempotencyKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `page-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}

@@ -1,0 +1,185 @@
+// Keys: who may call, with which models, until when.
+
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { get, post } from '../api.js';
+import { ago, badge, keyStatus, moment } from '../parts/badge.js';
+import { confirmed } from '../parts/dialog.js';
+import { icons } from '../parts/icons.js';
+import { empty, shown } from '../parts/states.js';
+import { tell } from '../parts/toast.js';
+import { Resource } from '../resource.js';
+import { router } from '../router.js';
+import { View } from '../view.js';
+import { workspaces } from '../workspaces.js';
+import { createKey, editKey } from './key_form.js';
+
+const EVERY_MS = 10_000;
+/** A list that is longer is searched on the command line. */
+const PAGES = 10;
+
+export class KeysView extends View {
+  static title = 'Keys';
+  #text = '';
+  #withRevoked = false;
+
+  start() {
+    this.#text = this.params.get('text') ?? '';
+    this.#withRevoked = this.params.get('revoked') === 'true';
+    this.keys = this.owns(new Resource((signal) => load(signal), () => this.update(), { every: EVERY_MS }));
+  }
+
+  #create = async () => {
+    const created = await createKey();
+    if (created === undefined) return;
+    workspaces.load().catch(() => {});
+    this.keys.refresh();
+  };
+
+  async #edit(key) {
+    const changed = await editKey(key);
+    if (changed !== undefined) this.keys.refresh();
+  }
+
+  async #act(key, action, done) {
+    await post(`keys/${key.id}/${action}`);
+    tell(`${key.name}: ${done}.`);
+    await this.keys.refresh();
+  }
+
+  #pause(key) {
+    const [action, done] = key.status === 'paused' ? ['resume', 'resumed'] : ['pause', 'paused'];
+    this.#act(key, action, done).catch((error) => tell(`${key.name}: ${error.message}.`));
+  }
+
+  #revoke(key) {
+    confirmed({
+      title: `Revoke ${key.name}?`,
+      text: html`Every gateway refuses <code>${key.prefix}…</code> within two seconds. A revoked key cannot be brought
+        back.`,
+      action: 'Revoke',
+      run: () => this.#act(key, 'revoke', 'revoked'),
+    });
+  }
+
+  template() {
+    return html`<div class="view-head">
+        <h1 tabindex="-1">Keys</h1>
+        <div class="actions">
+          <label class="hidden-visually" for="search">Search keys</label>
+          <input
+            class="input"
+            id="search"
+            type="search"
+            placeholder="Name, user, prefix or id"
+            .value=${this.#text}
+            @input=${(event) => {
+              this.#text = event.target.value;
+              router.remember({ text: this.#text });
+              this.update();
+            }}
+          />
+          <label class="check">
+            <input
+              type="checkbox"
+              .checked=${this.#withRevoked}
+              @change=${(event) => {
+                this.#withRevoked = event.target.checked;
+                router.remember({ revoked: this.#withRevoked ? 'true' : '' });
+                this.update();
+              }}
+            />
+            Revoked ones too
+          </label>
+          <button class="button primary" @click=${this.#create}>${icons.plus} Create key</button>
+        </div>
+      </div>
+      <section class="panel" aria-label="Keys">${shown(this.keys, 'keys', (keys) => this.#table(keys))}</section>`;
+  }
+
+  #table({ keys, isCut }) {
+    const text = this.#text.trim().toLowerCase();
+    const isMeant = (key) =>
+      (this.#withRevoked || key.status !== 'revoked') &&
+      [key.name, key.user, key.prefix, key.id, key.workspace].some((part) => part?.toLowerCase().includes(text));
+    const rows = keys.filter(isMeant);
+    if (keys.length === 0) {
+      const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Create key</button>`;
+      return empty('No keys yet', 'Whoever calls a model through a gateway needs a key of Tollgate’s own.', create);
+    }
+    if (rows.length === 0) return empty('No such key', 'None of the keys has this in its name, user, prefix or id.');
+    return html`${isCut
+        ? html`<p class="notice">Only the newest ${keys.length} keys are shown: choose a workspace.</p>`
+        : nothing}
+      <div class="table-box">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col">Status</th>
+              <th scope="col" class="wide">Workspace</th>
+              <th scope="col" class="wide">User</th>
+              <th scope="col" class="wide">Models</th>
+              <th scope="col" class="wide">Expires</th>
+              <th scope="col" class="wide">Created</th>
+              <th scope="col"><span class="hidden-visually">What can be done</span></th>
+            </tr>
+          </thead>
+          <tbody>
+            ${repeat(
+              rows,
+              (key) => key.id,
+              (key) => this.#row(key),
+            )}
+          </tbody>
+        </table>
+      </div>`;
+  }
+
+  #row(key) {
+    const isRevoked = key.status === 'revoked';
+    const events = router.link('events', { key: key.id });
+    return html`<tr data-key=${key.id}>
+      <th scope="row">
+        <a href=${events} title="Events of this key">${key.name}</a>
+        <div class="sub mono muted">${key.prefix}…</div>
+      </th>
+      <td>${keyStatus(key)}${key.environment === 'test' ? html` ${badge('test')}` : nothing}</td>
+      <td class="wide">${key.workspace}</td>
+      <td class="wide">${key.user ?? '–'}</td>
+      <td class="wide"><div class="clip" title=${key.models.join(', ') || nothing}>${key.models.join(', ') || 'all'}</div></td>
+      <td class="wide nowrap">${key.expires_at ? ago(key.expires_at) : 'never'}</td>
+      <td class="wide nowrap">${moment(key.created_at)}</td>
+      <td>
+        ${isRevoked
+          ? nothing
+          : html`<div class="row-actions">
+              <button class="button small wide" @click=${() => this.#edit(key)} aria-label="Change ${key.name}">Change</button>
+              <button
+                class="button small"
+                @click=${() => this.#pause(key)}
+                aria-label="${key.status === 'paused' ? 'Resume' : 'Pause'} ${key.name}"
+              >
+                ${key.status === 'paused' ? 'Resume' : 'Pause'}
+              </button>
+              <button class="button small danger" @click=${() => this.#revoke(key)} aria-label="Revoke ${key.name}">
+                Revoke
+              </button>
+            </div>`}
+      </td>
+    </tr>`;
+  }
+}
+
+/** All keys, newest first: their ids are in the order of their creation. */
+async function load(signal) {
+  const keys = [];
+  let after;
+  for (let page = 0; page < PAGES; page += 1) {
+    const answer = await get('keys', { workspace: workspaces.filter, limit: 1_000, after }, { signal });
+    keys.push(...answer.keys);
+    if (answer.next === null) return { keys: keys.reverse(), isCut: false };
+    after = answer.next;
+  }
+  return { keys: keys.reverse(), isCut: true };
+}

@@ -1,0 +1,126 @@
+// What moderation has found, newest first.
+
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { fullTime } from '../format.js';
+import { Log } from '../log.js';
+import { badge, moderationAction, moment } from '../parts/badge.js';
+import { openDialog } from '../parts/dialog.js';
+import { empty, shown } from '../parts/states.js';
+import { tell } from '../parts/toast.js';
+import { router } from '../router.js';
+import { View } from '../view.js';
+import { workspaces } from '../workspaces.js';
+
+const EVERY_MS = 3_000;
+const ACTIONS = [
+  ['', 'All'],
+  ['block', 'Block'],
+  ['redact', 'Redact'],
+  ['flag', 'Flag'],
+  ['allow', 'Allow'],
+];
+
+export class ModerationView extends View {
+  static title = 'Moderation';
+  #action = '';
+
+  start() {
+    this.#action = this.params.get('action') ?? '';
+    const query = () => ({ workspace: workspaces.filter, action: this.#action });
+    this.log = this.owns(new Log('moderations', 'moderations', query, () => this.update(), { every: EVERY_MS }));
+  }
+
+  #choose(action) {
+    this.#action = action;
+    router.remember({ action });
+    this.log.restart();
+  }
+
+  #earlier = () => this.log.earlier().catch((error) => tell(`Earlier verdicts could not be loaded: ${error.message}.`));
+
+  template() {
+    return html`<div class="view-head">
+        <h1 tabindex="-1">Moderation</h1>
+        <div class="actions">
+          <div class="choices" role="group" aria-label="Which verdicts">
+            ${ACTIONS.map(
+              ([action, title]) =>
+                html`<button aria-pressed=${this.#action === action} @click=${() => this.#choose(action)}>${title}</button>`,
+            )}
+          </div>
+        </div>
+      </div>
+      <section class="panel" aria-label="Verdicts, newest first">
+        ${shown(this.log.resource, 'verdicts', () => this.#table())}
+      </section>`;
+  }
+
+  #table() {
+    const { rows } = this.log;
+    if (rows.length === 0) {
+      return empty('No verdicts', 'Where a key or a workspace has a moderation policy, what it finds is logged here.');
+    }
+    return html`<div class="table-box">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              <th scope="col">Action</th>
+              <th scope="col">Categories</th>
+              <th scope="col" class="wide">Rules</th>
+              <th scope="col" class="wide">Phase</th>
+              <th scope="col" class="wide">Policy</th>
+              <th scope="col" class="wide">Workspace</th>
+              <th scope="col" class="wide">Model</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${repeat(rows, (verdict) => verdict.request_id + verdict.phase + verdict.time, row)}
+          </tbody>
+        </table>
+      </div>
+      ${this.log.hasEarlier
+        ? html`<div class="more"><button class="button small" @click=${this.#earlier}>Earlier verdicts</button></div>`
+        : nothing}`;
+  }
+}
+
+const row = (verdict) => html`<tr class="is-new">
+  <td class="nowrap number">
+    <button class="link" @click=${() => details(verdict)} aria-label="Details of the verdict of ${fullTime(verdict.time)}">
+      ${moment(verdict.time)}
+    </button>
+  </td>
+  <td>${moderationAction(verdict.action)}</td>
+  <td>${verdict.categories.map((category) => html`${badge(category)} `)}</td>
+  <td class="wide"><div class="clip">${verdict.rules.join(', ') || '–'}</div></td>
+  <td class="wide">${verdict.phase}</td>
+  <td class="wide">${verdict.policy}</td>
+  <td class="wide">${verdict.workspace ?? '–'}</td>
+  <td class="wide"><div class="clip">${verdict.model ?? '–'}</div></td>
+</tr>`;
+
+function details(verdict) {
+  const facts = [
+    ['Time', fullTime(verdict.time)],
+    ['Action', moderationAction(verdict.action)],
+    ['Phase', verdict.phase === 'input' ? 'input (the prompt)' : 'output (the answer)'],
+    ['Policy', verdict.policy],
+    ['Categories', verdict.categories.join(', ')],
+    ['Rules', verdict.rules.join(', ')],
+    ['Workspace', verdict.workspace],
+    ['Key', verdict.key_id && html`<code>${verdict.key_id}</code>`],
+    ['Model', verdict.model],
+    ['Request', html`<code>${verdict.request_id}</code>`],
+  ];
+  openDialog(
+    { title: 'Verdict', isWide: true },
+    () => html`<dl class="facts">
+        ${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+      </dl>
+      ${verdict.text === null
+        ? html`<p class="muted">The policy stores no text.</p>`
+        : html`<h3>Text</h3><pre class="json">${verdict.text}</pre>`}`,
+  );
+}
