@@ -35,6 +35,11 @@ impl UnixMillis {
         Self(self.0.saturating_add(millis))
     }
 
+    /// The moment so many milliseconds earlier; the epoch at the earliest.
+    pub const fn minus(self, millis: u64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The moment as a calendar time in UTC; the far future, past what a calendar holds, is its last moment.
     pub fn timestamp(self) -> jiff::Timestamp {
         i64::try_from(self.0)

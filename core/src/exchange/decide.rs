@@ -64,6 +64,14 @@ pub(super) struct Released {
     pub(super) slot: Option<Slot>,
 }
 
+/// What is left of a request that was about to be let go, for its event to undo.
+pub(super) struct Withdrawn {
+    /// Its open record in the journal.
+    pub(super) slot: Option<Slot>,
+    /// What was reserved from budgets.
+    pub(super) reservation: Option<Reservation>,
+}
+
 // === impl Exchange ===
 
 impl Exchange {
@@ -417,14 +425,23 @@ impl Prepared {
 // === impl Released ===
 
 impl Released {
-    /// The request does not go on after all: gives back what it took, and hands over its open record.
-    pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) -> Option<Slot> {
-        // Where the host refuses, what was taken refills by itself.
-        let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
-        if let Some(reservation) = self.reservation {
+    /// The request does not go on, and nothing is written of it: gives back what it took.
+    pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) {
+        let Withdrawn { reservation, .. } = self.withdraw(config, env);
+        if let Some(reservation) = reservation {
             env.money.purse.cancel(env.cells, reservation, env.now.millis());
         }
-        self.slot
+    }
+
+    /// The request does not go on after all. Its open record charges what was reserved until its event is written:
+    /// until then the reservation stands.
+    pub(super) fn withdraw(self, config: &Config, env: &mut Env<'_>) -> Withdrawn {
+        // Where the host refuses, what was taken refills by itself.
+        let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
+        Withdrawn {
+            slot: self.slot,
+            reservation: self.reservation,
+        }
     }
 }
 

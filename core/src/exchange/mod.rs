@@ -29,13 +29,13 @@ use crate::auth::Identity;
 use crate::cells::Cells;
 use crate::config::Config;
 use crate::dialect::{Dialect, Family};
-use crate::journal::{Slot, Writer};
+use crate::journal::Writer;
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixNanos;
-use decide::{Prepared, Released};
+use decide::{Prepared, Released, Withdrawn};
 use fund::Funding;
 use moderate::Pending;
 use respond::Response;
@@ -112,8 +112,11 @@ enum Phase {
     Released(Box<Released>),
     /// A path that is authenticated but not metered; on its way too.
     Unmetered { receipt: Receipt },
-    /// The client was told no. The open record is that of a request that could not be let go after all.
-    Refused { refusal: Refusal, record: Option<Slot> },
+    /// The client was told no. A request that could not be let go after all has left something to be undone.
+    Refused {
+        refusal: Refusal,
+        withdrawn: Option<Withdrawn>,
+    },
     /// The event is written.
     Finished,
 }
@@ -230,12 +233,12 @@ impl Exchange {
         }
         let reply = self.reply(&refusal);
         let phase = std::mem::replace(&mut self.phase, Phase::Finished);
-        let record = if let Phase::Released(released) = phase {
-            released.take_back(&self.config, env)
+        let withdrawn = if let Phase::Released(released) = phase {
+            Some(released.withdraw(&self.config, env))
         } else {
             None
         };
-        self.phase = Phase::Refused { refusal, record };
+        self.phase = Phase::Refused { refusal, withdrawn };
         Step::Refuse(reply)
     }
 
@@ -251,7 +254,7 @@ impl Exchange {
         } else {
             self.phase = Phase::Refused {
                 refusal,
-                record: None,
+                withdrawn: None,
             };
         }
         Step::Refuse(reply)

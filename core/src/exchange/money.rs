@@ -62,9 +62,9 @@ impl Money {
         self.sets.get_stale(facts)
     }
 
-    /// How much of a budget the ledger said, a moment ago, there is: less than this request needs.
+    /// A budget that, as the ledger said a moment ago, cannot pay this request.
     pub(super) fn denied(&self, set: &BudgetSet, least: &Amounts, now: UnixMillis) -> Option<usize> {
-        let (denied, _) = self.sets.denied(set, least, now)?;
+        let denied = self.sets.denied(set, least, now)?;
         set.budgets().iter().position(|budget| budget.id == denied.id)
     }
 

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use crate::budget::Amounts;
+use crate::budget::purse::Reservation;
 use crate::config::Destination;
 use crate::event::Event;
 use crate::exchange::decide::Released;
 use crate::exchange::{Env, Exchange, Phase};
+use crate::journal::JournalError;
 use crate::limit::Demand;
 use crate::money::NanoUsd;
 use crate::refusal::Code;
@@ -57,14 +59,13 @@ impl Exchange {
         }
         let mut event = self.event(env.now);
         event.status = closing.status.unwrap_or(0);
-        let (mut refused, mut record) = (None, None);
+        let (mut refused, mut slot, mut reservation) = (None, None, None);
         match phase {
             Phase::Finished | Phase::Released(_) => return None,
-            Phase::Refused {
-                refusal,
-                record: open,
-            } => {
-                record = open;
+            Phase::Refused { refusal, withdrawn } => {
+                if let Some(withdrawn) = withdrawn {
+                    (slot, reservation) = (withdrawn.slot, withdrawn.reservation);
+                }
                 event.status = refusal.status;
                 event.error_code = Some(refusal.code.as_str().to_owned());
                 refused = Some(refusal.code);
@@ -88,11 +89,12 @@ impl Exchange {
                 event.error_code = Some(CLIENT_CLOSED.to_owned());
             }
         }
-        let written = match record {
+        let written = match slot {
             Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
             None if self.config.sidecar.is_some() => env.journal.record(env.cells, &json(&event), env.now),
             None => Ok(()),
         };
+        Self::free(reservation, &Amounts::default(), written, env);
         let lost = written.is_err();
         Some(Finished {
             event,
@@ -135,24 +137,28 @@ impl Exchange {
             Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
             None => Ok(()),
         };
-        // After the event is written: a worker that dies in between leaves money locked, never counted as free.
-        if let Some(reservation) = released.reservation {
-            match written {
-                Ok(()) => env
-                    .money
-                    .purse
-                    .settle(env.cells, reservation, &amounts, env.now.millis()),
-                Err(_) => env
-                    .money
-                    .purse
-                    .settle_in_full(env.cells, reservation, env.now.millis()),
-            }
-        }
+        Self::free(released.reservation, &amounts, written, env);
         Finished {
             refused: self.response.refused,
             lost: written.is_err(),
             added_latency_us: self.released_at.map(|at| at.since(self.arrived) / 1_000),
             event,
+        }
+    }
+
+    /// Gives back what was reserved and not used. To be called after the event is written: a worker that dies in
+    /// between leaves money locked, never counted as free. Where it could not be written the open record stands.
+    fn free(
+        reservation: Option<Reservation>,
+        used: &Amounts,
+        written: Result<(), JournalError>,
+        env: &Env<'_>,
+    ) {
+        let Some(reservation) = reservation else { return };
+        let (purse, now) = (&env.money.purse, env.now.millis());
+        match written {
+            Ok(()) => purse.settle(env.cells, reservation, used, now),
+            Err(_) => purse.settle_in_full(env.cells, reservation, now),
         }
     }
 

@@ -109,9 +109,10 @@ impl Segment {
         }
     }
 
-    /// Whether so much time has passed since the last heartbeat that another may have adopted this segment.
+    /// Whether so much time has passed since the last heartbeat that another may have adopted this segment. Where the
+    /// clock has jumped back it may be any time.
     pub(super) fn must_check(&self, now: UnixNanos) -> bool {
-        now.since(self.last_beat) > nanos(MUST_CHECK)
+        now < self.last_beat || now.since(self.last_beat) > nanos(MUST_CHECK)
     }
 
     /// Says that the owner lives; false where the segment is another's by now.

@@ -93,6 +93,16 @@ fn a_worker_that_was_only_slow_starts_a_new_segment_and_loses_nothing() {
 }
 
 #[test]
+fn a_slow_worker_finds_its_segment_lost_though_the_clock_has_jumped_back_meanwhile() {
+    let (cells, mut slow, mut other) = (MemoryCells::new(), writer(1), writer(2));
+    slow.record(&cells, b"\"before\"", at(100)).unwrap();
+    assert_eq!(events(&watch(&mut other, &cells, 100).unwrap()), ["before"]);
+    other.sent(&cells);
+    slow.record(&cells, b"\"after\"", at(60)).unwrap();
+    assert_eq!(events(&slow.tick(&cells, at(61)).unwrap()), ["after"]);
+}
+
+#[test]
 fn a_clock_that_jumps_makes_nobody_seem_dead() {
     let cells = MemoryCells::new();
     let (mut alive, mut other) = (writer(1), writer(2));

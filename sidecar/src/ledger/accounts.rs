@@ -224,11 +224,13 @@ on_engines! {
             Ok(select.build_query_as().fetch_all(conn).await?)
         }
 
-        /// Accounts of which something may be taken back.
-        async fn accounts_with_ended_leases(conn, ended_by: UnixMillis, rows: i64) -> Vec<i64> {
-            const ENDED: &str = "SELECT DISTINCT account_id FROM leases WHERE stage <> 'closed' AND expires_at <= $1 \
-                ORDER BY account_id LIMIT $2";
-            Ok(sqlx::query_scalar(ENDED).bind(number(ended_by.0)).bind(rows).fetch_all(conn).await?)
+        /// Accounts of which something may be taken back: a lease has ended by then, or ends after `latest`, which
+        /// none does unless the clock has jumped back.
+        async fn accounts_with_ended_leases(conn, ended_by: UnixMillis, latest: UnixMillis, rows: i64) -> Vec<i64> {
+            const ENDED: &str = "SELECT DISTINCT account_id FROM leases WHERE stage <> 'closed' \
+                AND (expires_at <= $1 OR expires_at > $2) ORDER BY account_id LIMIT $3";
+            let ended = sqlx::query_scalar(ENDED).bind(number(ended_by.0)).bind(number(latest.0));
+            Ok(ended.bind(rows).fetch_all(conn).await?)
         }
 
         async fn write_accounts(conn, accounts: &[AccountRow]) -> () {

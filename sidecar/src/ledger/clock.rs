@@ -56,8 +56,9 @@ impl Ledger {
     /// [`LedgerError`] where the database fails.
     pub async fn reclaim(&self, rules: &LeaseRules, now: UnixMillis) -> Result<Vec<String>, LedgerError> {
         let ended_by = UnixMillis(now.0.saturating_sub(rules.grace_ms));
+        let latest = now.plus(rules.ttl_ms);
         let accounts: Vec<i64> = read!(self, conn => {
-            AccountRows::accounts_with_ended_leases(conn, ended_by, ACCOUNTS_AT_ONCE).await?
+            AccountRows::accounts_with_ended_leases(conn, ended_by, latest, ACCOUNTS_AT_ONCE).await?
         });
         if accounts.is_empty() {
             return Ok(Vec::new());

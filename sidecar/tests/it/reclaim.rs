@@ -132,3 +132,16 @@ async fn a_clock_that_jumps_back_locks_no_money_for_good() {
     let_run_out(&sidecar, &clock).await;
     eventually(|| leased(&sidecar, &budget), |leased| leased == "0").await;
 }
+
+#[tokio::test]
+async fn what_a_dead_gateway_held_goes_back_in_time_though_the_clock_has_jumped_back() {
+    let clock = TestClock::at("2026-01-15T12:00:00Z");
+    let sidecar = start(&clock).await;
+    let budget = sidecar.create_budget(json!({})).await;
+    sidecar.beaten(&clock).await;
+    sidecar.lease(&ask("a", 40)).await;
+    clock.pass(-3_600_000);
+    sidecar.beaten(&clock).await;
+    let_run_out(&sidecar, &clock).await;
+    eventually(|| leased(&sidecar, &budget), |leased| leased == "0").await;
+}

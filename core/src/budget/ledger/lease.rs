@@ -47,10 +47,10 @@ pub struct Reclaimed {
     pub lease_id: LeaseId,
     /// The gateway process that had it.
     pub instance: String,
-    /// How much was taken back.
+    /// How much was taken back. If the gateway has died, this is the most that it can have had in flight.
     pub amount: u64,
-    /// How much of what the gateway said it used was never charged: what was in flight when it died, if it did.
-    /// To be reported where it is not zero.
+    /// How much of what the gateway said it used was never charged: what was in flight when it was last heard, if
+    /// it has died. To be reported where it is not zero.
     pub unaccounted: u64,
 }
 
@@ -91,14 +91,22 @@ impl Lease {
         matches!(self.stage, Stage::Done) && self.outstanding() == 0
     }
 
+    /// Sees to a clock that has jumped back: no lease ends later than one that is renewed now.
+    pub(super) fn mend(&mut self, now: UnixMillis, rules: &LeaseRules) {
+        self.expires_at = self.expires_at.min(now.plus(rules.ttl_ms));
+    }
+
     /// Takes over what its gateway says. What comes twice or late does no harm: only `used` and `need` are not
-    /// totals, and they only decide how large the lease should be.
+    /// totals, and they only decide how large the lease should be. A message by which less was given back than is
+    /// known is older than another one that has come: what was used then may be what was given back since.
     pub(super) fn observe(&mut self, hold: &LeaseHold, now: UnixMillis, rules: &LeaseRules) {
         if self.stage == Stage::Closed {
             return;
         }
-        self.used = hold.used;
-        self.returned = self.returned.max(hold.returned.min(self.granted));
+        if hold.returned >= self.returned && self.stage == Stage::Open {
+            self.used = hold.used;
+            self.returned = hold.returned.min(self.granted);
+        }
         if hold.done {
             self.stage = Stage::Done;
             self.returned = self.returned.max(self.granted.saturating_sub(hold.used));

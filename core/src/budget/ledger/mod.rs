@@ -10,7 +10,7 @@
 //! | `POST /v1/leases` | each budget that applies: its account of now, leases not closed | [`Line::reclaim`], [`grant`], [`Account::cross`] |
 //! | `POST /v1/leases/report` | each hold: the lease's own account, leases not closed | [`Line::reclaim`], [`Line::report`] |
 //! | an event, if its id is new | each charge: the lease and its account | [`Account::settle`], [`Account::cross`] |
-//! | every few seconds | accounts with a lease past its end | [`Line::reclaim`] |
+//! | every few seconds | accounts with a lease past its end, or that ends later than one that began now | [`Line::reclaim`] |
 //! | every second, each sidecar | the clock | [`LedgerClock::beat`] |
 //! | a deposit, if its key is new | the account | [`Account::deposit`] |
 //! | a budget's amount changes | the account of now | sets [`Account::amount`] |
@@ -83,15 +83,23 @@ impl Default for LeaseRules {
 // === impl Line ===
 
 impl Line {
-    /// Takes back what is left of leases whose end and grace are past. Says what was taken, and what was never
-    /// heard of again: at most that much was in flight when the gateway died.
+    /// Takes back what is left of leases whose end and grace are past. Says what was taken: at most that much was in
+    /// flight when the gateway died, and what of it the gateway had told. A lease that ends later than any can, since
+    /// the clock has jumped back, ends as one that is renewed now.
     pub fn reclaim(&mut self, now: UnixMillis, clock: &LedgerClock, rules: &LeaseRules) -> Vec<Reclaimed> {
         let account = &mut self.account;
-        self.leases
+        let mut reclaimed = Vec::new();
+        for lease in self
+            .leases
             .iter_mut()
-            .filter(|lease| lease.stage != Stage::Closed && clock.reclaim_at(lease, rules) <= now)
-            .map(|lease| account.close(lease))
-            .collect()
+            .filter(|lease| lease.stage != Stage::Closed)
+        {
+            lease.mend(now, rules);
+            if clock.reclaim_at(lease, rules) <= now {
+                reclaimed.push(account.close(lease));
+            }
+        }
+        reclaimed
     }
 
     /// The newest lease of a gateway process from which it may still reserve.

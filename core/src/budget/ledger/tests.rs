@@ -216,6 +216,33 @@ fn an_expired_lease_goes_back_after_its_grace_and_says_what_was_in_flight() {
 }
 
 #[test]
+fn what_a_dead_gateway_held_goes_back_in_time_though_the_clock_has_jumped_back() {
+    let mut lines = [line(100)];
+    ask(&mut lines, "a", 10, &[]).unwrap();
+    let mut clock = LedgerClock::default();
+    let before = UnixMillis(NOW.0 - 500_000);
+    clock.beat(NOW);
+    clock.beat(before);
+    assert_eq!(lines[0].reclaim(before, &clock, &rules()), []);
+    let later = before.plus(15_000);
+    clock.last = later;
+    assert_eq!(lines[0].reclaim(later, &clock, &rules()).len(), 1);
+    assert_eq!(lines[0].account.leased, 0);
+}
+
+#[test]
+fn what_was_given_back_is_not_used_as_well_by_an_older_message() {
+    let mut lines = [line(100)];
+    ask(&mut lines, "a", 40, &[]).unwrap();
+    // Sixteen were used, and have been settled at nothing and given back since.
+    lines[0].report("a", &hold(1, 55, 0), NOW, &rules());
+    lines[0].report("a", &hold(1, 39, 16), NOW, &rules());
+    assert_eq!(lines[0].account.room(), 100);
+    ask(&mut lines, "a", 100, &[]).unwrap();
+    assert_eq!(lines[0].account.room(), 0);
+}
+
+#[test]
 fn a_late_charge_is_charged_and_told_as_an_overrun_where_it_no_longer_fits() {
     let mut lines = [line(30)];
     ask(&mut lines, "a", 10, &[]).unwrap();

@@ -78,9 +78,13 @@ impl Entry {
     /// then, and the ledger must be asked) and to reservations that nobody will ever settle.
     pub(super) fn advance(&mut self, now: UnixMillis) {
         if now.plus(CLOCK_SLACK_MS) < self.seen_at {
+            let by_ms = self.seen_at.0 - now.0;
             for held in self.all_mut() {
-                held.expire();
+                held.set_back(by_ms);
             }
+            // What ends at some time ends as long from now as it did before.
+            self.waiting_until = self.waiting_until.minus(by_ms);
+            self.tomb_until = self.tomb_until.minus(by_ms);
             self.seen_at = now;
             self.touched_at = now;
         }
@@ -184,15 +188,16 @@ impl Entry {
             self.retire();
         }
         let is_idle = now.0.saturating_sub(self.touched_at.0) >= IDLE_MS;
-        let keep = if self.scarce {
-            self.waiting
-        } else {
-            self.recent.total().max(self.waiting)
-        };
-        let scarce = self.scarce;
+        let (scarce, waiting, recent) = (self.scarce, self.waiting, self.recent.total());
         if let Some(held) = &mut self.current {
             let free = held.free();
-            if is_idle && self.waiting == 0 && held.reserved() == 0 {
+            let keep = match scarce {
+                // What pays for only some that wait, or none, may pay for one together with what others keep.
+                true if free < waiting => 0,
+                true => waiting,
+                false => recent.max(waiting),
+            };
+            if is_idle && waiting == 0 && held.reserved() == 0 {
                 held.done = true;
             } else if is_idle || scarce || free > keep.saturating_mul(2) && keep > 0 {
                 held.returned = held.returned.saturating_add(free.saturating_sub(keep));

@@ -95,10 +95,14 @@ impl Held {
         self.period_ends_at = self.period_ends_at.max(period_end);
     }
 
-    /// Forgets its ends: the clock by which they were computed has jumped back.
-    pub(super) fn expire(&mut self) {
+    /// The clock has jumped back: forgets the ends that were computed by it, for the ledger to say them again, and
+    /// keeps reservations for as long as before.
+    pub(super) fn set_back(&mut self, by_ms: u64) {
         self.expires_at = UnixMillis(0);
         self.period_ends_at = UnixMillis(0);
+        for part in &mut self.parts {
+            part.until = part.until.minus(by_ms);
+        }
     }
 
     /// Reserves, and says as which part; `None` where there is not enough.

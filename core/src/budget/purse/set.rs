@@ -40,8 +40,11 @@ struct Remembered {
 /// The ledger said no.
 #[derive(Debug)]
 struct Denial {
-    available: u64,
+    /// What of it is not charged: a request that needs more cannot be paid, whatever comes back.
+    left: u64,
     said_at: UnixMillis,
+    /// For how long it is believed, in milliseconds.
+    span_ms: u64,
 }
 
 // === impl BudgetSet ===
@@ -151,23 +154,25 @@ impl BudgetSets {
         for budget in set.budgets() {
             self.denied.remove(&budget.id);
         }
-        if let Some(exhausted) = &answer.exhausted {
-            self.deny(exhausted, now);
+        if let Some(exhausted) = &answer.exhausted
+            && let Some(budget) = answer.budget(&exhausted.budget_id)
+        {
+            self.deny(exhausted, budget, now);
         }
         set
     }
 
-    /// A budget of the set that the ledger said, a moment ago, cannot pay `least`; and how much it could.
+    /// A budget of the set that, as the ledger said a moment ago, cannot pay `least`.
     pub fn denied<'a>(
         &self,
         set: &'a BudgetSet,
         least: &Amounts,
         now: UnixMillis,
-    ) -> Option<(&'a AppliedBudget, u64)> {
-        set.leased().find_map(|budget| {
-            let denial = self.denied.get(&budget.id)?;
-            let still = is_within(denial.said_at, DENIED_MS, now);
-            (still && denial.available < least.of(budget.unit)).then_some((budget, denial.available))
+    ) -> Option<&'a AppliedBudget> {
+        set.leased().find(|budget| {
+            self.denied.get(&budget.id).is_some_and(|denial| {
+                is_within(denial.said_at, denial.span_ms, now) && denial.left < least.of(budget.unit)
+            })
         })
     }
 
@@ -180,15 +185,21 @@ impl BudgetSets {
         }
     }
 
-    fn deny(&mut self, exhausted: &Exhausted, now: UnixMillis) {
+    fn deny(&mut self, exhausted: &Exhausted, budget: &AppliedBudget, now: UnixMillis) {
         // What is reserved by others may come back at any moment: then each request is worth a question.
         if exhausted.may_return {
             return;
         }
         make_room(&mut self.denied, &exhausted.budget_id, self.max);
         let denial = Denial {
-            available: exhausted.available,
+            // A smaller request than the one that was denied may be paid with what others have in hand.
+            left: budget
+                .amount
+                .saturating_sub(budget.spent)
+                .max(exhausted.available),
             said_at: now,
+            // In the next period the budget is whole again.
+            span_ms: budget.period_ends_in_ms.map_or(DENIED_MS, |ms| ms.min(DENIED_MS)),
         };
         self.denied.insert(exhausted.budget_id.clone(), denial);
     }

@@ -75,21 +75,41 @@ fn no_more_sets_are_remembered_than_may_be() {
     assert_eq!(sets.by_facts.len(), 10);
 }
 
+/// The ledger's answer to a request that needed more than the 7 that are not charged.
+fn spent(available: u64, period_ends_in_ms: Option<u64>) -> LeaseAnswer {
+    let exhausted = Exhausted {
+        budget_id: "b".to_owned(),
+        available,
+        may_return: false,
+    };
+    let mut answer = answer(1, Some(exhausted));
+    (answer.budgets[0].spent, answer.budgets[0].period_ends_in_ms) = (93, period_ends_in_ms);
+    answer
+}
+
 #[test]
 fn a_budget_that_is_spent_is_not_asked_for_again_for_a_moment() {
     let mut sets = BudgetSets::new(10, 5_000);
-    let spent = Exhausted {
-        budget_id: "b".to_owned(),
-        available: 7,
-        may_return: false,
-    };
-    let set = sets.learn(&facts("ann"), &answer(1, Some(spent)), NOW);
-    assert_eq!(
-        sets.denied(&set, &usd(8), NOW).map(|(_, available)| available),
-        Some(7)
-    );
+    let set = sets.learn(&facts("ann"), &spent(7, None), NOW);
+    assert!(sets.denied(&set, &usd(8), NOW).is_some());
     assert_eq!(sets.denied(&set, &usd(7), NOW), None);
     assert_eq!(sets.denied(&set, &usd(8), NOW.plus(DENIED_MS)), None);
+}
+
+#[test]
+fn a_smaller_request_is_asked_for_where_what_others_hold_could_pay_it() {
+    let mut sets = BudgetSets::new(10, 5_000);
+    let set = sets.learn(&facts("ann"), &spent(0, None), NOW);
+    assert!(sets.denied(&set, &usd(8), NOW).is_some());
+    assert_eq!(sets.denied(&set, &usd(7), NOW), None);
+}
+
+#[test]
+fn in_the_next_period_a_budget_is_asked_for_at_once() {
+    let mut sets = BudgetSets::new(10, 5_000);
+    let set = sets.learn(&facts("ann"), &spent(7, Some(300)), NOW);
+    assert!(sets.denied(&set, &usd(8), NOW.plus(299)).is_some());
+    assert_eq!(sets.denied(&set, &usd(8), NOW.plus(300)), None);
 }
 
 #[test]

@@ -343,6 +343,45 @@ fn what_requests_wait_for_is_not_given_back() {
 }
 
 #[test]
+fn near_the_end_of_a_budget_what_pays_for_none_that_waits_is_given_back_for_others_to_add_to() {
+    let fixture = Fixture::leased(100);
+    fixture.reported(
+        LeaseState {
+            scarce: true,
+            ..state(1, 100)
+        },
+        NOW,
+    );
+    let question = fixture
+        .purse
+        .ask(&fixture.cells, Some(&fixture.set), &usd(130), 1_000, NOW);
+    let (waiting, _) = question.unwrap();
+    assert_eq!(fixture.report(NOW)[0].returned, 100);
+    fixture.purse.stop_waiting(&fixture.cells, waiting);
+}
+
+#[test]
+fn nobody_is_waited_for_any_longer_because_the_clock_has_jumped_back() {
+    let fixture = Fixture::leased(100);
+    let question = fixture
+        .purse
+        .ask(&fixture.cells, Some(&fixture.set), &usd(70), 1_000, NOW);
+    let _lost = question.unwrap();
+    let before = UnixMillis(NOW.0 - 500_000);
+    assert_eq!(fixture.report(before)[0].waiting, 70);
+    assert_eq!(fixture.report(before.plus(7_000))[0].waiting, 0);
+}
+
+#[test]
+fn a_forgotten_reservation_is_kept_no_longer_because_the_clock_has_jumped_back() {
+    let fixture = Fixture::leased(100);
+    let _forgotten = fixture.reserve(60).unwrap();
+    let before = UnixMillis(NOW.0 - 500_000);
+    assert!(!fixture.report(before)[0].done);
+    assert!(fixture.report(before.plus(TTL_MS))[0].done);
+}
+
+#[test]
 fn a_worker_that_died_while_it_waited_is_not_waited_for_for_good() {
     let fixture = Fixture::leased(100);
     let question = |now| {

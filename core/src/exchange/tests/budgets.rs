@@ -176,3 +176,44 @@ fn the_ledger_hears_of_a_requests_tags() {
     };
     assert_eq!(ask.request.facts.tags, ["batch", "search"]);
 }
+
+/// What the purse says is used of the lease.
+fn used(bench: &Bench) -> u64 {
+    let purse = bench.money.purse();
+    let holds = purse.report(&bench.cells, &mut 0, bench.now.millis()).unwrap();
+    holds.iter().map(|hold| hold.used).sum()
+}
+
+#[test]
+fn a_request_that_cannot_be_let_go_keeps_its_money_until_its_event_says_that_it_cost_nothing() {
+    for event_is_written in [true, false] {
+        let mut bench = Bench::with_budgets(&config(&json!({})));
+        let mut exchange = bench.exchange();
+        let answer = granted(1_000_000_000, 0, 500_000_000);
+        send_asking(&mut bench, &mut exchange, CHAT, Some(&answer));
+        let reserved = used(&bench);
+        let step = bench.env(|env| exchange.release_failed(env));
+        assert!(matches!(step, Step::Refuse(_)));
+        // Until then its open record would charge what it has reserved.
+        assert_eq!(used(&bench), reserved);
+        if !event_is_written {
+            bench.cells.die_after(Some(0));
+        }
+        let finished = bench
+            .env(|env| exchange.finish(&Closing::default(), env))
+            .unwrap();
+        bench.cells.die_after(None);
+        assert_eq!(finished.lost, !event_is_written);
+        let charged: u64 = bench.events()[0]["charges"]
+            .as_array()
+            .map_or(0, |charges| charges[0]["charged"].as_u64().unwrap());
+        assert_eq!(
+            (used(&bench), charged),
+            if event_is_written {
+                (0, 0)
+            } else {
+                (reserved, reserved)
+            }
+        );
+    }
+}
