@@ -27,6 +27,7 @@ pub mod state;
 pub mod telemetry;
 pub mod upkeep;
 pub mod verdict_log;
+pub mod webhook;
 
 pub use self::config::Config;
 pub use self::server::{serve, serve_until};

@@ -103,14 +103,22 @@ pub fn new_key_id(now: jiff::Timestamp) -> Result<String, NoRandomness> {
     new_id("key", now.into())
 }
 
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// [`NoRandomness`] where the operating system gives none.
+pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], NoRandomness> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}
+
 /// A new stable id of any kind: the kind, `_` and a ULID.
 ///
 /// # Errors
 /// [`NoRandomness`] where the operating system gives none.
 pub fn new_id(kind: &str, now: UnixMillis) -> Result<String, NoRandomness> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
-    let ulid = Ulid::from_parts(now.0, u128::from_be_bytes(bytes));
+    let ulid = Ulid::from_parts(now.0, u128::from_be_bytes(random()?));
     Ok(format!("{kind}_{ulid}"))
 }
 

@@ -23,6 +23,7 @@ use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::state::App;
 use crate::verdict_log::VerdictLog;
+use crate::webhook::Deliverer;
 use crate::{admin, console, gateway, health, upkeep};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -67,6 +68,7 @@ pub async fn serve_until(
         .declare_budgets(&app.config().budgets.defaults, now)
         .await?;
     let upkeep = upkeep::start(app.clone());
+    let deliverer = Deliverer::new(ledger.clone(), app.clock().clone(), app.config().webhooks)?.start();
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(%address, version = VERSION, "listening");
 
@@ -96,6 +98,7 @@ pub async fn serve_until(
         }
     };
     upkeep.abort();
+    deliverer.finish(patience).await;
     let lost = verdict_writer.finish(patience).await;
     ledger.close().await;
     tracing::info!("stopped");

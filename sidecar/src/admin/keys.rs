@@ -102,17 +102,13 @@ pub(super) async fn list(
     State(app): State<App>,
     Params(query): Params<KeyQuery>,
 ) -> Result<Json<KeyPage>, Problem> {
-    let rows = PageSize::parse(query.limit)?.rows();
+    let size = PageSize::parse(query.limit)?;
     let after = query.after.unwrap_or_default();
-    // One more than asked for tells whether there is a next page.
-    let mut keys = app
+    let found = app
         .ledger()
-        .keys(query.workspace.as_deref(), &after, rows.saturating_add(1))
+        .keys(query.workspace.as_deref(), &after, size.rows().saturating_add(1))
         .await?;
-    let wanted = usize::try_from(rows).unwrap_or(usize::MAX);
-    let is_last = keys.len() <= wanted;
-    keys.truncate(wanted);
-    let next = keys.last().filter(|_| !is_last).map(|key| key.id.clone());
+    let (keys, next) = size.cut(found, |key| key.id.clone());
     Ok(Json(KeyPage {
         keys: keys.into_iter().map(KeyView::from).collect(),
         next,

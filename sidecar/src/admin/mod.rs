@@ -1,11 +1,13 @@
 //! The API for operators (`/admin/v1`), behind the admin token or a session that was begun with it.
 
+mod audit;
 mod budget_spec;
 mod budgets;
 mod events;
 mod key_spec;
 mod keys;
 mod moderations;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,8 +33,19 @@ pub fn routes(app: &App) -> Router<App> {
             get(budgets::show).patch(budgets::edit).delete(budgets::archive),
         )
         .route("/budgets/{id}/deposits", post(budgets::deposit))
+        .route("/audit", get(audit::list))
         .route("/events", get(events::list))
         .route("/moderations", get(moderations::list))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show).patch(webhooks::edit).delete(webhooks::delete),
+        )
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route(
+            "/webhooks/{id}/deliveries/{delivery}/retry",
+            post(webhooks::retry),
+        )
         .fallback(async || Problem::not_found("no such path on the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(app.config().limits.admin_body_bytes))

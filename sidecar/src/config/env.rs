@@ -28,6 +28,10 @@ pub const OVERRIDES: &[(&str, &str)] = &[
         "limits.request_timeout",
     ),
     ("TOLLGATE_SIDECAR__SHUTDOWN_TIMEOUT", "shutdown_timeout"),
+    ("TOLLGATE_SIDECAR__WEBHOOKS__FIRST_RETRY", "webhooks.first_retry"),
+    ("TOLLGATE_SIDECAR__WEBHOOKS__MAX_RETRY", "webhooks.max_retry"),
+    ("TOLLGATE_SIDECAR__WEBHOOKS__ATTEMPTS", "webhooks.attempts"),
+    ("TOLLGATE_SIDECAR__WEBHOOKS__TIMEOUT", "webhooks.timeout"),
 ];
 
 /// Lays the variables that begin with [`PREFIX`] over what the file says.
@@ -63,6 +67,10 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
         Some("limits.admin_body_bytes") => spec.limits.admin_body_bytes = number(&value)?,
         Some("limits.request_timeout") => spec.limits.request_timeout = Span::parse(&value)?,
         Some("shutdown_timeout") => spec.shutdown_timeout = Span::parse(&value)?,
+        Some("webhooks.first_retry") => spec.webhooks.first_retry = Span::parse(&value)?,
+        Some("webhooks.max_retry") => spec.webhooks.max_retry = Span::parse(&value)?,
+        Some("webhooks.attempts") => spec.webhooks.attempts = number(&value)?,
+        Some("webhooks.timeout") => spec.webhooks.timeout = Span::parse(&value)?,
         _ => {
             let known: Vec<&str> = OVERRIDES.iter().map(|(variable, _)| *variable).collect();
             return Err(format!("no such setting, expected one of {}", known.join(", ")));
@@ -71,7 +79,7 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
     Ok(())
 }
 
-fn number(value: &str) -> Result<u64, String> {
+fn number<T: std::str::FromStr>(value: &str) -> Result<T, String> {
     value
         .trim()
         .parse()
@@ -90,7 +98,8 @@ mod tests {
     #[test]
     fn every_documented_override_is_understood() {
         for (name, path) in OVERRIDES {
-            let value = if path.ends_with("_timeout") { "7s" } else { "7" };
+            let is_span = ["timeout", "_retry"].iter().any(|end| path.ends_with(end));
+            let value = if is_span { "7s" } else { "7" };
             assert!(apply_one(name, value).is_ok(), "{name} for {path}");
         }
     }

@@ -20,6 +20,7 @@ pub use self::budgets::Budgets;
 use self::spec::Spec;
 use crate::moderation::Moderation;
 use crate::secret::Token;
+use crate::webhook::Schedule;
 
 const MIN_BODY_BYTES: u64 = 1024;
 const MAX_BODY_BYTES: u64 = 64 * 1024 * 1024;
@@ -43,6 +44,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// How budgets are leased, and which are there from the start.
     pub budgets: Budgets,
+    /// How webhooks are delivered.
+    pub webhooks: Schedule,
     /// Moderation policies, compiled.
     pub moderation: Moderation,
 }
@@ -150,6 +153,7 @@ impl TryFrom<Spec> for Config {
                 .map_err(|error| format!("not a level: {error}")),
         );
         let budgets = Budgets::compile(&spec.budgets, &mut faults);
+        let webhooks = schedule(&spec.webhooks, &mut faults);
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
@@ -167,6 +171,7 @@ impl TryFrom<Spec> for Config {
             log,
             shutdown_timeout: spec.shutdown_timeout.get(),
             budgets,
+            webhooks,
             moderation,
         })
     }
@@ -236,6 +241,21 @@ impl ConfigError {
         } else {
             Err(Self::Faults(faults))
         }
+    }
+}
+
+fn schedule(spec: &spec::WebhooksSpec, faults: &mut Vec<Fault>) -> Schedule {
+    if spec.attempts == 0 {
+        faults.push(Fault::at("webhooks.attempts", "expected at least 1"));
+    }
+    if spec.max_retry.get() < spec.first_retry.get() {
+        faults.push(Fault::at("webhooks.max_retry", "is shorter than first_retry"));
+    }
+    Schedule {
+        first_retry: spec.first_retry.get(),
+        max_retry: spec.max_retry.get(),
+        attempts: spec.attempts,
+        timeout: spec.timeout.get(),
     }
 }
 

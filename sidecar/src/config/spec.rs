@@ -37,6 +37,8 @@ pub struct Spec {
     pub log: LogSpec,
     /// How long requests under way may take to end after SIGTERM.
     pub shutdown_timeout: Span,
+    /// How webhooks are delivered.
+    pub webhooks: WebhooksSpec,
     /// How budgets are leased, and which are there from the start.
     pub budgets: BudgetsSpec,
     /// Moderation policies, by name.
@@ -106,6 +108,27 @@ pub struct TiersSpec {
     pub tokens_per_session: u64,
 }
 
+/// How webhooks are delivered: see `docs/budgets.md`.
+///
+/// ```yaml
+/// webhooks:
+///   first_retry: 2s
+///   attempts: 20
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhooksSpec {
+    /// How long after a first attempt the second is made, and twice as long after each other one.
+    pub first_retry: Span,
+    /// The longest time between two attempts.
+    pub max_retry: Span,
+    /// After so many attempts a delivery is a dead letter.
+    pub attempts: u32,
+    /// How long an attempt may take.
+    pub timeout: Span,
+}
+
 /// What is logged, as JSON on standard error.
 ///
 /// ```yaml
@@ -132,6 +155,7 @@ impl Default for Spec {
             limits: LimitsSpec::default(),
             log: LogSpec::default(),
             shutdown_timeout: Span::from_millis(10_000),
+            webhooks: WebhooksSpec::default(),
             budgets: BudgetsSpec::default(),
             moderation: ModerationSpec::default(),
         }
@@ -173,6 +197,20 @@ impl Default for TiersSpec {
         Self {
             tokens_per_request: 10_000,
             tokens_per_session: 50_000,
+        }
+    }
+}
+
+// === impl WebhooksSpec ===
+
+impl Default for WebhooksSpec {
+    /// Twelve attempts over about two hours and a half.
+    fn default() -> Self {
+        Self {
+            first_retry: Span::from_millis(5_000),
+            max_retry: Span::from_millis(3_600_000),
+            attempts: 12,
+            timeout: Span::from_millis(10_000),
         }
     }
 }

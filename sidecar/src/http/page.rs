@@ -86,6 +86,16 @@ impl PageSize {
         }
     }
 
+    /// The rows of this page, of which one more was read: that one tells whether there is a next page, and then the
+    /// last of the page is where that begins.
+    pub fn cut<T>(self, mut found: Vec<T>, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        let wanted = usize::try_from(self.0).unwrap_or(usize::MAX);
+        let is_last = found.len() <= wanted;
+        found.truncate(wanted);
+        let next = found.last().filter(|_| !is_last).map(id);
+        (found, next)
+    }
+
     /// The size in rows.
     pub fn rows(self) -> u32 {
         self.0
@@ -127,6 +137,15 @@ mod tests {
                 "{newest} {after:?} {before:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_page_that_is_not_the_last_says_where_to_go_on() {
+        let two = PageSize(2);
+        let page = |found: &[u8]| two.cut(found.to_vec(), u8::to_string);
+        assert_eq!(page(&[]), (vec![], None));
+        assert_eq!(page(&[1, 2]), (vec![1, 2], None));
+        assert_eq!(page(&[1, 2, 3]), (vec![1, 2], Some("2".to_owned())));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod engine;
 mod accounts;
 pub mod admin;
 mod applying;
+pub mod audit;
 pub mod budgets;
 mod clock;
 mod declared;
@@ -39,10 +40,11 @@ pub mod keys;
 pub mod leases;
 pub mod log;
 mod make;
-mod notifications;
+pub mod notifications;
 pub mod sessions;
 mod settle;
 pub mod verdicts;
+pub mod webhooks;
 
 use tollgate_core::time::UnixMillis;
 
@@ -61,6 +63,8 @@ enum Counter {
     Verdict,
     Lease,
     Notification,
+    WebhookFanOut,
+    Audit,
 }
 
 // === impl Counter ===
@@ -74,6 +78,8 @@ impl Counter {
             Self::Verdict => "verdict",
             Self::Lease => "lease",
             Self::Notification => "notification",
+            Self::WebhookFanOut => "webhook_fan_out",
+            Self::Audit => "audit",
         }
     }
 }

@@ -12,9 +12,15 @@ use sqlx::types::Json;
 use tollgate_core::budget::ledger::{Account, Reclaimed};
 use tollgate_core::time::UnixMillis;
 
+use super::audit::{Actor, AuditEntry, AuditRows};
 use super::budgets::StoredBudget;
 use super::{Counter, TAKE, number};
 use crate::secret_key::{NoRandomness, new_id};
+
+/// Kinds of notifications that there are.
+pub const KINDS: [&str; 2] = [THRESHOLD, RECLAIMED];
+const THRESHOLD: &str = "budget.threshold";
+const RECLAIMED: &str = "lease.reclaimed";
 
 const INSERT: &str = "INSERT INTO notifications (seq, id, kind, dedupe_key, created_at, body) ";
 
@@ -57,9 +63,11 @@ on_engines! {
                     .push_bind(number(notification.created_at.0))
                     .push_bind(Json(&notification.body));
             });
-            insert.push(" ON CONFLICT (dedupe_key) DO NOTHING");
-            insert.build().persistent(false).execute(conn).await?;
-            Ok(())
+            insert.push(" ON CONFLICT (dedupe_key) DO NOTHING RETURNING id");
+            let new: Vec<String> = insert.build_query_scalar().persistent(false).fetch_all(&mut *conn).await?;
+            let new = notifications.iter().filter(|notification| new.contains(&notification.id));
+            let audited: Vec<AuditEntry> = new.filter_map(Notification::audit_entry).collect();
+            AuditRows::add_audit(conn, &audited).await
         }
     }
 }
@@ -96,10 +104,31 @@ impl Notification {
         };
         Ok(Self {
             id: new_id("ntf", now)?,
-            kind: "budget.threshold",
+            kind: THRESHOLD,
             dedupe_key: format!("{}:{}:{percent}{again}", budget.id, account.window.start.0),
             created_at: now,
             body,
+        })
+    }
+
+    /// What the audit log says of it: that a budget is spent.
+    fn audit_entry(&self) -> Option<AuditEntry> {
+        let percent = self.body.get("percent").and_then(Value::as_u64)?;
+        let about = self.body.get("budget")?;
+        (percent >= 100).then(|| AuditEntry {
+            time: self.created_at,
+            actor: Actor::tollgate(),
+            action: "budget.spent",
+            target: about
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            workspace: about
+                .pointer("/subject/workspace")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            detail: self.body.clone(),
         })
     }
 
@@ -124,7 +153,7 @@ impl Notification {
         });
         Ok(Self {
             id: new_id("ntf", now)?,
-            kind: "lease.reclaimed",
+            kind: RECLAIMED,
             dedupe_key: format!("lease:{}", reclaimed.lease_id.0),
             created_at: now,
             body,

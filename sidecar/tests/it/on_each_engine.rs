@@ -1,6 +1,7 @@
 //! What is tested on each engine: this file is there once as `sqlite` and once as `postgres`. The files below name
 //! each other by `super`, and so stay on their own engine.
 
+mod audit;
 mod auth;
 mod budgets;
 mod calendar;
@@ -24,3 +25,4 @@ mod shutdown;
 mod storm;
 mod support;
 mod templates;
+mod webhooks;

@@ -99,6 +99,11 @@ impl Sidecar {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
+    /// What the configuration says under `database`.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     /// One number that the database answers.
     pub(crate) async fn sql(&self, select: &str) -> i64 {
         database::number(&self.database, select).await
