@@ -17,8 +17,7 @@ import { View } from '../view.js';
 const EVERY_MS = 5_000;
 const KINDS = [
   ['budget.threshold', 'A budget passed a threshold'],
-  ['budget.exhausted', 'A budget is exhausted'],
-  ['budget.reset', 'A budget’s period has ended'],
+  ['lease.reclaimed', 'What a lost gateway held was taken back'],
 ];
 const STATES = [
   ['', 'All'],
