@@ -32,8 +32,9 @@ const MAX_SEGMENTS: u16 = 256;
 const SEARCH_EVERY: u32 = 10;
 
 /// An owner whose heartbeat has not changed in so many searches is silent. Ticks are counted, not time, so that
-/// a clock that jumps makes nobody seem dead; with a tick each 250 ms this is about 15 s.
-const SILENT_SEARCHES: u32 = 6;
+/// a clock that jumps makes nobody seem dead. A search later its segment is adopted: with a tick each 250 ms after about
+/// 15 s.
+const SILENT_SEARCHES: u32 = 5;
 
 /// After so long without a heartbeat a worker makes sure that its segment is still its own.
 const MUST_CHECK: Duration = Duration::from_secs(5);
@@ -83,7 +84,7 @@ pub struct Writer {
     ticks: u32,
     /// Heartbeats of others as last seen, and in how many searches they stood so.
     watched: BTreeMap<u16, (Vec<u8>, u32)>,
-    /// Workers whose segments were adopted since this was asked last.
+    /// Workers that were found dead since this was asked last.
     lost: Vec<[u8; 16]>,
     /// Whether a batch is on its way.
     sending: bool,
@@ -161,7 +162,9 @@ impl Writer {
         self.own.iter().chain(&self.adopted).map(Segment::pending).sum()
     }
 
-    /// Workers that were found dead since this was asked last.
+    /// Workers that were found dead since this was asked last: to be asked after each tick. What they hold is to be
+    /// written off, for their segments are adopted soon, and then nobody knows of them any more. Each of the others
+    /// may find the same one.
     pub fn take_lost(&mut self) -> Vec<[u8; 16]> {
         std::mem::take(&mut self.lost)
     }
@@ -249,11 +252,16 @@ impl Writer {
             if *times < SILENT_SEARCHES || seen.is_empty() {
                 continue;
             }
+            // Adopting a segment takes its owner's name away. So what the owner had reserved is written off first: a
+            // worker that dies before it has adopted the segment leaves both to the next one.
+            if *times == SILENT_SEARCHES {
+                self.lost.extend(seen.first_chunk::<16>());
+                continue;
+            }
             let silent = std::mem::take(seen);
             let claimant = self.next_claimant();
             if let Ok(Some(segment)) = Segment::claim(cells, index, claimant, Claim::Silent(&silent), now) {
                 self.adopted.push(segment);
-                self.lost.extend(silent.first_chunk::<16>());
             }
         }
     }

@@ -93,6 +93,28 @@ fn a_worker_that_was_only_slow_starts_a_new_segment_and_loses_nothing() {
 }
 
 #[test]
+fn a_worker_that_dies_while_it_looks_after_a_dead_one_leaves_both_to_the_next() {
+    let cells = MemoryCells::new();
+    let (mut dead, mut heir, mut next) = (writer(1), writer(2), writer(3));
+    dead.open(&cells, b"\"as opened\"", at(0)).unwrap();
+    let lost = (0..u64::from(SEARCH_EVERY * SILENT_SEARCHES * 2)).find_map(|tick| {
+        assert_eq!(
+            heir.tick(&cells, at(tick)),
+            None,
+            "nothing is adopted before its owner is known as lost"
+        );
+        heir.take_lost().pop()
+    });
+    assert_eq!(lost, Some([1; 16]));
+    // The heir dies before it has done anything about it.
+    let batch = watch(&mut next, &cells, 1_000).unwrap();
+    assert_eq!(
+        (events(&batch), next.take_lost()),
+        (vec!["as opened".to_owned()], vec![[1; 16]])
+    );
+}
+
+#[test]
 fn a_slow_worker_finds_its_segment_lost_though_the_clock_has_jumped_back_meanwhile() {
     let (cells, mut slow, mut other) = (MemoryCells::new(), writer(1), writer(2));
     slow.record(&cells, b"\"before\"", at(100)).unwrap();

@@ -12,7 +12,8 @@
 //!    not used. In this order: a worker that dies between the two leaves money locked, never counted as free.
 //!
 //! One worker of each Envoy reports on its tick, [`Purse::report`] and [`Purse::reported`]; a report too many does
-//! no harm. When the journal adopts the records of a dead worker, [`Purse::worker_lost`] frees its part here.
+//! no harm. When the journal finds a worker dead, and before it adopts its records, [`Purse::worker_lost`] frees its
+//! part here.
 
 mod entry;
 mod held;
