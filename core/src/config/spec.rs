@@ -282,7 +282,8 @@ pub struct BudgetsSpec {
     pub min_output_tokens: u64,
     /// HTTP status of the refusal.
     pub status: u16,
-    /// How long a request waits for the ledger when the money in hand does not reach.
+    /// How long a request waits for the ledger when the money in hand does not reach. Near the end of a budget this
+    /// is money that other gateways give back with their reports, one each second: two of them should fit.
     pub wait: Span,
     /// What happens to a request whose budgets are not known while the sidecar is away: `deny` (503) or `allow`.
     /// Where they are known, each budget's own policy decides.
@@ -495,7 +496,7 @@ impl Default for BudgetsSpec {
         Self {
             min_output_tokens: 64,
             status: 402,
-            wait: Span::from_millis(1_000),
+            wait: Span::from_millis(3_000),
             on_unavailable: OnUnavailable::Allow,
             remember: Span::from_millis(60_000),
             max_exchange: Span::from_millis(900_000),
