@@ -563,4 +563,72 @@ proptest! {
             prop_assert_eq!(fixture.left(NOW), granted - spent - reserved);
         }
     }
+
+    #[test]
+    fn no_interleaving_of_reserving_settling_reporting_and_dying_workers_frees_money_that_is_in_use(
+        steps in prop::collection::vec((0..7_u8, 0..60_u64, 0..3_u64, 0..4_usize, 0..5_u32), 1..80),
+    ) {
+        let fixture = Fixture::new(vec![
+            budget("a", Some(state(1, 100))),
+            budget("b", Some(state(2, 60))),
+        ]);
+        let granted = |hold: &LeaseHold| if hold.lease_id == LeaseId(1) { 100 } else { 60 };
+        // What is reserved, by which worker; what has been charged, or is lost with a worker.
+        let mut open: Vec<(u64, Reservation, u64)> = Vec::new();
+        let mut gone = 0;
+        for (kind, amount, worker, which, conflicts) in steps {
+            fixture.cells.conflict_next(conflicts);
+            match kind {
+                0..=2 => {
+                    let before = fixture.report(NOW);
+                    let tag = WorkerTag(worker);
+                    match fixture.purse.reserve(
+                        &fixture.cells, &fixture.set, &usd(amount), WhenShort::Ask, tag, NOW,
+                    ) {
+                        Ok(reservation) => open.push((worker, reservation, amount)),
+                        Err(_) => prop_assert_eq!(fixture.report(NOW), before, "a refusal changes nothing"),
+                    }
+                }
+                3 if which < open.len() => {
+                    let (_, reservation, reserved) = open.swap_remove(which);
+                    let used = reserved * amount / 60;
+                    gone += used;
+                    fixture.purse.settle(&fixture.cells, reservation, &usd(used), NOW);
+                }
+                4 if which < open.len() => {
+                    let (_, reservation, _) = open.swap_remove(which);
+                    fixture.purse.cancel(&fixture.cells, reservation, NOW);
+                }
+                5 => {
+                    fixture.purse.worker_lost(&fixture.cells, WorkerTag(worker)).unwrap();
+                    open.retain(|(of, _, reserved)| {
+                        if *of == worker {
+                            gone += reserved;
+                        }
+                        *of != worker
+                    });
+                }
+                _ => {
+                    for id in [1, 2] {
+                        let lease = LeaseState { scarce: amount % 2 == 0, ..state(id, 0) };
+                        let budget_id = if id == 1 { "a" } else { "b" };
+                        let lease = ReportedLease {
+                            budget_id: budget_id.to_owned(),
+                            amount: 1_000,
+                            spent: 0,
+                            period_ends_in_ms: Some(1_000_000),
+                            lease,
+                        };
+                        let answer = LeaseReportAnswer { version: 1, leases: vec![lease] };
+                        fixture.purse.reported(&fixture.cells, &answer, NOW, NOW).unwrap();
+                    }
+                }
+            }
+            let in_use: u64 = gone + open.iter().map(|(_, _, reserved)| reserved).sum::<u64>();
+            for hold in fixture.report(NOW) {
+                prop_assert_eq!(hold.used, in_use);
+                prop_assert!(hold.used + hold.returned <= granted(&hold), "{:?}", hold);
+            }
+        }
+    }
 }
