@@ -33,8 +33,33 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Fault>> {
     let json = if json.trim_ascii().is_empty() { b"{}" } else { json };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let spec: ConfigSpec = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| vec![Fault::at(error.path().to_string(), error.inner().to_string())])?;
+        .map_err(|error| vec![Fault::at(error.path().to_string(), in_words(error.inner()))])?;
     compile(spec)
+}
+
+/// An error of `serde_json` for somebody who wrote YAML and does not know Rust. The line and column that it names are
+/// those of JSON which nobody has seen.
+fn in_words(error: &serde_json::Error) -> String {
+    const WORDS: [(&str, &str); 7] = [
+        ("expected u64", "expected a whole number"),
+        ("expected u32", "expected a whole number below 4294967296"),
+        ("expected u16", "expected a whole number below 65536"),
+        ("expected u8", "expected a whole number below 256"),
+        ("expected usize", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected a sequence", "expected a list"),
+    ];
+    let text = error.to_string();
+    if !error.is_data() {
+        return text;
+    }
+    let message = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(message, _)| message);
+    let worded = WORDS
+        .iter()
+        .find_map(|(rust, words)| Some(format!("{}{words}", message.strip_suffix(rust)?)));
+    worded.unwrap_or_else(|| message.to_owned())
 }
 
 fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
@@ -51,6 +76,8 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
     let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
     let key_cache = compile_key_cache(&spec.key_cache);
+    check_names(&spec, &mut faults);
+    check_room(&spec, &mut faults);
     if spec.gateway_id.is_empty() {
         faults.add("gateway_id", "is empty; give this gateway a name");
     }
@@ -82,6 +109,36 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             providers: spec.providers,
         }),
         _ => Err(faults.0),
+    }
+}
+
+fn check_names(spec: &ConfigSpec, faults: &mut Faults) {
+    for (alias, model) in &spec.model_aliases {
+        if alias.is_empty() || model.is_empty() {
+            faults.add(format!("model_aliases.{alias}"), "is empty; name a model");
+        }
+    }
+    for (index, provider) in spec.providers.iter().enumerate() {
+        if provider.name.is_empty() {
+            faults.add(format!("providers[{index}].name"), "is empty; name the provider");
+        }
+    }
+}
+
+/// What would refuse every request, were it nothing.
+fn check_room(spec: &ConfigSpec, faults: &mut Faults) {
+    for (path, room) in [
+        ("key_cache.max_keys", u64::from(spec.key_cache.max_keys)),
+        ("budgets.max_budgets", u64::from(spec.budgets.max_budgets)),
+        ("bodies.max_request_bytes", spec.bodies.max_request_bytes),
+        (
+            "journal.max_events_per_worker",
+            u64::from(spec.journal.max_events_per_worker),
+        ),
+    ] {
+        if room == 0 {
+            faults.add(path, "must be at least 1");
+        }
     }
 }
 

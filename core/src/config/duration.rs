@@ -1,13 +1,16 @@
 //! Spans of time as people write them in a configuration: `250ms`, `30s`, `1m`, `24h`, `7d`.
 
-use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
 /// A span of time in a configuration: a whole number and one of `ms`, `s`, `m`, `h`, `d`. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Duration);
+
+struct SpanVisitor;
 
 // === impl Span ===
 
@@ -53,10 +56,36 @@ impl Span {
     }
 }
 
+impl fmt::Display for Span {
+    /// In the largest unit that says it exactly.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(&str, u64); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+        let millis = self.millis();
+        let (unit, length) = UNITS
+            .into_iter()
+            .find(|(_, length)| millis.is_multiple_of(*length))
+            .unwrap_or(("ms", 1));
+        write!(f, "{}{unit}", millis / length)
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(SpanVisitor)
+    }
+}
+
+// === impl SpanVisitor ===
+
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a span of time, like 30s")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+        Span::parse(text).map_err(E::custom)
     }
 }
 
@@ -74,6 +103,13 @@ mod tests {
             ("1d", 86_400_000),
         ] {
             assert_eq!(Span::parse(text), Ok(Span::from_millis(millis)));
+        }
+    }
+
+    #[test]
+    fn a_span_is_written_as_people_write_it() {
+        for text in ["250ms", "1s", "90s", "15m", "1h", "36h", "7d"] {
+            assert_eq!(Span::parse(text).unwrap().to_string(), text);
         }
     }
 

@@ -210,7 +210,8 @@ impl Config {
         }
         let provider = match dialect {
             Dialect::GenerateContent => "gcp.gemini",
-            Dialect::CountTokens if path.contains(':') => "gcp.gemini",
+            Dialect::CountTokens if path.ends_with(":countTokens") => "gcp.gemini",
+            Dialect::CountTokens if path.ends_with("/input_tokens") => "openai",
             Dialect::Messages | Dialect::CountTokens => "anthropic",
             Dialect::ChatCompletions
             | Dialect::Responses
@@ -248,3 +249,6 @@ impl ProviderSpec {
         any(&self.hosts, authority) && any(&self.paths, path)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,8 +143,9 @@ impl Checker<'_> {
                 self.fault(field, "does not go with `count: concurrent`");
             }
         }
-        let ttl_ms = spec.slot_ttl.unwrap_or(DEFAULT_SLOT_TTL).millis();
-        self.check_span("slot_ttl", ttl_ms, DAY_MS, "1d");
+        let ttl = spec.slot_ttl.unwrap_or(DEFAULT_SLOT_TTL);
+        let ttl_ms = ttl.millis();
+        self.check_span("slot_ttl", ttl, DAY_MS);
         Some((Rule::Window(Window::new(spec.amount, ttl_ms)), spec.amount, None))
     }
 
@@ -157,7 +158,7 @@ impl Checker<'_> {
             return None;
         };
         let period_ms = period.millis();
-        self.check_span("period", period_ms, MAX_PERIOD_MS, "31d");
+        self.check_span("period", period, MAX_PERIOD_MS);
         if spec.algorithm == Some(Algorithm::SlidingWindow) {
             if spec.burst.is_some() {
                 self.fault("burst", "goes only with `algorithm: token_bucket`");
@@ -193,9 +194,10 @@ impl Checker<'_> {
         }
     }
 
-    fn check_span(&mut self, field: &str, millis: u64, max_ms: u64, max: &str) {
-        if !(SECOND_MS..=max_ms).contains(&millis) {
-            self.fault(field, format!("{millis} ms is not from 1s to {max}"));
+    fn check_span(&mut self, field: &str, span: Span, max_ms: u64) {
+        if !(SECOND_MS..=max_ms).contains(&span.millis()) {
+            let max = Span::from_millis(max_ms);
+            self.fault(field, format!("{span} is not from 1s to {max}"));
         }
     }
 

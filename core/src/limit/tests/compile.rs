@@ -28,7 +28,7 @@ fn each_fault_says_its_path() {
         (json!({"amount": 1_000_000_000_001_u64}), "limits[1].amount: "),
         (
             json!({"period": "500ms"}),
-            "limits[1].period: 500 ms is not from 1s to 31d",
+            "limits[1].period: 500ms is not from 1s to 31d",
         ),
         (json!({"period": "32d"}), "limits[1].period: "),
         (json!({"period": null}), "limits[1].period: is missing"),
