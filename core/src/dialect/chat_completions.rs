@@ -62,7 +62,9 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         prediction,
         ..,
     ] = fields;
-    request.read_model(model)?;
+    // OpenRouter takes the first of `models` where no `model` is named.
+    let first = read_fallbacks(request, models);
+    request.read_model(present(model).or(first))?;
     request.read_stream(stream)?;
     request.read_cap("max_tokens", max_tokens)?;
     request.read_cap("max_completion_tokens", max_completion_tokens)?;
@@ -71,7 +73,6 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     }
     request.choices = scalar::count(n, &At::ROOT.field("n"))?.unwrap_or(1).max(1);
     read_stream_options(request, stream_options)?;
-    read_fallbacks(request, models);
     read_hints(request, user.or(safety_identifier), prompt_cache_key, metadata);
     match (present(messages), present(prompt)) {
         (Some(list), _) => read_messages(request, list)?,
@@ -223,12 +224,16 @@ pub(super) fn read_hints<'a>(
     request.hints.metadata_user_id = scalar::hint(metadata.and_then(|json| nested(json, &["user_id"])));
 }
 
-pub(super) fn read_fallbacks<'a>(request: &mut Request<'a>, json: Option<&'a str>) {
-    if let Some(list) = present(json) {
-        // Anything else than an array of names is no provider's `models`.
-        let _ = array(list, &At::ROOT.field("models"), |_, name| {
-            request.fallback_models.extend(scalar::hint(Some(name)));
-            Ok(())
-        });
-    }
+/// Takes the models that may stand in for the first, and returns the first as raw JSON.
+pub(super) fn read_fallbacks<'a>(request: &mut Request<'a>, json: Option<&'a str>) -> Option<&'a str> {
+    let mut first = None;
+    // Anything else than an array of names is no provider's `models`.
+    let _ = array(present(json)?, &At::ROOT.field("models"), |_, name| {
+        if let Some(model) = scalar::hint(Some(name)) {
+            first.get_or_insert(name);
+            request.fallback_models.push(model);
+        }
+        Ok(())
+    });
+    first
 }

@@ -146,10 +146,13 @@ fn post<'a>(path: &'a str, query: &str) -> Option<Found<'a>> {
         "messages" if outer.ends_with("/threads") => return None,
         "messages" => (Dialect::Messages, Family::Anthropic, prefix),
         "count_tokens" if parent == "messages" => (Dialect::CountTokens, Family::Anthropic, outer),
+        "compact" if parent == "responses" => (Dialect::Responses, Family::OpenAi, outer),
+        "input_tokens" if parent == "responses" => (Dialect::CountTokens, Family::OpenAi, outer),
         _ => return None,
     };
     let stream = match dialect {
         Dialect::Embeddings | Dialect::CountTokens => PathStream::Never,
+        Dialect::Responses if last == "compact" => PathStream::Never,
         _ => PathStream::ByBody,
     };
     Some(Found {
@@ -186,17 +189,25 @@ fn gemini<'a>(prefix: &str, model: &'a str, verb: &str, query: &str) -> Option<F
         return None;
     }
     let sse = gemini_query(query)?;
-    let (dialect, stream) = match verb {
-        "generateContent" => (Dialect::GenerateContent, PathStream::Never),
-        "streamGenerateContent" if sse => (Dialect::GenerateContent, PathStream::Sse),
-        "streamGenerateContent" => (Dialect::GenerateContent, PathStream::JsonArray),
-        "countTokens" => (Dialect::CountTokens, PathStream::Never),
+    let claude = prefix.ends_with("/publishers/anthropic/models");
+    let (dialect, family, stream) = match verb {
+        "generateContent" => (Dialect::GenerateContent, Family::Gemini, PathStream::Never),
+        "streamGenerateContent" if sse => (Dialect::GenerateContent, Family::Gemini, PathStream::Sse),
+        "streamGenerateContent" => (Dialect::GenerateContent, Family::Gemini, PathStream::JsonArray),
+        "countTokens" => (Dialect::CountTokens, Family::Gemini, PathStream::Never),
+        // Anthropic's messages on Vertex AI; the counting of their tokens wears a model's name.
+        "rawPredict" if claude && model == "count-tokens" => {
+            (Dialect::CountTokens, Family::Anthropic, PathStream::Never)
+        }
+        "rawPredict" | "streamRawPredict" if claude => {
+            (Dialect::Messages, Family::Anthropic, PathStream::ByBody)
+        }
         _ => return None,
     };
     Some(Found {
         dialect,
-        family: Family::Gemini,
-        model: Some(model),
+        family,
+        model: (dialect != Dialect::CountTokens || family == Family::Gemini).then_some(model),
         stream,
     })
 }

@@ -40,19 +40,19 @@ pub use self::request::{CapField, IncludeUsage, MessageHead, Model, Request, Ses
 pub enum Dialect {
     /// OpenAI `POST …/chat/completions`.
     ChatCompletions,
-    /// OpenAI `POST …/responses`.
+    /// OpenAI `POST …/responses` and `…/responses/compact`.
     Responses,
     /// OpenAI `POST …/embeddings`.
     Embeddings,
     /// OpenAI's legacy `POST …/completions`.
     Completions,
-    /// Anthropic `POST …/messages`.
+    /// Anthropic `POST …/messages`, and on Vertex AI `…:rawPredict` and `…:streamRawPredict`.
     Messages,
     /// Gemini `POST …:generateContent` and `…:streamGenerateContent`.
     GenerateContent,
     /// `GET …/models` and `…/models/{id}`: authenticated, unpriced.
     Models,
-    /// `POST …/messages/count_tokens` and `…:countTokens`: authenticated, unpriced.
+    /// `POST …/messages/count_tokens`, `…/responses/input_tokens` and `…:countTokens`: authenticated, unpriced.
     CountTokens,
 }
 
@@ -111,7 +111,7 @@ pub fn parse<'a>(endpoint: &Endpoint<'a>, body: &'a [u8]) -> Result<Request<'a>,
     request.body = json;
     match (endpoint.dialect(), endpoint.family()) {
         (Dialect::ChatCompletions, _) => chat_completions::read(&mut request)?,
-        (Dialect::Responses, _) => responses::read(&mut request)?,
+        (Dialect::Responses, _) | (Dialect::CountTokens, Family::OpenAi) => responses::read(&mut request)?,
         (Dialect::Embeddings, _) => embeddings::read(&mut request)?,
         (Dialect::Completions, _) => completions::read(&mut request)?,
         (Dialect::GenerateContent, _) | (Dialect::CountTokens | Dialect::Models, Family::Gemini) => {
@@ -124,6 +124,8 @@ pub fn parse<'a>(endpoint: &Endpoint<'a>, body: &'a [u8]) -> Result<Request<'a>,
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod provider_tests;
 #[cfg(test)]
 mod recordings_tests;
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub dialect: Dialect,
     /// Whose `count_tokens` it is, and whose envelope an error wears.
     pub family: Family,
-    /// The model that will answer; absent for [`Dialect::Models`] only.
+    /// The model that will answer; absent for [`Dialect::Models`], and where a stored prompt brings its own.
     pub model: Option<Model<'a>>,
     /// The body's model where the path names one too: the provider ignores it, prices may want it (Azure's
     /// deployments have names of their own).
@@ -135,6 +135,8 @@ impl<'a> Request<'a> {
             Dialect::ChatCompletions | Dialect::Completions | Dialect::Messages => {
                 CapPlace::Top("max_tokens")
             }
+            // A compaction has none.
+            Dialect::Responses if endpoint.stream() == PathStream::Never => CapPlace::Nowhere,
             Dialect::Responses => CapPlace::Top("max_output_tokens"),
             Dialect::GenerateContent => CapPlace::GenerationConfig(None),
             Dialect::Embeddings | Dialect::Models | Dialect::CountTokens => CapPlace::Nowhere,
@@ -231,6 +233,14 @@ impl<'a> Request<'a> {
 
     /// Takes the body's `model`, which must be there unless the path named one.
     pub(super) fn read_model(&mut self, json: Option<&'a str>) -> Result<(), Invalid> {
+        if self.read_optional_model(json)? {
+            return Ok(());
+        }
+        Err(At::ROOT.field("model").must("name a model"))
+    }
+
+    /// Takes the body's `model`; says whether it or the path named one.
+    pub(super) fn read_optional_model(&mut self, json: Option<&'a str>) -> Result<bool, Invalid> {
         let at = At::ROOT.field("model");
         let name = scalar::string(json, &at)?.filter(|name| !name.is_empty());
         match (&self.model, name) {
@@ -239,9 +249,9 @@ impl<'a> Request<'a> {
                 let span = json.map(|raw| self.span(raw));
                 self.model = Some(Model { name, span });
             }
-            (None, None) => return Err(at.must("name a model")),
+            (None, None) => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes the body's `stream`, unless the path decided.
@@ -258,7 +268,8 @@ impl<'a> Request<'a> {
         let at = At::ROOT.field(param);
         let value = match self.family {
             Family::Gemini => scalar::proto_count(json, &at)?,
-            Family::OpenAi | Family::Anthropic => scalar::count(json, &at)?,
+            Family::OpenAi => scalar::limit(json, &at)?,
+            Family::Anthropic => scalar::count(json, &at)?,
         };
         let span = self.span(raw);
         self.output_caps.push(CapField { param, value, span });

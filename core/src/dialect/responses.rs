@@ -66,12 +66,15 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         metadata,
         models,
     ] = fields;
-    request.read_model(model)?;
+    let first = super::chat_completions::read_fallbacks(request, models);
+    // A stored prompt brings its model along.
+    if !request.read_optional_model(present(model).or(first))? && present(prompt).is_none() {
+        return Err(At::ROOT.field("model").must("name a model"));
+    }
     request.read_stream(stream)?;
     request.read_cap("max_output_tokens", max_output_tokens)?;
     request.background = scalar::boolean(background, &At::ROOT.field("background"))?.unwrap_or(false);
     read_hints(request, user.or(safety_identifier), cache_key, metadata);
-    super::chat_completions::read_fallbacks(request, models);
     let stored = [prompt, previous, conversation].map(present);
     request.hidden_context = stored.iter().any(Option::is_some);
     if let Some(template) = present(prompt) {

@@ -42,6 +42,12 @@ pub(super) fn count(json: Option<&str>, at: &At<'_>) -> Result<Option<u64>, Inva
     }
 }
 
+/// As [`count`]; a negative integer is no limit (llama.cpp and LM Studio take `-1`).
+pub(super) fn limit(json: Option<&str>, at: &At<'_>) -> Result<Option<u64>, Invalid> {
+    let is_negative = |raw: &str| raw.parse::<i64>().is_ok_and(|value| value < 0);
+    count(json.filter(|raw| !is_negative(raw)), at)
+}
+
 /// As [`count`]; also in quotes, as JSON of protocol buffers may have it.
 pub(super) fn proto_count(json: Option<&str>, at: &At<'_>) -> Result<Option<u64>, Invalid> {
     let unquoted = json.and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"'));

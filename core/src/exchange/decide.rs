@@ -198,7 +198,7 @@ impl Exchange {
     fn choose_model(&mut self, config: &Config, request: &Request<'_>) -> Result<String, Refusal> {
         let requested = request.model.as_ref().map_or("", |model| &model.name);
         let model = config.resolve_alias(requested).to_owned();
-        self.request.model = Some(requested.to_owned());
+        self.request.model = request.model.as_ref().map(|_| requested.to_owned());
         self.request.stream = request.stream;
         self.check_models(request, requested, &model)?;
         let provider = self.destination().map_or("", |destination| destination.provider);

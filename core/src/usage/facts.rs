@@ -15,8 +15,10 @@ const MAX_CODE: usize = 64;
 /// The formats of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// OpenAI: chat completions, completions, embeddings.
+    /// OpenAI: chat completions, completions.
     Completion,
+    /// OpenAI: embeddings.
+    Embeddings,
     /// OpenAI: Responses.
     Response,
     /// Anthropic.
@@ -70,7 +72,7 @@ impl Protocol {
     /// Where this format has what is looked for.
     pub(super) fn root(self) -> &'static Node {
         match self {
-            Self::Completion => &openai::COMPLETION,
+            Self::Completion | Self::Embeddings => &openai::COMPLETION,
             Self::Response => &openai::RESPONSE,
             Self::Message => &anthropic::MESSAGE,
             Self::Gemini => &gemini::RESPONSE,
@@ -135,7 +137,7 @@ impl Facts {
         let complete = self.usage_is_final
             || match self.protocol {
                 // The usage comes last; many hosts leave out one of the things that end a stream.
-                Protocol::Completion => self.ended || end == End::Clean,
+                Protocol::Completion | Protocol::Embeddings => self.ended || end == End::Clean,
                 // Each event has the counts so far.
                 Protocol::Gemini => end == End::Clean,
                 // What the first event reports is no more than a start.
@@ -161,6 +163,7 @@ impl Facts {
         }
         let found = match self.protocol {
             Protocol::Completion | Protocol::Response => openai::usage(json),
+            Protocol::Embeddings => openai::embeddings_usage(json),
             Protocol::Message => self.message.merge(json).then(|| self.message.usage()),
             Protocol::Gemini => gemini::usage(json),
         };
@@ -178,7 +181,7 @@ impl Facts {
             }
             Protocol::Response => self.document.is_binary |= openai::is_binary(kind),
             Protocol::Message if anthropic::is_last(kind) => self.ended = true,
-            Protocol::Message | Protocol::Completion | Protocol::Gemini => {}
+            Protocol::Message | Protocol::Completion | Protocol::Embeddings | Protocol::Gemini => {}
         }
         self.document.is_error |= kind == "error";
     }

@@ -102,4 +102,6 @@ impl Usage {
 }
 
 #[cfg(test)]
+mod provider_tests;
+#[cfg(test)]
 mod recordings_tests;

@@ -102,6 +102,9 @@ struct Reported<'a> {
     cached_tokens: Count,
     /// Mistral.
     num_cached_tokens: Count,
+    /// Anthropic's names, beside OpenAI's: LiteLLM and others that translate.
+    cache_read_input_tokens: Count,
+    cache_creation_input_tokens: Count,
     /// Some hosts put it beside the others.
     reasoning_tokens: Count,
 }
@@ -110,7 +113,10 @@ struct Reported<'a> {
 #[serde(default)]
 struct InputDetails {
     cached_tokens: Count,
+    /// OpenRouter.
     cache_write_tokens: Count,
+    /// LiteLLM.
+    cache_creation_tokens: Count,
     audio_tokens: Count,
 }
 
@@ -151,6 +157,7 @@ pub(super) fn usage(json: &[u8]) -> Option<Usage> {
         .or_zero();
     let outside = reasoning_outside(input_tokens, completion, reasoning, reported.total_tokens);
     let output_tokens = completion + outside;
+    let has_completion = reported.completion_tokens.or(reported.output_tokens).0.is_some();
     if input_tokens == 0 && output_tokens == 0 {
         return None;
     }
@@ -159,14 +166,24 @@ pub(super) fn usage(json: &[u8]) -> Option<Usage> {
         .or_more(reported.prompt_cache_hit_tokens)
         .or_more(reported.cached_tokens)
         .or_more(reported.num_cached_tokens)
+        .or_more(reported.cache_read_input_tokens)
+        .or_zero();
+    let cache_creation = in_details
+        .cache_write_tokens
+        .or_more(in_details.cache_creation_tokens)
+        .or_more(reported.cache_creation_input_tokens)
         .or_zero();
     Some(
         Usage {
             input_tokens,
             output_tokens,
             cached_input_tokens: cached,
-            cache_creation_input_tokens: in_details.cache_write_tokens.or_zero(),
-            reasoning_output_tokens: reasoning.max(outside),
+            cache_creation_input_tokens: cache_creation,
+            reasoning_output_tokens: if has_completion {
+                reasoning.max(outside)
+            } else {
+                reasoning
+            },
             apart: PricedApart {
                 audio_input_tokens: in_details.audio_tokens.or_zero(),
                 audio_output_tokens: out_details.audio_tokens.or_zero(),
@@ -178,14 +195,26 @@ pub(super) fn usage(json: &[u8]) -> Option<Usage> {
     )
 }
 
+/// Reads the usage object of embeddings, which have input only; some hosts (Voyage) name nothing but the total.
+pub(super) fn embeddings_usage(json: &[u8]) -> Option<Usage> {
+    let reported: Reported<'_> = serde_json::from_slice(json).ok()?;
+    let input = reported.prompt_tokens.or(reported.input_tokens);
+    let input_tokens = input.or_more(reported.total_tokens).or_zero();
+    (input_tokens > 0).then(|| Usage {
+        input_tokens,
+        ..Usage::default()
+    })
+}
+
 /// Reasoning tokens that `completion` does not include, to be told from the total.
 ///
 /// xAI's total is prompt + completion + reasoning. Gemini's OpenAI endpoint does not name its thoughts, but has
 /// them in the total, and bills them as output. Where reasoning is named and the total exceeds the sum by another
-/// amount, the excess is something else, and is left alone.
+/// amount, the excess is something else, and is left alone. Where the completion is not named at all, all that the
+/// total has above the prompt is one.
 fn reasoning_outside(prompt: u64, completion: u64, reasoning: u64, total: Count) -> u64 {
     let excess = total.or_zero().saturating_sub(prompt + completion);
-    if prompt > 0 && completion > 0 && (reasoning == 0 || reasoning == excess) {
+    if prompt > 0 && (reasoning == 0 || reasoning == excess) {
         return excess;
     }
     0

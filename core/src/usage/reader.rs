@@ -91,9 +91,8 @@ impl Reader {
     /// A reader for the answer to one request.
     pub fn new(dialect: Dialect, coding: Coding) -> Self {
         let protocol = match dialect {
-            Dialect::ChatCompletions | Dialect::Completions | Dialect::Embeddings => {
-                Some(Protocol::Completion)
-            }
+            Dialect::ChatCompletions | Dialect::Completions => Some(Protocol::Completion),
+            Dialect::Embeddings => Some(Protocol::Embeddings),
             Dialect::Responses => Some(Protocol::Response),
             Dialect::Messages => Some(Protocol::Message),
             Dialect::GenerateContent => Some(Protocol::Gemini),

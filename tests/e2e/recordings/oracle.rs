@@ -21,9 +21,11 @@ impl Reported {
         let route = path.split('?').next().unwrap_or_default();
         if route.ends_with("enerateContent") {
             last(&documents, &["/usageMetadata"]).map(|usage| Self::gemini(&usage))
-        } else if route.ends_with("/messages") {
+        } else if route.ends_with("/messages") || route.ends_with("awPredict") {
             merged(&documents).map(|usage| Self::anthropic(&usage))
-        } else if route.ends_with("/responses") {
+        } else if route.ends_with("/embeddings") {
+            last(&documents, &["/usage"]).map(|usage| Self::embeddings(&usage))
+        } else if route.contains("/responses") {
             last(&documents, &["/usage", "/response/usage"]).map(|usage| Self::responses(&usage))
         } else {
             last(&documents, &["/usage", "/x_groq/usage"]).map(|usage| Self::chat(&usage))
@@ -67,6 +69,14 @@ impl Reported {
             cached: count(usage, "/input_tokens_details/cached_tokens"),
             cache_creation: count(usage, "/input_tokens_details/cache_write_tokens"),
             reasoning: count(usage, "/output_tokens_details/reasoning_tokens"),
+        }
+    }
+
+    /// Some hosts report nothing but the total.
+    fn embeddings(usage: &Value) -> Self {
+        Self {
+            input: count(usage, "/prompt_tokens").max(count(usage, "/total_tokens")),
+            ..Self::default()
         }
     }
 
