@@ -1,6 +1,7 @@
 //! Objects and arrays of a body, read one level at a time and borrowed: known fields as raw JSON, the rest
 //! skipped. Skipping does not recurse, so nesting costs no stack.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -48,6 +49,10 @@ struct Fault {
 }
 
 struct ReadEntries<F>(F);
+
+struct ReadIndex<'s, 'a>(&'s mut Vec<(Cow<'a, str>, &'a str)>);
+
+struct AnyKey;
 
 struct ReadArray<'s, 'a, F> {
     each: F,
@@ -122,6 +127,48 @@ impl<'de> Visitor<'de> for ReadObject<'_, '_, 'de> {
     }
 }
 
+// === impl ReadIndex ===
+
+impl<'de> Visitor<'de> for ReadIndex<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(AnyKey)? {
+            let value: &'de RawValue = map.next_value()?;
+            self.0.push((key, value.get()));
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for AnyKey {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnyKey {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
 // === impl ReadEntries ===
 
 impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for ReadEntries<F> {
@@ -132,7 +179,7 @@ impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for ReadEntries<F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             let value: &'de RawValue = map.next_value()?;
             (self.0)(&key, value.get());
         }
@@ -185,7 +232,58 @@ pub(super) fn object<'a, const N: usize>(
     })
 }
 
+/// All fields of an object that was read before, for look-ups by names that were not known then: one scan, however
+/// many look-ups follow.
+#[derive(Debug, Clone)]
+pub(super) struct Index<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+// === impl Index ===
+
+impl<'a> Index<'a> {
+    /// The fields of `json`; none where it is no object.
+    pub(super) fn of(json: &'a str) -> Result<Self, Ambiguous> {
+        let mut fields = Vec::new();
+        if is_object(json.trim_start()) {
+            // What cannot be read to its end was not read before either.
+            serde_json::Deserializer::from_str(json)
+                .deserialize_map(ReadIndex(&mut fields))
+                .map_err(|_| Ambiguous)?;
+        }
+        Ok(Self(fields))
+    }
+
+    /// The value at the end of a path of names, as [`lookup`].
+    pub(super) fn lookup<'n>(
+        &self,
+        naming: Naming,
+        mut names: impl Iterator<Item = &'n str>,
+    ) -> Result<Option<&'a str>, Ambiguous> {
+        let Some(first) = names.next() else {
+            return Ok(None);
+        };
+        match present(self.find(naming, first)?) {
+            Some(value) => lookup(value, naming, names),
+            None => Ok(None),
+        }
+    }
+
+    fn find(&self, naming: Naming, name: &str) -> Result<Option<&'a str>, Ambiguous> {
+        let mut found = None;
+        for (key, value) in &self.0 {
+            let is_known = key == name || naming == Naming::Proto && is_snake_of(key, name);
+            if !is_known && !folds_to(key, name, naming) {
+                continue;
+            }
+            if !is_known || found.replace(*value).is_some() {
+                return Err(Ambiguous);
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// A field on the way was given twice, or in another case: two parsers may read two values.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Ambiguous;
 
 /// The value at the end of a path of names, `null` excluded, in a body that was read before. `None` where there is

@@ -1,11 +1,12 @@
 //! What Tollgate knows of a request, whatever its dialect.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::at::{At, Invalid};
 use super::endpoint::{Endpoint, PathStream};
-use super::fields::{is_string, lookup, present};
+use super::fields::{Ambiguous, Index, is_string, present};
 use super::json_string::decode;
 use super::prompt::{Media, Piece, PieceKind, Role, Text};
 use super::{Dialect, Family, Naming, scalar};
@@ -61,6 +62,8 @@ pub struct Request<'a> {
     pub(super) cap_place: CapPlace<'a>,
     pub(super) stream_options: Option<&'a str>,
     pub(super) vertex: bool,
+    /// All fields, once somebody has asked for one that this type does not name.
+    index: OnceCell<Result<Index<'a>, Ambiguous>>,
 }
 
 /// The model of a request.
@@ -169,6 +172,7 @@ impl<'a> Request<'a> {
             cap_place,
             stream_options: None,
             vertex: endpoint.path().contains("/publishers/"),
+            index: OnceCell::new(),
         }
     }
 
@@ -199,7 +203,11 @@ impl<'a> Request<'a> {
     /// # Errors
     /// The parameter is given twice or in another case, so that nobody knows which value the provider takes.
     pub fn parameter(&self, dotted: &str) -> Result<Option<&'a str>, Invalid> {
-        lookup(self.body, self.naming(), dotted.split('.')).map_err(|_| {
+        let index = self.index.get_or_init(|| Index::of(self.body)).as_ref();
+        let found = index
+            .map_err(|ambiguous| *ambiguous)
+            .and_then(|index| index.lookup(self.naming(), dotted.split('.')));
+        found.map_err(|Ambiguous| {
             Invalid::new(
                 dotted,
                 format!("{dotted} is given more than once, or in another case"),

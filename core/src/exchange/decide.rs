@@ -1,6 +1,5 @@
 //! The body: may this request go on, what will it take, and how must it change?
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -29,6 +28,9 @@ pub(super) struct Prepared {
     rewritten: Option<Vec<u8>>,
     /// Changes that are still to be made to it.
     edits: Vec<Edit>,
+    /// The largest output cap in the body, and for how many answers each.
+    output_cap: Option<u64>,
+    choices: u64,
     /// The path to send on, where the model stands in it and has an alias.
     target: Option<String>,
     /// Whether a budget has lowered the output.
@@ -83,18 +85,35 @@ impl Exchange {
         let endpoint = dialect::classify(&method, &target)
             .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
         self.request.bytes = received.len() as u64;
-        let body = self.keep_rules(&config, &endpoint, received)?;
-        let request = dialect::parse(&endpoint, &body)?;
-        let chosen = self.choose_model(&config, &request)?;
+        let request = dialect::parse(&endpoint, received)?;
+        let rewritten = self.keep_rules(&config, &endpoint, &request)?;
+        let mut prepared = match &rewritten {
+            None => self.prepare(&config, &endpoint, &request, env)?,
+            Some(body) => self.prepare(&config, &endpoint, &dialect::parse(&endpoint, body)?, env)?,
+        };
+        prepared.rewritten = rewritten;
+        (self.request.method, self.request.target) = (method, target);
+        self.fund(Box::new(prepared), received, env)
+    }
+
+    /// Decides everything about a request that keeps the rules, and takes from its limits.
+    fn prepare(
+        &mut self,
+        config: &Config,
+        endpoint: &Endpoint<'_>,
+        request: &Request<'_>,
+        env: &mut Env<'_>,
+    ) -> Result<Prepared, Refusal> {
+        let chosen = self.choose_model(config, request)?;
         let model = self.downgrade(chosen, env);
-        let changes = self.changes(&config, &endpoint, &request, &model)?;
-        let prompt_tokens = count_prompt(&request, &model);
+        let changes = self.changes(config, endpoint, request, &model)?;
+        let prompt_tokens = count_prompt(request, &model);
         if let Some(facts) = self.facts(Some(&model)) {
             config
                 .rules(&facts)
-                .try_for_each(|rules| rules.check_prompt_tokens(&request, prompt_tokens))?;
+                .try_for_each(|rules| rules.check_prompt_tokens(request, prompt_tokens))?;
         }
-        let reserved_output = output_to_reserve(&request, config.default_output_reservation);
+        let reserved_output = output_to_reserve(request, config.default_output_reservation);
         let demand = Demand {
             input_tokens: prompt_tokens,
             output_tokens: reserved_output,
@@ -109,21 +128,17 @@ impl Exchange {
             withhold_usage: changes.asks_for_usage,
             slot: None,
         };
-        let rewritten = match body {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(body) => Some(body),
-        };
-        let prepared = Prepared {
-            rewritten,
+        Ok(Prepared {
+            rewritten: None,
             edits: changes.edits,
+            output_cap: request.max_output_tokens(),
+            choices: request.choices,
             target: changes.target,
             is_shrunk: false,
             tries: Tries::default(),
             is_judged: false,
             released,
-        };
-        (self.request.method, self.request.target) = (method, target);
-        self.fund(Box::new(prepared), received, env)
+        })
     }
 
     /// Asks the sidecar about the prompt, where policy wants it, and lets the request go.
@@ -168,30 +183,32 @@ impl Exchange {
         }
     }
 
-    /// Holds the body against every rule for it, each seeing what those before have changed.
-    fn keep_rules<'b>(
+    /// Holds the body against every rule for it, each seeing what those before have changed. The body as they have
+    /// changed it, where they have.
+    fn keep_rules(
         &self,
         config: &Config,
         endpoint: &Endpoint<'_>,
-        received: &'b [u8],
-    ) -> Result<Cow<'b, [u8]>, Refusal> {
-        let mut body = Cow::Borrowed(received);
+        request: &Request<'_>,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let mut changed = None;
         if !config.has_rules() {
-            return Ok(body);
+            return Ok(changed);
         }
-        let model = dialect::parse(endpoint, received)?
-            .model
-            .map(|model| model.name.into_owned());
-        let Some(facts) = self.facts(model.as_deref()) else {
-            return Ok(body);
+        let Some(facts) = self.facts(request.model.as_ref().map(|model| &*model.name)) else {
+            return Ok(changed);
         };
         for rules in config.rules(&facts) {
-            let mut edits = rules.check(&dialect::parse(endpoint, &body)?)?;
+            let mut edits = match &changed {
+                None => rules.check(request)?,
+                Some(body) => rules.check(&dialect::parse(endpoint, body)?)?,
+            };
             if !edits.is_empty() {
-                body = Cow::Owned(edit::apply(&body, &mut edits));
+                let body = changed.as_deref().unwrap_or(request.body().as_bytes());
+                changed = Some(edit::apply(body, &mut edits));
             }
         }
-        Ok(body)
+        Ok(changed)
     }
 
     /// The model that the provider is asked for, if this caller may have it.
@@ -388,6 +405,14 @@ impl Prepared {
     /// Output tokens that are to be reserved, for all choices together.
     pub(super) const fn reserved_output(&self) -> u64 {
         self.released.reserved_output
+    }
+
+    /// The output tokens of one answer that were reserved, where the body does not cap it to as many or fewer.
+    pub(super) fn cap_to_write(&self) -> Option<u64> {
+        let per_choice = self.reserved_output() / self.choices.max(1);
+        self.output_cap
+            .is_none_or(|cap| cap > per_choice)
+            .then_some(per_choice)
     }
 
     pub(super) const fn is_shrunk(&self) -> bool {

@@ -221,16 +221,12 @@ impl Exchange {
 
     /// Writes the output cap that was reserved into a body that has none, or a larger one.
     fn cap_output(&mut self, prepared: &mut Prepared, body: &[u8]) -> Result<(), Refusal> {
+        let Some(cap) = prepared.cap_to_write() else {
+            return Ok(());
+        };
         let endpoint = dialect::classify(&self.request.method, &self.request.target)
             .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
-        let edits = {
-            let request = dialect::parse(&endpoint, prepared.body_or(body))?;
-            let per_choice = prepared.reserved_output() / request.choices.max(1);
-            if request.max_output_tokens().is_some_and(|cap| cap <= per_choice) {
-                return Ok(());
-            }
-            request.set_max_output_tokens(per_choice)
-        };
+        let edits = dialect::parse(&endpoint, prepared.body_or(body))?.set_max_output_tokens(cap);
         if prepared.is_shrunk() {
             self.warnings.push(format!(
                 "max_tokens lowered to {} by a budget",

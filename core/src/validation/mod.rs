@@ -90,6 +90,15 @@ impl Rules {
         if self.max_message_characters.is_none() && self.max_prompt_characters.is_none() {
             return Ok(());
         }
+        // No text has more characters than bytes.
+        let bytes = request
+            .pieces
+            .iter()
+            .fold(0_usize, |sum, piece| sum.saturating_add(piece.raw.len()));
+        let limits = [self.max_message_characters, self.max_prompt_characters];
+        if limits.into_iter().flatten().all(|limit| bytes <= limit) {
+            return Ok(());
+        }
         let prompt = prompt_param(request);
         let (mut all, mut of_message, mut current) = (0_usize, 0_usize, None);
         for text in request.texts() {
