@@ -8,6 +8,7 @@ use tollgate_core::auth::Identity;
 use tollgate_core::config::{Config, Jwt};
 use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Money, Outside};
 use tollgate_core::journal::Writer;
+use tollgate_core::time::UnixNanos;
 use tollgate_core::wire::ResolveKey;
 
 use crate::access_log;
@@ -55,17 +56,22 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn new_exchange(&self) -> Exchange {
-        let now = host::now();
+    /// An exchange that begins now.
+    pub(crate) fn new_exchange(&self, now: UnixNanos) -> Exchange {
         Exchange::new(Rc::clone(&self.config), Ids::new(now, self.entropy.next()), now)
     }
 
-    /// Calls `act` with what an exchange needs from outside.
+    /// Calls `act` with what it needs from outside.
     pub(crate) fn with_env<T>(&self, act: impl FnOnce(&mut Env<'_>) -> T) -> T {
+        self.with_env_at(host::now(), act)
+    }
+
+    /// As [`Self::with_env`], at a moment that is known.
+    pub(crate) fn with_env_at<T>(&self, now: UnixNanos, act: impl FnOnce(&mut Env<'_>) -> T) -> T {
         let mut journal = self.journal.borrow_mut();
         let mut money = self.money.borrow_mut();
         act(&mut Env {
-            now: host::now(),
+            now,
             cells: &SharedData,
             journal: &mut journal,
             money: &mut money,
@@ -126,7 +132,7 @@ impl Gateway {
         if finished.lost {
             warn!("the event {} could not be kept", finished.event.event_id);
         }
-        access_log::show(&finished.event);
+        access_log::show(&self.config.access_log, &finished.event);
     }
 }
 

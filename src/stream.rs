@@ -5,8 +5,9 @@ use std::rc::Rc;
 use log::warn;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType, StreamType};
-use tollgate_core::exchange::{Answer, Ask, Closing, Exchange, Outside, Release, Reply, Step};
+use tollgate_core::exchange::{Answer, Ask, Closing, Env, Exchange, Outside, Release, Reply, Step};
 use tollgate_core::headers::{HeaderOp, Headers};
+use tollgate_core::time::UnixNanos;
 
 use crate::gateway::Gateway;
 use crate::host::{self, HostError, LocalResponse};
@@ -32,6 +33,8 @@ enum Moment {
 pub(crate) struct Stream {
     gateway: Rc<Gateway>,
     exchange: Exchange,
+    /// When the callback that runs began, as far as it needs to know: each look at the clock is a host call.
+    now: UnixNanos,
     /// The callout that is waited for, and for which side.
     pending: Option<(u32, Side)>,
     /// How much of a held response the exchange has seen.
@@ -42,13 +45,26 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(gateway: Rc<Gateway>) -> Self {
-        let exchange = gateway.new_exchange();
+        let now = host::now();
+        let exchange = gateway.new_exchange(now);
         Self {
             gateway,
             exchange,
+            now,
             pending: None,
             response_seen: 0,
         }
+    }
+
+    /// Has the exchange act, at the moment that is known.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Exchange, &mut Env<'_>) -> T) -> T {
+        let Self {
+            gateway,
+            exchange,
+            now,
+            ..
+        } = self;
+        gateway.with_env_at(*now, |env| act(exchange, env))
     }
 
     /// Performs steps until one waits for Envoy.
@@ -73,7 +89,7 @@ impl Stream {
                     Ok(()) => return self.let_go(side, moment),
                     Err(error) => {
                         warn!("cannot rewrite a message: {error:?}");
-                        self.gateway.with_env(|env| self.exchange.release_failed(env))
+                        self.act(Exchange::release_failed)
                     }
                 },
                 Step::Refuse(reply) => {
@@ -95,9 +111,10 @@ impl Stream {
 
     fn read_body(&mut self, side: Side) -> Step {
         let body = host::buffer(side.body(), 0, i32::MAX as usize).unwrap_or_default();
-        self.gateway.with_env(|env| match side {
-            Side::Request => self.exchange.request_body(&body, env),
-            Side::Response => self.exchange.response_body(&body),
+        self.now = host::now();
+        self.act(|exchange, env| match side {
+            Side::Request => exchange.request_body(&body, env),
+            Side::Response => exchange.response_body(&body),
         })
     }
 
@@ -115,9 +132,7 @@ impl Stream {
                     self.gateway.unanswered("question");
                     warn!("cannot ask the sidecar: {error:?}");
                 }
-                Err(self
-                    .gateway
-                    .with_env(|env| self.exchange.answered(Answer::Unavailable, env)))
+                Err(self.act(|exchange, env| exchange.answered(Answer::Unavailable, env)))
             }
         }
     }
@@ -139,7 +154,8 @@ impl Context for Stream {
             status,
             body: &body,
         });
-        let step = self.gateway.with_env(|env| self.exchange.answered(answer, env));
+        self.now = host::now();
+        let step = self.act(|exchange, env| exchange.answered(answer, env));
         self.perform(side, Moment::Callout, step);
     }
 }
@@ -148,16 +164,14 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let map = host::headers(MapType::HttpRequestHeaders);
         let outside = self.gateway.outside();
-        let step = self.gateway.with_env(|env| match &map {
+        // The context was made a moment ago, for this callback.
+        let step = self.act(|exchange, env| match &map {
             Ok(map) => map.with(|headers| {
                 trap_on_request(headers);
-                self.exchange
-                    .request_headers(headers, end_of_stream, outside, env)
+                exchange.request_headers(headers, end_of_stream, outside, env)
             }),
             // Without headers nothing can be decided: an empty map is refused as an unknown path.
-            Err(_) => self
-                .exchange
-                .request_headers(Headers::new(&[]), true, Outside::default(), env),
+            Err(_) => exchange.request_headers(Headers::new(&[]), true, Outside::default(), env),
         });
         self.perform(Side::Request, Moment::Callback, step)
     }
@@ -189,18 +203,22 @@ impl HttpContext for Stream {
         }
         // While the body is held, `size` is all of it; while it passes, it is the chunk.
         let start = self.response_seen.min(size);
-        let fresh = host::buffer(BufferType::HttpResponseBody, start, size - start).unwrap_or_default();
-        let step = self
-            .gateway
-            .with_env(|env| self.exchange.response_data(&fresh, end_of_stream, env));
+        // The last callback often brings nothing but the end.
+        let fresh = if start < size {
+            host::buffer(BufferType::HttpResponseBody, start, size - start).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        if !self.exchange.has_first_byte() {
+            self.now = host::now();
+        }
+        let step = self.act(|exchange, env| exchange.response_data(&fresh, end_of_stream, env));
         self.response_seen = if step == Step::Hold { size } else { 0 };
         self.perform(Side::Response, Moment::Callback, step)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        let step = self
-            .gateway
-            .with_env(|env| self.exchange.response_data(&[], true, env));
+        let step = self.act(|exchange, env| exchange.response_data(&[], true, env));
         match step {
             // What was withheld cannot be put back in front of trailers; there is nothing to replace.
             Step::Replace(_) => Action::Continue,
@@ -209,19 +227,18 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
-        let map = host::headers(MapType::HttpResponseHeaders).ok();
+        let status = self.exchange.needs_status().then(answered_status).flatten();
         let details = self
             .exchange
             .is_cut_short()
             .then(|| host::property(&["response", "code_details"]))
             .flatten();
         let closing = Closing {
-            status: map
-                .as_ref()
-                .and_then(|map| map.with(|headers| headers.text(":status")?.parse().ok())),
+            status,
             details: details.as_deref().map(String::from_utf8_lossy),
         };
-        let finished = self.gateway.with_env(|env| self.exchange.finish(&closing, env));
+        self.now = host::now();
+        let finished = self.act(|exchange, env| exchange.finish(&closing, env));
         if let Some(finished) = finished {
             self.gateway.record(&finished);
         }
@@ -266,6 +283,12 @@ fn apply(side: Side, release: &Release) -> Result<(), HostError> {
         .body
         .as_ref()
         .map_or(Ok(()), |body| host::replace_buffer(side.body(), body))
+}
+
+/// The status that the client saw, if it saw one.
+fn answered_status() -> Option<u16> {
+    let map = host::headers(MapType::HttpResponseHeaders).ok()?;
+    map.with(|headers| headers.text(":status")?.parse().ok())
 }
 
 fn refuse(reply: &Reply) {

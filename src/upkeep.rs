@@ -7,6 +7,7 @@ use log::warn;
 use proxy_wasm::types::BufferType;
 use serde::de::DeserializeOwned;
 use tollgate_core::exchange::tag;
+use tollgate_core::journal::Batch;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{KeyChanges, LeaseReport, LeaseReportAnswer};
 use tollgate_core::{key_feed, turn};
@@ -62,20 +63,30 @@ impl Upkeep {
     fn send_events(&mut self, gateway: &Gateway, sidecar: &Sidecar) {
         let batch = gateway.with_env(|env| env.journal.tick(env.cells, env.now));
         if let Some(batch) = batch {
-            match sidecar.post("/v1/events", &batch.body, TIMEOUT) {
-                Ok(token) => self.batch = Some(token),
-                Err(error) => {
-                    warn!("cannot send {} events to the sidecar: {error:?}", batch.events);
-                    self.events_answered(gateway, None);
-                }
-            }
+            self.send_batch(gateway, sidecar, &batch);
         }
         gateway.report_pending();
     }
 
-    fn events_answered(&self, gateway: &Gateway, status: Option<u16>) {
+    fn send_batch(&mut self, gateway: &Gateway, sidecar: &Sidecar, batch: &Batch) {
+        match sidecar.post("/v1/events", &batch.body, TIMEOUT) {
+            Ok(token) => self.batch = Some(token),
+            Err(error) => {
+                warn!("cannot send {} events to the sidecar: {error:?}", batch.events);
+                self.events_answered(gateway, None);
+            }
+        }
+    }
+
+    fn events_answered(&mut self, gateway: &Gateway, status: Option<u16>) {
         if status == Some(200) {
-            gateway.with_env(|env| env.journal.sent(env.cells));
+            let next = gateway.with_env(|env| {
+                env.journal.sent(env.cells);
+                env.journal.full_batch(env.cells)
+            });
+            if let (Some(batch), Some(sidecar)) = (next, &gateway.sidecar) {
+                self.send_batch(gateway, sidecar, &batch);
+            }
         } else {
             gateway.unanswered("events");
             gateway.with_env(|env| env.journal.unsent());

@@ -111,6 +111,15 @@ impl CallCounts {
         self.counts.get(&call).copied().unwrap_or_default()
     }
 
+    /// What was made since an earlier look.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let made = self.iter().map(|(call, count)| (call, count - before.of(call)));
+        Self {
+            counts: made.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
     /// How often any call was made.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()

@@ -15,5 +15,6 @@ mod crash;
 mod faults;
 mod gateway;
 mod hang_up;
+mod host_calls;
 mod rules;
 mod sidecar;

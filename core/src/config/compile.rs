@@ -102,6 +102,7 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             max_events_per_worker: spec.journal.max_events_per_worker,
             flush_interval: spec.journal.flush_interval.get(),
             max_label_values: spec.metrics.max_label_values,
+            access_log: spec.access_log.fields.clone(),
             keys,
             validation,
             model_aliases: spec.model_aliases.into_iter().collect(),

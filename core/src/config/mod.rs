@@ -1,6 +1,7 @@
 //! The plugin's configuration: written as strict [`spec`] types, compiled into a [`Config`] that cannot hold
 //! an invalid value. Everything about it is known at load, nothing at request time.
 
+mod access_log;
 mod compile;
 mod duration;
 mod fault;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+pub use access_log::{AccessLogField, AccessLogSpec};
 pub use compile::parse;
 pub use duration::Span;
 pub use fault::Fault;
@@ -62,6 +64,8 @@ pub struct Config {
     pub flush_interval: Duration,
     /// Distinct values of a metric's label.
     pub max_label_values: u32,
+    /// What is left in filter state for the access log.
+    pub access_log: Vec<AccessLogField>,
     catalogue: Catalogue,
     unknown_model: UnknownModel,
     keys: HashMap<KeyHash, KeyRecord>,

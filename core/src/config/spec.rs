@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::access_log::AccessLogSpec;
 use super::duration::Span;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::budget::DowngradeSpec;
@@ -65,6 +66,8 @@ pub struct ConfigSpec {
     pub journal: JournalSpec,
     /// Bounds on labels of metrics.
     pub metrics: MetricsSpec,
+    /// What the filter leaves for Envoy's access log.
+    pub access_log: AccessLogSpec,
 }
 
 /// How to reach the sidecar.
@@ -437,6 +440,7 @@ impl Default for ConfigSpec {
             security_headers: false,
             journal: JournalSpec::default(),
             metrics: MetricsSpec::default(),
+            access_log: AccessLogSpec::default(),
         }
     }
 }

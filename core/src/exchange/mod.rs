@@ -138,6 +138,8 @@ struct RequestFacts {
     /// Names of headers that must not reach the provider.
     removed: Vec<String>,
     body_is_whole: bool,
+    /// Whether the client has announced so little that it is there at once.
+    body_is_short: bool,
     bytes: u64,
     /// The model that the client named.
     model: Option<String>,

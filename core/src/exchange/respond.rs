@@ -111,6 +111,11 @@ impl Exchange {
         matches!(self.phase, Phase::Released(_) | Phase::Unmetered { .. })
     }
 
+    /// Whether a byte of the response's body has come: until then the time is of interest.
+    pub const fn has_first_byte(&self) -> bool {
+        self.response.first_byte.is_some()
+    }
+
     /// A part of the response's body has come. Trailers count as the end.
     pub fn response_data(&mut self, fresh: &[u8], end: bool, env: &mut Env<'_>) -> Step {
         if !self.reads_response() || self.response.refused.is_some() {

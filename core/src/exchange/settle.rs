@@ -24,7 +24,7 @@ const MAX_NAME_CHARS: usize = 256;
 /// What Envoy knows when a stream is over.
 #[derive(Debug, Clone, Default)]
 pub struct Closing<'a> {
-    /// The HTTP status that the client saw, if it saw one.
+    /// The HTTP status that the client saw, if it saw one; asked for only where [`Exchange::needs_status`].
     pub status: Option<u16>,
     /// Envoy's `response.code_details`; asked for only where [`Exchange::is_cut_short`].
     pub details: Option<Cow<'a, str>>,
@@ -51,6 +51,14 @@ impl Exchange {
         matches!(self.phase, Phase::Released(_)) && !self.response.ended
     }
 
+    /// Whether the client may have seen another status than that of the answer which came: none did, or Envoy (or
+    /// Tollgate) has cut it short or put its own in its place.
+    pub const fn needs_status(&self) -> bool {
+        let is_ours = matches!(self.phase, Phase::Refused { .. });
+        !is_ours
+            && (self.response.status.is_none() || !self.response.ended || self.response.refused.is_some())
+    }
+
     /// The stream is over: settles and writes the event. `None` where that was done before.
     pub fn finish(&mut self, closing: &Closing<'_>, env: &mut Env<'_>) -> Option<Finished> {
         let phase = std::mem::replace(&mut self.phase, Phase::Finished);
@@ -58,7 +66,7 @@ impl Exchange {
             return Some(self.settle(*released, closing, env));
         }
         let mut event = self.event(env.now);
-        event.status = closing.status.unwrap_or(0);
+        event.status = closing.status.or(self.response.status).unwrap_or(0);
         let (mut refused, mut slot, mut reservation) = (None, None, None);
         match phase {
             Phase::Finished | Phase::Released(_) => return None,
@@ -90,8 +98,8 @@ impl Exchange {
             }
         }
         let written = match slot {
-            Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
-            None if self.config.sidecar.is_some() => env.journal.record(env.cells, &json(&event), env.now),
+            Some(slot) => env.journal.done(env.cells, slot, json(&event), env.now),
+            None if self.config.sidecar.is_some() => env.journal.record(env.cells, json(&event), env.now),
             None => Ok(()),
         };
         Self::free(reservation, &Amounts::default(), written, env);
@@ -134,7 +142,7 @@ impl Exchange {
             .map(|reservation| reservation.charges(&amounts))
             .unwrap_or_default();
         let written = match released.slot {
-            Some(slot) => env.journal.done(env.cells, slot, &json(&event), env.now),
+            Some(slot) => env.journal.done(env.cells, slot, json(&event), env.now),
             None => Ok(()),
         };
         Self::free(released.reservation, &amounts, written, env);

@@ -43,6 +43,13 @@ const MUST_CHECK: Duration = Duration::from_secs(5);
 const MAX_BATCH_EVENTS: usize = 1_000;
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
+/// Finished records whose bytes a worker keeps in memory until the sidecar has them, of about a kilobyte each;
+/// further ones are read from their cells.
+const MAX_KEPT: usize = 2_000;
+
+/// From so many records on the next batch does not wait for a tick.
+const MANY_EVENTS: usize = MAX_BATCH_EVENTS / 2;
+
 /// Why a record was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum JournalError {
@@ -130,9 +137,10 @@ impl Writer {
         &mut self,
         cells: &dyn Cells,
         slot: Slot,
-        event: &[u8],
+        event: impl Into<Vec<u8>>,
         now: UnixNanos,
     ) -> Result<(), JournalError> {
+        let event = event.into();
         let max = self.max_events;
         self.own_segment(cells, now)?;
         let is_current = slot.generation == self.generation;
@@ -141,7 +149,7 @@ impl Writer {
             return segment.done(cells, slot.index, event);
         }
         // The segment was adopted meanwhile, and the open record with it.
-        let index = segment.open(cells, event, max)?;
+        let index = segment.open(cells, &event, max)?;
         segment.done(cells, index, event)
     }
 
@@ -150,10 +158,16 @@ impl Writer {
     ///
     /// # Errors
     /// [`JournalError::Full`] when half of the journal is taken.
-    pub fn record(&mut self, cells: &dyn Cells, event: &[u8], now: UnixNanos) -> Result<(), JournalError> {
+    pub fn record(
+        &mut self,
+        cells: &dyn Cells,
+        event: impl Into<Vec<u8>>,
+        now: UnixNanos,
+    ) -> Result<(), JournalError> {
+        let event = event.into();
         let half = self.max_events / 2;
         let segment = self.own_segment(cells, now)?;
-        let index = segment.open(cells, event, half)?;
+        let index = segment.open(cells, &event, half)?;
         segment.done(cells, index, event)
     }
 
@@ -177,6 +191,18 @@ impl Writer {
         if self.ticks.is_multiple_of(SEARCH_EVERY) {
             self.search(cells, now);
         }
+        self.next_batch(cells)
+    }
+
+    /// The next batch, where so much waits that it should not wait for a tick: for when the last one was taken.
+    pub fn full_batch(&mut self, cells: &dyn Cells) -> Option<Batch> {
+        let finished = self.own.iter().chain(&self.adopted).map(Segment::finished);
+        (finished.sum::<usize>() >= MANY_EVENTS)
+            .then(|| self.next_batch(cells))
+            .flatten()
+    }
+
+    fn next_batch(&mut self, cells: &dyn Cells) -> Option<Batch> {
         if self.sending {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{JournalError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MUST_CHECK, nanos};
+use super::{JournalError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_KEPT, MUST_CHECK, nanos};
 use crate::cells::{CellError, Cells, Version};
 use crate::time::UnixNanos;
 
@@ -18,10 +18,21 @@ pub(super) struct Segment {
     /// Open records.
     open: usize,
     /// Finished records, oldest first.
-    done: VecDeque<u32>,
+    done: VecDeque<Done>,
     /// Finished records that are on their way.
-    sending: Vec<u32>,
+    sending: Vec<Done>,
+    /// How many of the finished ones have their bytes in memory.
+    kept: usize,
     last_beat: UnixNanos,
+}
+
+/// A finished record.
+#[derive(Debug)]
+struct Done {
+    slot: u32,
+    /// Its bytes, as its cell has them: what is sent a moment later need not be read. Not for more than
+    /// [`MAX_KEPT`] of a worker's records.
+    bytes: Option<Vec<u8>>,
 }
 
 /// Which segments a worker may claim.
@@ -86,6 +97,7 @@ impl Segment {
             open: 0,
             done: VecDeque::new(),
             sending: Vec::new(),
+            kept: 0,
             last_beat: now,
         };
         segment.take_over(cells)?;
@@ -103,7 +115,10 @@ impl Segment {
             if cell.bytes.is_empty() {
                 self.free.push(self.unused);
             } else {
-                self.done.push_back(self.unused);
+                self.done.push_back(Done {
+                    slot: self.unused,
+                    bytes: None,
+                });
             }
             self.unused += 1;
         }
@@ -159,11 +174,16 @@ impl Segment {
     }
 
     /// Replaces an open record by the finished one.
-    pub(super) fn done(&mut self, cells: &dyn Cells, slot: u32, event: &[u8]) -> Result<(), JournalError> {
-        let written = self.write(cells, slot, event);
+    pub(super) fn done(&mut self, cells: &dyn Cells, slot: u32, event: Vec<u8>) -> Result<(), JournalError> {
+        let written = self.write(cells, slot, &event);
         // Also where the host refused: the record is then sent as it was opened, which is better than never.
         self.open = self.open.saturating_sub(1);
-        self.done.push_back(slot);
+        let keep = written.is_ok() && self.kept < MAX_KEPT;
+        self.kept += usize::from(keep);
+        self.done.push_back(Done {
+            slot,
+            bytes: keep.then_some(event),
+        });
         written
     }
 
@@ -172,42 +192,54 @@ impl Segment {
         self.open + self.done.len() + self.sending.len()
     }
 
+    /// How many finished records wait.
+    pub(super) fn finished(&self) -> usize {
+        self.done.len()
+    }
+
     /// Appends finished records to a batch that has `events` already, up to the bounds of a batch.
     pub(super) fn collect(&mut self, cells: &dyn Cells, body: &mut Vec<u8>, mut events: usize) -> usize {
         while events < MAX_BATCH_EVENTS && body.len() < MAX_BATCH_BYTES {
-            let Some(slot) = self.done.pop_front() else { break };
-            let Ok(cell) = cells.get(&self.slot_key(slot)) else {
-                self.done.push_front(slot);
+            let Some(done) = self.done.pop_front() else { break };
+            let read = match &done.bytes {
+                Some(_) => Ok(Vec::new()),
+                None => cells.get(&self.slot_key(done.slot)).map(|cell| cell.bytes),
+            };
+            let Ok(read) = read else {
+                self.done.push_front(done);
                 break;
             };
-            self.sending.push(slot);
-            if cell.bytes.is_empty() {
-                continue;
+            let event = done.bytes.as_deref().unwrap_or(&read);
+            if !event.is_empty() {
+                if events > 0 {
+                    body.push(b',');
+                }
+                body.extend_from_slice(event);
+                events += 1;
             }
-            if events > 0 {
-                body.push(b',');
-            }
-            body.extend_from_slice(&cell.bytes);
-            events += 1;
+            self.sending.push(done);
         }
         events
     }
 
     /// Empties the cells of the records that were on their way.
     pub(super) fn sent(&mut self, cells: &dyn Cells) {
-        for slot in std::mem::take(&mut self.sending) {
-            match self.write(cells, slot, &[]) {
-                Ok(()) => self.free.push(slot),
+        for done in std::mem::take(&mut self.sending) {
+            match self.write(cells, done.slot, &[]) {
+                Ok(()) => {
+                    self.kept -= usize::from(done.bytes.is_some());
+                    self.free.push(done.slot);
+                }
                 // It is sent once more; the ledger knows it by its id.
-                Err(_) => self.done.push_back(slot),
+                Err(_) => self.done.push_back(done),
             }
         }
     }
 
     /// Puts the records that were on their way back to the front.
     pub(super) fn unsent(&mut self) {
-        while let Some(slot) = self.sending.pop() {
-            self.done.push_front(slot);
+        while let Some(done) = self.sending.pop() {
+            self.done.push_front(done);
         }
     }
 

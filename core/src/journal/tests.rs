@@ -269,3 +269,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_has_just_finished_is_sent_without_being_read() {
+    let (cells, mut writer) = (MemoryCells::new(), Writer::new([1; 16], 10_000));
+    for _ in 0..5 {
+        writer.record(&cells, b"1", at(0)).unwrap();
+    }
+    writer.tick(&cells, at(0));
+    writer.unsent();
+    cells.take_calls();
+    assert_eq!(
+        writer.full_batch(&cells),
+        None,
+        "there is little: it waits for the tick"
+    );
+    let batch = writer.next_batch(&cells).unwrap();
+    assert_eq!((batch.events, cells.take_calls().gets), (5, 0));
+}
+
+#[test]
+fn when_much_waits_the_next_batch_follows_at_once() {
+    let (cells, mut writer) = (MemoryCells::new(), Writer::new([1; 16], 10_000));
+    for _ in 0..3_700 {
+        writer.record(&cells, b"1", at(0)).unwrap();
+    }
+    let mut sent = vec![writer.tick(&cells, at(0)).unwrap().events];
+    assert_eq!(writer.full_batch(&cells), None, "one at a time");
+    writer.sent(&cells);
+    while let Some(batch) = writer.full_batch(&cells) {
+        sent.push(batch.events);
+        writer.sent(&cells);
+    }
+    assert_eq!(sent, [1_000, 1_000, 1_000, 700]);
+    assert_eq!(writer.pending(), 0);
+}

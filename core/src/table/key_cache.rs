@@ -5,6 +5,9 @@
 //! know are kept apart and shortly, so that a flood of invented keys neither asks it again and again nor
 //! displaces a real one.
 
+mod recent;
+
+use self::recent::Recent;
 use super::{Change, Entry, Subject, Table};
 use crate::cells::{CellError, Cells};
 use crate::codec::{Reader, put};
@@ -23,6 +26,7 @@ const CLOCK_SLACK_MS: u64 = 10_000;
 pub struct KeyCache {
     known: Table<Known>,
     unknown: Table<Unknown>,
+    recent: Recent,
     limits: KeyCacheLimits,
 }
 
@@ -74,11 +78,13 @@ impl KeyCache {
         Self {
             known: Table::new(format!("{prefix}/k"), limits.max_keys),
             unknown: Table::new(format!("{prefix}/u"), limits.max_unknown),
+            recent: Recent::default(),
             limits,
         }
     }
 
-    /// Looks a hash up: one read for a known key, two for any other.
+    /// Looks a hash up: nothing is read for a key that this worker has just read, one cell for another known key,
+    /// two for any other.
     ///
     /// # Errors
     /// The host's.
@@ -86,11 +92,15 @@ impl KeyCache {
     where
         C: Cells + ?Sized,
     {
+        if let Some(record) = self.recent.get(hash, now) {
+            return Ok(Lookup::Fresh(record));
+        }
         let subject = Subject::of_hash(&hash.0);
         let known = self.known.read(cells, subject, now)?.entry;
         // The table compares 64 bits; a key is known by all of its hash.
         if let Some(known) = known.filter(|known| known.record.sha256 == *hash) {
             return Ok(if self.is_fresh(known.fetched_at, now) {
+                self.recent.keep(&known.record, now);
                 Lookup::Fresh(known.record)
             } else {
                 Lookup::Stale(known.record)
@@ -116,6 +126,7 @@ impl KeyCache {
     where
         C: Cells + ?Sized,
     {
+        self.recent.forget(hash);
         let is_newer = |known: &Known| known.fetched_at > asked_at && self.is_fresh(known.fetched_at, now);
         self.known
             .update(cells, Subject::of_hash(&hash.0), now, |old, _| {
@@ -143,6 +154,7 @@ impl KeyCache {
     where
         C: Cells + ?Sized,
     {
+        self.recent.forget(&record.sha256);
         let subject = Subject::of_hash(&record.sha256.0);
         self.known.update(cells, subject, now, |_, _| {
             Change::Store(self.known_from(record, now), ())

@@ -123,3 +123,43 @@ fn a_record_too_long_for_a_cell_is_not_kept() {
     cache.changed(&cells, &long, T0).unwrap();
     assert_eq!(cache.lookup(&cells, &long.sha256, T0).unwrap(), Lookup::Missing);
 }
+
+#[test]
+fn a_key_that_was_just_read_is_not_read_again_for_a_moment() {
+    let (cells, cache) = cache();
+    let (known, other) = (record("a"), KeyCache::new("p", KeyCacheLimits::default()));
+    cache.changed(&cells, &known, T0).unwrap();
+    let lookup = |ms| {
+        cache
+            .lookup(&cells, &known.sha256, UnixMillis(T0.0 + ms))
+            .unwrap()
+    };
+    lookup(0);
+    cells.take_calls();
+    assert_eq!(lookup(249), Lookup::Fresh(known.clone()));
+    assert_eq!(cells.take_calls().gets, 0);
+    // Another worker hears of a change; this one a moment later.
+    let paused = KeyRecord {
+        status: KeyStatus::Paused,
+        ..known.clone()
+    };
+    other.changed(&cells, &paused, T0).unwrap();
+    assert_eq!(lookup(250), Lookup::Fresh(paused.clone()));
+    // What a worker hears itself it knows at once.
+    cache.changed(&cells, &known, T0).unwrap();
+    assert_eq!(lookup(251), Lookup::Fresh(known));
+}
+
+#[test]
+fn a_worker_keeps_only_so_many_keys_in_mind() {
+    let (cells, cache) = cache();
+    for number in 0..5_000 {
+        let known = record(&number.to_string());
+        cache.changed(&cells, &known, T0).unwrap();
+        assert_eq!(
+            cache.lookup(&cells, &known.sha256, T0).unwrap(),
+            Lookup::Fresh(known)
+        );
+        assert!(cache.recent.len() <= 1_024);
+    }
+}

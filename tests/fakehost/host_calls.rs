@@ -1,0 +1,131 @@
+//! What an exchange costs in host calls. Each costs Envoy's worker between a tenth of a microsecond and several,
+//! so each kind is bounded: who adds one must raise a number here, and say why.
+
+use serde_json::{Value, json};
+use tollgate_fakehost::{Call, CallCounts, Host};
+
+use crate::gateway::{REMOTE, answer, boot, chat, config, stream_answer, streaming};
+use crate::sidecar::{Ledger, key_found};
+
+/// Everything that needs no callout a request: a key that the sidecar resolved, limits of every kind in four
+/// scopes, validation, the journal. No access log, whose fields cost a call each.
+fn governed() -> Value {
+    let mut config = config();
+    config["limits"] = json!([
+        {"name": "key-requests", "count": "requests", "amount": 10_000, "period": "1m", "per": ["key"]},
+        {"name": "key-tokens", "algorithm": "sliding_window", "count": "tokens", "amount": 1_000_000,
+         "period": "1h", "per": ["key"]},
+        {"name": "key-concurrent", "count": "concurrent", "amount": 100, "per": ["key"]},
+        {"name": "workspace-requests", "count": "requests", "amount": 10_000, "period": "1h", "per": ["workspace"]},
+        {"name": "workspace-tokens", "count": "tokens", "amount": 1_000_000, "period": "1h", "per": ["workspace"]},
+        {"name": "user-output", "count": "output_tokens", "amount": 1_000_000, "period": "1h",
+         "per": ["user", "model"]},
+        {"name": "all-requests", "count": "requests", "amount": 100_000, "period": "1m"},
+    ]);
+    config["validation"] = json!([{"rules": {
+        "max_messages": 200, "max_prompt_tokens": 100_000, "allowed_roles": ["system", "user", "assistant"],
+        "parameters": {"temperature": 1.5}, "max_output_tokens": 4_096,
+    }}]);
+    config["access_log"] = json!({"fields": []});
+    config
+}
+
+/// A host that knows the key and has served some exchanges, so that nothing is done for the first time.
+fn warm() -> Host {
+    let host = boot(&governed());
+    host.tick_all();
+    let mut sidecar = Ledger::default();
+    host.answer_callouts(|request| sidecar.answer(request));
+    let exchange = host.worker(0).send(chat(REMOTE));
+    host.callout("/v1/keys/resolve").answer(key_found());
+    exchange.respond(&answer());
+    for _ in 0..3 {
+        host.worker(0).send(chat(REMOTE)).respond(&answer());
+        host.worker(0).send(streaming(REMOTE)).respond(&stream_answer());
+    }
+    sidecar.collect_for(&host, std::time::Duration::from_secs(2));
+    host
+}
+
+fn made(host: &Host, act: impl FnOnce()) -> CallCounts {
+    let before = host.calls();
+    act();
+    host.calls().since(&before)
+}
+
+/// Asserts that no kind of call was made more often than it may be, and none that is not named.
+fn assert_within(what: &str, made: &CallCounts, bounds: &[(Call, u64)]) {
+    let over: Vec<_> = made
+        .iter()
+        .filter(|(call, count)| {
+            let bound = bounds.iter().find(|(bounded, _)| bounded == call);
+            *count > bound.map_or(0, |(_, most)| *most)
+        })
+        .collect();
+    let all: Vec<_> = made.iter().collect();
+    assert!(
+        over.is_empty(),
+        "{what}: too often: {over:?}; all {}: {all:?}",
+        made.total()
+    );
+}
+
+#[test]
+fn an_answer_in_one_piece_costs_few_host_calls() {
+    let host = warm();
+    let made = made(&host, || host.worker(0).send(chat(REMOTE)).respond(&answer()));
+    let bounds = [
+        (Call::GetCurrentTimeNanoseconds, 4),
+        (Call::GetBufferBytes, 2),
+        (Call::GetHeaderMapPairs, 2),
+        (Call::ReplaceHeaderMapValue, 11),
+        (Call::RemoveHeaderMapValue, 1),
+        // The key, four groups of limits taken, three of them settled.
+        (Call::GetSharedData, 8),
+        // The same without the key, and the journal twice: before the provider is called, and after.
+        (Call::SetSharedData, 9),
+        (Call::RecordMetric, 3),
+        (Call::IncrementMetric, 4),
+    ];
+    assert_within("an exchange", &made, &bounds);
+}
+
+#[test]
+fn a_stream_costs_few_host_calls_and_one_an_event() {
+    let host = warm();
+    let made = made(&host, || {
+        host.worker(0).send(streaming(REMOTE)).respond(&stream_answer())
+    });
+    let bounds = [
+        (Call::GetCurrentTimeNanoseconds, 4),
+        // The request, and four events.
+        (Call::GetBufferBytes, 5),
+        // The request, whose usage is asked for, and the event that the client did not ask for.
+        (Call::SetBufferBytes, 2),
+        (Call::GetHeaderMapPairs, 2),
+        (Call::ReplaceHeaderMapValue, 11),
+        (Call::RemoveHeaderMapValue, 2),
+        (Call::GetSharedData, 8),
+        (Call::SetSharedData, 9),
+        (Call::RecordMetric, 3),
+        (Call::IncrementMetric, 4),
+    ];
+    assert_within("a stream of four events", &made, &bounds);
+}
+
+#[test]
+fn an_event_on_its_way_to_the_sidecar_costs_one_host_call() {
+    let span = std::time::Duration::from_secs(1);
+    let (host, mut sidecar) = (warm(), Ledger::default());
+    let idle = made(&host, || sidecar.collect_for(&host, span));
+    for _ in 0..100 {
+        host.worker(0).send(chat(REMOTE)).respond(&answer());
+    }
+    let busy = made(&host, || sidecar.collect_for(&host, span));
+    assert_eq!(sidecar.all().len(), 100);
+    // Each event's cell is emptied; beside that there is one more callout, and nothing is read.
+    let more = |call| busy.of(call).saturating_sub(idle.of(call));
+    assert_eq!(more(Call::SetSharedData), 100);
+    assert!(more(Call::GetSharedData) <= 4, "{busy:?}, idle {idle:?}");
+    assert!(busy.total() - idle.total() <= 120, "{busy:?}, idle {idle:?}");
+}
