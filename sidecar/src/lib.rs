@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod desk;
 pub mod gateway;
 pub mod health;
 pub mod http;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::ledger::Ledger;
 use crate::returns::Returns;
 use crate::session::Throttle;
@@ -22,6 +23,7 @@ struct Inner {
     verdicts: VerdictLog,
     returns: Returns,
     sign_ins: Throttle,
+    desk: Desk,
     draining: AtomicBool,
 }
 
@@ -37,6 +39,7 @@ impl App {
             verdicts,
             returns: Returns::default(),
             sign_ins: Throttle::default(),
+            desk: Desk::default(),
             draining: AtomicBool::new(false),
         }))
     }
@@ -69,6 +72,11 @@ impl App {
     /// How often who has tried to sign in.
     pub fn sign_ins(&self) -> &Throttle {
         &self.0.sign_ins
+    }
+
+    /// Where questions for money are answered.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     /// Says that shutdown began: from now on the sidecar is not ready.

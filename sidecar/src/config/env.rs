@@ -32,6 +32,12 @@ pub const OVERRIDES: &[(&str, &str)] = &[
     ("TOLLGATE_SIDECAR__WEBHOOKS__MAX_RETRY", "webhooks.max_retry"),
     ("TOLLGATE_SIDECAR__WEBHOOKS__ATTEMPTS", "webhooks.attempts"),
     ("TOLLGATE_SIDECAR__WEBHOOKS__TIMEOUT", "webhooks.timeout"),
+    ("TOLLGATE_SIDECAR__BUDGETS__LEASE_TTL", "budgets.lease_ttl"),
+    ("TOLLGATE_SIDECAR__BUDGETS__LEASE_GRACE", "budgets.lease_grace"),
+    (
+        "TOLLGATE_SIDECAR__BUDGETS__LEASE_MAX_AGE",
+        "budgets.lease_max_age",
+    ),
 ];
 
 /// Lays the variables that begin with [`PREFIX`] over what the file says.
@@ -66,6 +72,9 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
         Some("limits.gateway_body_bytes") => spec.limits.gateway_body_bytes = number(&value)?,
         Some("limits.admin_body_bytes") => spec.limits.admin_body_bytes = number(&value)?,
         Some("limits.request_timeout") => spec.limits.request_timeout = Span::parse(&value)?,
+        Some("budgets.lease_ttl") => spec.budgets.lease_ttl = Span::parse(&value)?,
+        Some("budgets.lease_grace") => spec.budgets.lease_grace = Span::parse(&value)?,
+        Some("budgets.lease_max_age") => spec.budgets.lease_max_age = Span::parse(&value)?,
         Some("shutdown_timeout") => spec.shutdown_timeout = Span::parse(&value)?,
         Some("webhooks.first_retry") => spec.webhooks.first_retry = Span::parse(&value)?,
         Some("webhooks.max_retry") => spec.webhooks.max_retry = Span::parse(&value)?,
@@ -98,7 +107,9 @@ mod tests {
     #[test]
     fn every_documented_override_is_understood() {
         for (name, path) in OVERRIDES {
-            let is_span = ["timeout", "_retry"].iter().any(|end| path.ends_with(end));
+            let is_span = ["timeout", "_retry", "_ttl", "_grace", "_max_age"]
+                .iter()
+                .any(|end| path.ends_with(end));
             let value = if is_span { "7s" } else { "7" };
             assert!(apply_one(name, value).is_ok(), "{name} for {path}");
         }

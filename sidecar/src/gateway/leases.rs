@@ -1,5 +1,6 @@
 //! Leases, as gateways ask for them and report them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,7 +10,6 @@ use tollgate_core::wire::{LeaseAnswer, LeaseHold, LeaseReport, LeaseReportAnswer
 
 use crate::http::extract::JsonBody;
 use crate::http::problem::{FieldError, Problem};
-use crate::ledger::leases::Asked;
 use crate::state::App;
 
 const MAX_INSTANCE_CHARS: usize = 128;
@@ -25,24 +25,17 @@ pub(super) async fn lease(
     check(&request.instance, &request.holds)?;
     let longest = app.config().limits.request_timeout / 2;
     let until = Instant::now() + Duration::from_millis(request.wait_ms).min(longest);
+    let request = Arc::new(request);
     let mut is_repeated = false;
     loop {
-        let asked = Asked {
-            request: &request,
-            is_repeated,
-            rules: &app.config().budgets.leases,
-            max_per_template: app.config().budgets.max_per_template,
-            now: app.clock().now().into(),
-        };
-        let leased = app.ledger().lease(&asked).await?;
-        app.returns().announce(&leased.returned);
+        let answer = app.desk().ask(&app, &request, is_repeated).await?;
         let left = until.saturating_duration_since(Instant::now());
-        let exhausted = leased.answer.exhausted.as_ref();
+        let exhausted = answer.exhausted.as_ref();
         let Some(exhausted) = exhausted.filter(|exhausted| exhausted.may_return) else {
-            return Ok(Json(leased.answer));
+            return Ok(Json(answer));
         };
         if left.is_zero() || app.is_draining() {
-            return Ok(Json(leased.answer));
+            return Ok(Json(answer));
         }
         app.returns()
             .wait(&exhausted.budget_id, left.min(LOOK_EVERY))

@@ -470,7 +470,8 @@ impl Books {
             .collect()
     }
 
-    fn unnumbered(&self) -> u64 {
+    /// How many leases have been made and have no number yet.
+    pub(super) fn unnumbered(&self) -> u64 {
         let leases = self.lines.iter().flat_map(|line| &line.leases);
         leases.filter(|lease| lease.id.0 >= UNNUMBERED).count() as u64
     }

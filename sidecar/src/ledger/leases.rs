@@ -3,7 +3,7 @@
 
 use tollgate_core::budget::Enforcement;
 use tollgate_core::budget::ledger::{Ask, Denied, LeaseRules, Stage, grant};
-use tollgate_core::budget::{Amounts, MAX_AMOUNT, Unit};
+use tollgate_core::budget::{Amounts, Facts, MAX_AMOUNT, Unit};
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{
     LeaseAnswer, LeaseHold, LeaseId, LeaseReport, LeaseReportAnswer, LeaseRequest, LeaseState, ReportedLease,
@@ -30,6 +30,21 @@ pub struct Leased<T> {
     pub returned: Vec<String>,
 }
 
+/// Requests with the same facts that ask together.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// What all of them are paid by.
+    pub facts: &'a Facts,
+    /// Each of them, in the order in which they are given something.
+    pub asked: &'a [Asked<'a>],
+    /// How leases are cut.
+    pub rules: &'a LeaseRules,
+    /// How many live budgets one template may have made.
+    pub max_per_template: u64,
+    /// When they ask.
+    pub now: UnixMillis,
+}
+
 /// How a request asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -37,17 +52,11 @@ pub struct Asked<'a> {
     pub request: &'a LeaseRequest,
     /// It has asked before: what it says of its leases is old.
     pub is_repeated: bool,
-    /// How leases are cut.
-    pub rules: &'a LeaseRules,
-    /// How many live budgets one template may have made.
-    pub max_per_template: u64,
-    /// When it asks.
-    pub now: UnixMillis,
 }
 
 /// What a transaction came to.
 enum Attempt {
-    Done(Leased<LeaseAnswer>),
+    Done(Leased<Vec<LeaseAnswer>>),
     /// Something has to be made first.
     Missing(Missing),
 }
@@ -55,28 +64,32 @@ enum Attempt {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Grows the leases of a gateway so that its request can be paid, from all of its budgets or from none. Makes
-    /// the budgets that a template makes of it.
+    /// Grows the leases of gateways so that their requests can be paid, each from all of its budgets or from none.
+    /// Makes the budgets that a template makes of them. One transaction, and one answer a request.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn lease(&self, asked: &Asked<'_>) -> Result<Leased<LeaseAnswer>, LedgerError> {
+    pub async fn lease(&self, asking: &Asking<'_>) -> Result<Leased<Vec<LeaseAnswer>>, LedgerError> {
         let mut full = Vec::new();
         for _ in 0..MAKE_TRIES {
-            match retry!(self.try_lease(asked, &full))? {
+            match retry!(self.try_lease(asking, &full))? {
                 Attempt::Done(leased) => return Ok(leased),
                 Attempt::Missing(missing) => {
-                    full.extend(self.make(&missing, asked.max_per_template, asked.now).await?);
+                    full.extend(self.make(&missing, asking.max_per_template, asking.now).await?);
                 }
             }
         }
         Err(LedgerError::Unmade)
     }
 
-    async fn try_lease(&self, asked: &Asked<'_>, full: &[String]) -> Result<Attempt, LedgerError> {
-        let Asked {
-            request, rules, now, ..
-        } = *asked;
+    async fn try_lease(&self, asking: &Asking<'_>, full: &[String]) -> Result<Attempt, LedgerError> {
+        let Asking {
+            facts,
+            asked,
+            rules,
+            now,
+            ..
+        } = *asking;
         transact!(self, conn => {
             let moment = AccountRows::moment(&mut *conn, now).await?;
             let catalogue = match self.catalogue_at(moment.version) {
@@ -87,13 +100,14 @@ impl Ledger {
                     self.remember(moment.version, &shapes, budgets(templates)?)
                 }
             };
-            let subjects = catalogue.subjects(&request.facts);
+            let subjects = catalogue.subjects(facts);
             let found = BudgetRows::budgets_of(&mut *conn, &subjects).await?;
-            let applying = catalogue.applying(&request.facts, budgets(found)?);
+            let applying = catalogue.applying(facts, budgets(found)?);
             if let Some(missing) = applying.unmade(full) {
                 return Ok(Attempt::Missing(missing));
             }
             if let Some(answer) = applying.refused(moment.version) {
+                let answer = vec![answer; asked.len()];
                 return Ok(Attempt::Done(Leased { answer, returned: Vec::new() }));
             }
             let wanted = applying.wanted(now)?;
@@ -106,16 +120,24 @@ impl Ledger {
             let leases = AccountRows::open_leases(&mut *conn, &ids).await?;
             let mut books = Books::open(rows, leases, &applying.budgets)?;
             let mut told = books.reclaim(now, &moment.clock, rules)?;
-            let denied = grant_on(&mut books, asked);
-            if denied.is_some() && asked.is_repeated {
+            let mut denied = Vec::with_capacity(asked.len());
+            for asked in asked {
+                denied.push(grant_on(&mut books, asked, rules, now));
+            }
+            if asked.iter().zip(&denied).all(|(asked, denied)| asked.is_repeated && denied.is_some()) {
                 books.forget_renewals();
             }
-            let spent = denied.as_ref().and_then(|denied| spent_line(&books, denied));
-            told.extend(books.cross(spent, now)?);
+            told.extend(books.cross(None, now)?);
+            for denied in denied.iter().flatten() {
+                told.extend(books.cross(spent_line(&books, denied), now)?);
+            }
             AccountRows::write_books(&mut *conn, &mut books, &told).await?;
             let answering = Answering { wanted: &wanted, books: &books, counted: &counted, rules, now };
+            let answers = asked.iter().zip(&denied).map(|(asked, denied)| {
+                answering.answer(moment.version, &asked.request.instance, denied.as_ref())
+            });
             Ok(Attempt::Done(Leased {
-                answer: answering.answer(moment.version, &request.instance, denied.as_ref()),
+                answer: answers.collect(),
                 returned: books.returned(),
             }))
         })
@@ -161,7 +183,7 @@ impl Ledger {
     }
 }
 
-fn grant_on(books: &mut Books, asked: &Asked<'_>) -> Option<Denied> {
+fn grant_on(books: &mut Books, asked: &Asked<'_>, rules: &LeaseRules, now: UnixMillis) -> Option<Denied> {
     let request = asked.request;
     let holds = if asked.is_repeated {
         renewed(books, &request.holds)
@@ -174,8 +196,8 @@ fn grant_on(books: &mut Books, asked: &Asked<'_>) -> Option<Denied> {
         least: bounded(request.least),
         holds: &holds,
     };
-    let mut unnumbered = UNNUMBERED;
-    let granted = grant(&mut books.lines, &ask, asked.now, asked.rules, &mut || {
+    let mut unnumbered = UNNUMBERED + books.unnumbered();
+    let granted = grant(&mut books.lines, &ask, now, rules, &mut || {
         unnumbered += 1;
         LeaseId(unnumbered - 1)
     });

@@ -81,6 +81,22 @@ fn the_environment_goes_before_the_file() {
 }
 
 #[test]
+fn leases_can_be_shortened_by_the_environment() {
+    let vars = [("TTL", "4s"), ("GRACE", "3s"), ("MAX_AGE", "1m")];
+    let vars = vars.map(|(name, value)| {
+        (
+            format!("TOLLGATE_SIDECAR__BUDGETS__LEASE_{name}"),
+            value.to_owned(),
+        )
+    });
+    let leases = Config::from_yaml(GOOD, vars).unwrap().budgets.leases;
+    assert_eq!(
+        (leases.ttl_ms, leases.grace_ms, leases.max_age_ms),
+        (4_000, 3_000, 60_000)
+    );
+}
+
+#[test]
 fn secrets_are_not_in_what_is_printed_of_a_configuration() {
     let yaml = "database: postgres://u:pass-word@h/d\nadmin_token: secret-a\ngateway_tokens: [secret-b]\n";
     let printed = format!("{:?}", Config::from_yaml(yaml, []).unwrap());

@@ -214,3 +214,30 @@ async fn a_question_that_cannot_be_is_refused_by_field() {
     assert_eq!(problem["errors"][0]["pointer"], "#/instance");
     assert_eq!(problem["errors"][1]["pointer"], "#/holds");
 }
+
+#[tokio::test]
+async fn many_that_ask_at_once_are_given_what_there_is_and_no_more() {
+    let sidecar = std::sync::Arc::new(Sidecar::start().await);
+    sidecar.create_budget(json!({"amount": "0.000000100"})).await;
+    // Gateways of one name: what each asks is answered together with what the others ask.
+    let asking: Vec<_> = (0..60)
+        .map(|number| {
+            let sidecar = sidecar.clone();
+            tokio::spawn(async move { sidecar.lease(&ask(&format!("i{number}"), 3)).await })
+        })
+        .collect();
+    let (mut given, mut refused, mut ids) = (0, 0, std::collections::BTreeSet::new());
+    for question in asking {
+        let answer = question.await.unwrap();
+        if answer["exhausted"].is_null() {
+            given += granted(&answer);
+            assert!(granted(&answer) >= 3, "{answer}");
+            assert!(ids.insert(lease_id(&answer)), "two gateways have one lease");
+        } else {
+            refused += 1;
+        }
+    }
+    assert!((98..=100).contains(&given), "{given} of 100 were leased");
+    assert!(refused > 0);
+    sidecar.assert_balanced().await;
+}
