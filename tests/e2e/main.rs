@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bad_configuration;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod credentials;
