@@ -94,7 +94,7 @@ fn an_answer_in_one_piece_costs_few_host_calls() {
 fn a_stream_costs_few_host_calls_and_one_an_event() {
     let host = warm();
     let made = made(&host, || {
-        host.worker(0).send(streaming(REMOTE)).respond(&stream_answer())
+        host.worker(0).send(streaming(REMOTE)).respond(&stream_answer());
     });
     let bounds = [
         (Call::GetCurrentTimeNanoseconds, 4),

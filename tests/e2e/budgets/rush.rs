@@ -26,8 +26,8 @@ struct Seen {
 async fn rush(stack: &Stack, key: &str) -> Vec<Seen> {
     let mut connections = JoinSet::new();
     for connection in 0..CONNECTIONS {
-        let gateways = stack.gateways.iter().cycle();
-        let gateway = gateways.skip(connection as usize).next().unwrap();
+        let mut gateways = stack.gateways.iter().cycle();
+        let gateway = gateways.nth(connection as usize).unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = http
             .post(format!("{gateway}{CHAT}"))
