@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 use tollgate_core::budget::{BudgetSpec, DowngradeSpec};
+use tollgate_core::config::AccessLogSpec;
 use tollgate_core::config::spec::{self as filter, ConfigSpec};
 use tollgate_core::limit::{LimitSpec, MatchSpec};
 use tollgate_core::validation::spec::{BoundsSpec, RulesSpec, SanitizeSpec};
@@ -89,12 +90,14 @@ fn filter_order() -> Order {
         .of::<filter::BodiesSpec>()
         .of::<filter::JournalSpec>()
         .of::<filter::MetricsSpec>()
+        .of::<AccessLogSpec>()
 }
 
 fn sidecar_order() -> Order {
     Order::default()
         .of::<sidecar::Spec>()
         .of::<sidecar::LimitsSpec>()
+        .of::<sidecar::WebhooksSpec>()
         .of::<sidecar::LogSpec>()
         .of::<sidecar::BudgetsSpec>()
         .of::<sidecar::TiersSpec>()
