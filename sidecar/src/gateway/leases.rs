@@ -14,9 +14,6 @@ use crate::state::App;
 
 const MAX_INSTANCE_CHARS: usize = 128;
 
-/// How often a call that waits looks for money that another sidecar has heard of.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
 /// `POST /v1/leases`. Where money may come back, the call is held until it does, for as long as the gateway waits.
 pub(super) async fn lease(
     State(app): State<App>,
@@ -26,21 +23,21 @@ pub(super) async fn lease(
     let longest = app.config().limits.request_timeout / 2;
     let until = Instant::now() + Duration::from_millis(request.wait_ms).min(longest);
     let request = Arc::new(request);
-    let mut is_repeated = false;
+    let mut waited_for = None;
     loop {
-        let answer = app.desk().ask(&app, &request, is_repeated).await?;
+        let answer = app.desk().ask(&app, &request, waited_for.is_some()).await?;
         let left = until.saturating_duration_since(Instant::now());
-        let exhausted = answer.exhausted.as_ref();
-        let Some(exhausted) = exhausted.filter(|exhausted| exhausted.may_return) else {
-            return Ok(Json(answer));
-        };
-        if left.is_zero() || app.is_draining() {
-            return Ok(Json(answer));
+        match &answer.exhausted {
+            Some(exhausted) if exhausted.may_return && !left.is_zero() && !app.is_draining() => {
+                app.returns().wait(&exhausted.budget_id, left).await;
+                waited_for = Some(exhausted.budget_id.clone());
+            }
+            Some(_) | None => {
+                // There may be more than this call needed, or less than it needs and enough for another.
+                app.returns().announce(waited_for.as_slice());
+                return Ok(Json(answer));
+            }
         }
-        app.returns()
-            .wait(&exhausted.budget_id, left.min(LOOK_EVERY))
-            .await;
-        is_repeated = true;
     }
 }
 

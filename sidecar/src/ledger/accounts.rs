@@ -4,7 +4,7 @@
 //! Accounts are locked in the order of their ids, and all of them in one statement, so that no two transactions
 //! wait for each other. Leases need no lock of their own: whoever changes one has locked its account.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
@@ -16,7 +16,7 @@ use tollgate_core::wire::LeaseId;
 use super::budgets::StoredBudget;
 use super::engine::Locking;
 use super::notifications::{Notification, NotificationRows};
-use super::{Counter, LedgerError, TAKE, amount, millis, number};
+use super::{Counter, KEYS, LIST, LedgerError, TAKE, amount, millis, number};
 
 /// What new leases are numbered by until they are written: higher than any number, in the order in which they
 /// were made.
@@ -103,6 +103,8 @@ pub(super) struct Books {
     pub(super) lines: Vec<Line>,
     /// As many, in the same order.
     heads: Vec<Head>,
+    /// Where an account stands in both, by its id.
+    places: HashMap<i64, usize>,
 }
 
 /// What the ledger knows of an account beside its line.
@@ -143,41 +145,41 @@ on_engines! {
         /// Adds those that are not there, with the amounts of their budgets. The budgets are locked: who changes an
         /// amount meanwhile finds the account.
         async fn add_accounts(conn, accounts: &[NewAccount]) -> () {
-            if accounts.is_empty() {
-                return Ok(());
-            }
             debug_assert!(accounts.is_sorted());
-            let mut select = QueryBuilder::new("SELECT id, amount FROM budgets WHERE id IN ");
-            push_in!(select, accounts.iter().map(|account| account.budget_id.as_str()));
-            select.push(" ORDER BY id").push(Self::FOR_UPDATE);
-            let amounts: Vec<(String, i64)> = select.build_query_as().fetch_all(&mut *conn).await?;
-            let amounts: HashMap<String, i64> = amounts.into_iter().collect();
-            let mut insert = QueryBuilder::new(INSERT_ACCOUNTS);
-            insert.push_values(accounts, |mut row, account| {
-                row.push_bind(&account.budget_id)
-                    .push_bind(number(account.window.start.0))
-                    .push_bind(account.window.end.map(|end| number(end.0)))
-                    .push_bind(amounts.get(&account.budget_id).copied().unwrap_or(0))
-                    .push_bind(0_i64)
-                    .push_bind(0_i64)
-                    .push_bind(0_i64)
-                    .push_bind(0_i64)
-                    .push_bind(Json(Vec::<u8>::new()))
-                    .push_bind(0_i64);
-            });
-            insert.push(" ON CONFLICT (budget_id, window_start) DO NOTHING");
-            insert.build().execute(conn).await?;
+            for accounts in accounts.chunks(LIST) {
+                let mut select = QueryBuilder::new("SELECT id, amount FROM budgets WHERE id IN ");
+                push_in!(select, accounts.iter().map(|account| account.budget_id.as_str()));
+                select.push(" ORDER BY id").push(Self::FOR_UPDATE);
+                let amounts: Vec<(String, i64)> = select.build_query_as().fetch_all(&mut *conn).await?;
+                let amounts: HashMap<String, i64> = amounts.into_iter().collect();
+                let mut insert = QueryBuilder::new(INSERT_ACCOUNTS);
+                insert.push_values(accounts, |mut row, account| {
+                    row.push_bind(&account.budget_id)
+                        .push_bind(number(account.window.start.0))
+                        .push_bind(account.window.end.map(|end| number(end.0)))
+                        .push_bind(amounts.get(&account.budget_id).copied().unwrap_or(0))
+                        .push_bind(0_i64)
+                        .push_bind(0_i64)
+                        .push_bind(0_i64)
+                        .push_bind(0_i64)
+                        .push_bind(Json(Vec::<u8>::new()))
+                        .push_bind(0_i64);
+                });
+                insert.push(" ON CONFLICT (budget_id, window_start) DO NOTHING");
+                insert.build().execute(&mut *conn).await?;
+            }
             Ok(())
         }
 
         /// Reads accounts by budget and beginning of the window; locks nothing.
         async fn accounts_at(conn, keys: &[(&str, UnixMillis)]) -> Vec<AccountRow> {
-            if keys.is_empty() {
-                return Ok(Vec::new());
+            let mut rows = Vec::with_capacity(keys.len());
+            for keys in keys.chunks(KEYS) {
+                let mut select = QueryBuilder::new("SELECT * FROM budget_accounts WHERE ");
+                push_keys!(select, keys);
+                rows.extend(select.build_query_as().fetch_all(&mut *conn).await?);
             }
-            let mut select = QueryBuilder::new("SELECT * FROM budget_accounts WHERE ");
-            push_keys!(select, keys);
-            Ok(select.build_query_as().fetch_all(conn).await?)
+            Ok(rows)
         }
 
         /// Locks accounts by budget and beginning of the window.
@@ -192,36 +194,41 @@ on_engines! {
         }
 
         async fn lock_accounts(conn, ids: &[i64]) -> Vec<AccountRow> {
-            if ids.is_empty() {
-                return Ok(Vec::new());
+            // In order across the lists, too.
+            let ids: Vec<i64> = BTreeSet::from_iter(ids.iter().copied()).into_iter().collect();
+            let mut rows = Vec::with_capacity(ids.len());
+            for ids in ids.chunks(LIST) {
+                let mut select = QueryBuilder::new("SELECT * FROM budget_accounts WHERE id IN ");
+                push_in!(select, ids.iter().copied());
+                select.push(" ORDER BY id").push(Self::FOR_UPDATE);
+                rows.extend(select.build_query_as().fetch_all(&mut *conn).await?);
             }
-            let mut select = QueryBuilder::new("SELECT * FROM budget_accounts WHERE id IN ");
-            push_in!(select, ids.iter().copied());
-            select.push(" ORDER BY id").push(Self::FOR_UPDATE);
-            Ok(select.build_query_as().fetch_all(conn).await?)
+            Ok(rows)
         }
 
         /// Leases of locked accounts, those that are not closed.
         async fn open_leases(conn, account_ids: &[i64]) -> Vec<LeaseRow> {
-            if account_ids.is_empty() {
-                return Ok(Vec::new());
+            let mut rows = Vec::new();
+            for ids in account_ids.chunks(LIST) {
+                let mut select = QueryBuilder::new("SELECT * FROM leases WHERE stage <> 'closed' AND account_id IN ");
+                push_in!(select, ids.iter().copied());
+                select.push(" ORDER BY id");
+                rows.extend(select.build_query_as().fetch_all(&mut *conn).await?);
             }
-            let mut select = QueryBuilder::new("SELECT * FROM leases WHERE stage <> 'closed' AND account_id IN ");
-            push_in!(select, account_ids.iter().copied());
-            select.push(" ORDER BY id");
-            Ok(select.build_query_as().fetch_all(conn).await?)
+            Ok(rows)
         }
 
         /// Leases in whatever stage. Only what of them never changes may be believed before their accounts are
         /// locked.
         async fn leases_by_id(conn, ids: &[LeaseId]) -> Vec<LeaseRow> {
-            if ids.is_empty() {
-                return Ok(Vec::new());
+            let mut rows = Vec::with_capacity(ids.len());
+            for ids in ids.chunks(LIST) {
+                let mut select = QueryBuilder::new("SELECT * FROM leases WHERE id IN ");
+                push_in!(select, ids.iter().map(|id| number(id.0)));
+                select.push(" ORDER BY id");
+                rows.extend(select.build_query_as().fetch_all(&mut *conn).await?);
             }
-            let mut select = QueryBuilder::new("SELECT * FROM leases WHERE id IN ");
-            push_in!(select, ids.iter().map(|id| number(id.0)));
-            select.push(" ORDER BY id");
-            Ok(select.build_query_as().fetch_all(conn).await?)
+            Ok(rows)
         }
 
         /// Accounts of which something may be taken back: a lease has ended by then, or ends after `latest`, which
@@ -234,49 +241,47 @@ on_engines! {
         }
 
         async fn write_accounts(conn, accounts: &[AccountRow]) -> () {
-            if accounts.is_empty() {
-                return Ok(());
+            for accounts in accounts.chunks(LIST) {
+                let mut insert = QueryBuilder::new(WRITE_ACCOUNTS);
+                insert.push_values(accounts, |mut row, account| {
+                    row.push_bind(account.id)
+                        .push_bind(&account.budget_id)
+                        .push_bind(account.window_start)
+                        .push_bind(account.window_end)
+                        .push_bind(account.amount)
+                        .push_bind(account.spent)
+                        .push_bind(account.leased)
+                        .push_bind(account.overrun)
+                        .push_bind(account.debt)
+                        .push_bind(&account.told)
+                        .push_bind(account.round);
+                });
+                insert.push(CHANGE_ACCOUNTS);
+                insert.build().execute(&mut *conn).await?;
             }
-            let mut insert = QueryBuilder::new(WRITE_ACCOUNTS);
-            insert.push_values(accounts, |mut row, account| {
-                row.push_bind(account.id)
-                    .push_bind(&account.budget_id)
-                    .push_bind(account.window_start)
-                    .push_bind(account.window_end)
-                    .push_bind(account.amount)
-                    .push_bind(account.spent)
-                    .push_bind(account.leased)
-                    .push_bind(account.overrun)
-                    .push_bind(account.debt)
-                    .push_bind(&account.told)
-                    .push_bind(account.round);
-            });
-            insert.push(CHANGE_ACCOUNTS);
-            insert.build().execute(conn).await?;
             Ok(())
         }
 
         async fn write_leases(conn, leases: &[LeaseRow]) -> () {
-            if leases.is_empty() {
-                return Ok(());
+            for leases in leases.chunks(LIST) {
+                let mut insert = QueryBuilder::new(WRITE_LEASES);
+                insert.push_values(leases, |mut row, lease| {
+                    row.push_bind(lease.id)
+                        .push_bind(lease.account_id)
+                        .push_bind(&lease.gateway_id)
+                        .push_bind(&lease.instance)
+                        .push_bind(lease.granted)
+                        .push_bind(lease.settled)
+                        .push_bind(lease.returned)
+                        .push_bind(lease.used)
+                        .push_bind(lease.need)
+                        .push_bind(lease.opened_at)
+                        .push_bind(lease.expires_at)
+                        .push_bind(&lease.stage);
+                });
+                insert.push(CHANGE_LEASES);
+                insert.build().execute(&mut *conn).await?;
             }
-            let mut insert = QueryBuilder::new(WRITE_LEASES);
-            insert.push_values(leases, |mut row, lease| {
-                row.push_bind(lease.id)
-                    .push_bind(lease.account_id)
-                    .push_bind(&lease.gateway_id)
-                    .push_bind(&lease.instance)
-                    .push_bind(lease.granted)
-                    .push_bind(lease.settled)
-                    .push_bind(lease.returned)
-                    .push_bind(lease.used)
-                    .push_bind(lease.need)
-                    .push_bind(lease.opened_at)
-                    .push_bind(lease.expires_at)
-                    .push_bind(&lease.stage);
-            });
-            insert.push(CHANGE_LEASES);
-            insert.build().execute(conn).await?;
             Ok(())
         }
 
@@ -314,14 +319,18 @@ impl Books {
         for lease in leases {
             of_account.entry(lease.account_id).or_default().push(lease);
         }
+        let by_id: HashMap<&str, &StoredBudget> = budgets
+            .iter()
+            .map(|budget| (budget.id.as_str(), budget))
+            .collect();
         let mut books = Self::default();
         for row in rows {
-            let Some(budget) = budgets.iter().find(|budget| budget.id == row.budget_id) else {
+            let Some(budget) = by_id.get(row.budget_id.as_str()) else {
                 debug_assert!(false, "an account was read without its budget");
                 continue;
             };
             let rows = of_account.remove(&row.id).unwrap_or_default();
-            books.open_one(&row, rows, budget.clone())?;
+            books.open_one(&row, rows, (*budget).clone())?;
         }
         Ok(books)
     }
@@ -356,6 +365,7 @@ impl Books {
             account: account.clone(),
             leases: leases.clone(),
         };
+        self.places.insert(row.id, self.lines.len());
         self.lines.push(line);
         self.heads.push(Head {
             account_id: row.id,
@@ -369,7 +379,7 @@ impl Books {
 
     /// An account, by its id.
     pub(super) fn entry_mut(&mut self, account_id: i64) -> Option<(&Head, &mut Line)> {
-        let at = self.heads.iter().position(|head| head.account_id == account_id)?;
+        let at = *self.places.get(&account_id)?;
         Some((self.heads.get(at)?, self.lines.get_mut(at)?))
     }
 
@@ -552,6 +562,11 @@ impl AccountRow {
 
     pub(super) fn debt(&self) -> u64 {
         amount(self.debt)
+    }
+
+    /// Of which budget and which window it is.
+    pub(super) fn key(&self) -> (&str, UnixMillis) {
+        (&self.budget_id, millis(self.window_start))
     }
 
     /// Whether it is a budget's account of a window.

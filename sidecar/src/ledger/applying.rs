@@ -279,6 +279,11 @@ impl StoredBudget {
 // === impl NewAccount ===
 
 impl NewAccount {
+    /// Of which budget and which window it is.
+    pub(super) fn key(&self) -> (&str, UnixMillis) {
+        (&self.budget_id, self.window.start)
+    }
+
     /// The account of a budget in a window.
     pub(super) fn new(budget: &StoredBudget, window: Window) -> Self {
         Self {

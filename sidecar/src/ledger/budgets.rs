@@ -10,7 +10,7 @@ use tollgate_core::budget::{Budget, Enforcement, OnUnavailable, Period, StartDay
 use tollgate_core::time::UnixMillis;
 
 use super::engine::Locking;
-use super::{Counter, LAST, Ledger, LedgerError, TAKE, amount, millis, number};
+use super::{Counter, LAST, LIST, Ledger, LedgerError, TAKE, amount, millis, number};
 
 const INSERT: &str = "INSERT INTO budgets (id, name, subject, shape, is_template, template_id, unit, period, start_day, \
     time_zone, amount, thresholds, enforcement, on_unavailable, is_changed, declared, created_at, updated_at, \
@@ -118,12 +118,13 @@ on_engines! {
         }
 
         async fn budgets_by_id(conn, ids: &[&str]) -> Vec<BudgetRow> {
-            if ids.is_empty() {
-                return Ok(Vec::new());
+            let mut rows = Vec::with_capacity(ids.len());
+            for ids in ids.chunks(LIST) {
+                let mut select = QueryBuilder::new("SELECT * FROM budgets WHERE id IN ");
+                push_in!(select, ids.iter().copied());
+                rows.extend(select.build_query_as().fetch_all(&mut *conn).await?);
             }
-            let mut select = QueryBuilder::new("SELECT * FROM budgets WHERE id IN ");
-            push_in!(select, ids.iter().copied());
-            Ok(select.build_query_as().fetch_all(conn).await?)
+            Ok(rows)
         }
 
         async fn budgets_of(conn, subjects: &[String]) -> Vec<BudgetRow> {

@@ -1,6 +1,8 @@
 //! Leases: a gateway gets a part of every budget that its request is paid from, or of none; and says what it did
 //! with it.
 
+use std::collections::HashMap;
+
 use tollgate_core::budget::Enforcement;
 use tollgate_core::budget::ledger::{Ask, Denied, LeaseRules, Stage, grant};
 use tollgate_core::budget::{Amounts, Facts, MAX_AMOUNT, Unit};
@@ -241,13 +243,14 @@ fn report_on(
     rules: &LeaseRules,
     now: UnixMillis,
 ) -> Vec<ReportedLease> {
+    let accounts: HashMap<LeaseId, i64> = named
+        .iter()
+        .map(|lease| (lease.lease_id(), lease.account_id))
+        .collect();
     let mut answers = Vec::with_capacity(report.holds.len());
     for hold in &report.holds {
-        let account_id = named
-            .iter()
-            .find(|lease| lease.lease_id() == hold.lease_id)
-            .map(|lease| lease.account_id);
-        let Some((head, line)) = account_id.and_then(|id| books.entry_mut(id)) else {
+        let account_id = accounts.get(&hold.lease_id);
+        let Some((head, line)) = account_id.and_then(|id| books.entry_mut(*id)) else {
             answers.push(ReportedLease {
                 budget_id: hold.budget_id.clone(),
                 amount: 0,

@@ -90,6 +90,12 @@ const TAKE: &str = "UPDATE counters SET value = value + $1 WHERE name = $2 RETUR
 /// The last number that was taken from a counter.
 const LAST: &str = "SELECT value FROM counters WHERE name = $1";
 
+/// Values in one list of a SELECT, and rows in one INSERT of a dozen values each: SQLite takes 32,766 values.
+const LIST: usize = 2_000;
+
+/// Keys in one condition: SQLite takes an expression of a thousand terms.
+const KEYS: usize = 200;
+
 /// A number as the database holds it; larger than that nothing is.
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

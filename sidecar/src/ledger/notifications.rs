@@ -6,6 +6,8 @@
 //! order (see [`Counter`]). To add one, make a [`Notification`] and give it to
 //! [`NotificationRows::add_notifications`] in the transaction.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
@@ -14,7 +16,7 @@ use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::budgets::StoredBudget;
-use super::{Counter, TAKE, number};
+use super::{Counter, LIST, TAKE, number};
 use crate::secret_key::{NoRandomness, new_id};
 
 /// Kinds of notifications that there are.
@@ -53,18 +55,23 @@ on_engines! {
                 .fetch_one(&mut *conn)
                 .await?;
             let mut seq = last - count;
-            let mut insert = QueryBuilder::new(INSERT);
-            insert.push_values(notifications, |mut row, notification| {
-                seq += 1;
-                row.push_bind(seq)
-                    .push_bind(&notification.id)
-                    .push_bind(notification.kind)
-                    .push_bind(&notification.dedupe_key)
-                    .push_bind(number(notification.created_at.0))
-                    .push_bind(Json(&notification.body));
-            });
-            insert.push(" ON CONFLICT (dedupe_key) DO NOTHING RETURNING id");
-            let new: Vec<String> = insert.build_query_scalar().persistent(false).fetch_all(&mut *conn).await?;
+            let mut new: HashSet<String> = HashSet::new();
+            for notifications in notifications.chunks(LIST) {
+                let mut insert = QueryBuilder::new(INSERT);
+                insert.push_values(notifications, |mut row, notification| {
+                    seq += 1;
+                    row.push_bind(seq)
+                        .push_bind(&notification.id)
+                        .push_bind(notification.kind)
+                        .push_bind(&notification.dedupe_key)
+                        .push_bind(number(notification.created_at.0))
+                        .push_bind(Json(&notification.body));
+                });
+                insert.push(" ON CONFLICT (dedupe_key) DO NOTHING RETURNING id");
+                let ids: Vec<String> =
+                    insert.build_query_scalar().persistent(false).fetch_all(&mut *conn).await?;
+                new.extend(ids);
+            }
             let new = notifications.iter().filter(|notification| new.contains(&notification.id));
             let audited: Vec<AuditEntry> = new.filter_map(Notification::audit_entry).collect();
             AuditRows::add_audit(conn, &audited).await

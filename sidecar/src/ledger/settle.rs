@@ -11,13 +11,10 @@ use tollgate_core::wire::{BudgetCharge, LeaseId};
 use super::accounts::{AccountRows, Books, LeaseRow, NewAccount};
 use super::budgets::{BudgetRows, StoredBudget, budgets};
 use super::events::StoredEvent;
-use super::{LedgerError, amount, millis, number};
+use super::{LIST, LedgerError, amount, millis, number};
 
 const INSERT: &str =
     "INSERT INTO charges (event_id, part, budget_id, account_id, lease_id, reserved, charged, manner) ";
-
-/// Rows in one INSERT: 8 values each, and SQLite takes 32,766.
-const ROWS_PER_INSERT: usize = 1_000;
 
 /// A row of `charges`.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -41,6 +38,13 @@ struct Charge<'a> {
     account_id: Option<i64>,
 }
 
+/// What the ledger knows of the leases and budgets that charges name.
+struct Known<'a> {
+    /// The account that a lease is of: that never changes.
+    leases: HashMap<LeaseId, i64>,
+    budgets: HashMap<&'a str, &'a StoredBudget>,
+}
+
 on_engines! {
     /// Statements on charges.
     pub(super) trait ChargeRows {
@@ -54,24 +58,21 @@ on_engines! {
             let budget_ids: BTreeSet<&str> = charges.iter().map(|c| c.charge.budget_id.as_str()).collect();
             let budget_ids: Vec<&str> = budget_ids.into_iter().collect();
             let found = budgets(BudgetRows::budgets_by_id(&mut *conn, &budget_ids).await?)?;
-            let places = places(&charges, &named, &found)?;
-            if !places.is_empty() {
-                AccountRows::add_accounts(&mut *conn, &places.iter().cloned().collect::<Vec<_>>()).await?;
-            }
-            let keys: Vec<(&str, UnixMillis)> =
-                places.iter().map(|place| (place.budget_id.as_str(), place.window.start)).collect();
+            let known = Known::new(&named, &found);
+            let places = known.places(&charges)?;
+            let new: Vec<NewAccount> = places.iter().cloned().collect();
+            AccountRows::add_accounts(&mut *conn, &new).await?;
+            let keys: Vec<(&str, UnixMillis)> = new.iter().map(NewAccount::key).collect();
             let placed = AccountRows::accounts_at(&mut *conn, &keys).await?;
+            let placed: HashMap<(&str, UnixMillis), i64> = placed.iter().map(|row| (row.key(), row.id)).collect();
             for charge in &mut charges {
-                charge.account_id = charge.leased_from(&named).or_else(|| {
-                    let window = charge.window(&found)?;
-                    let row = placed.iter().find(|row| row.is_at(&charge.charge.budget_id, window));
-                    row.map(|row| row.id)
-                });
+                let place = || Some(*placed.get(&known.place(charge).ok()??.key())?);
+                charge.account_id = known.leased_from(charge).or_else(place);
             }
             let ids: BTreeSet<i64> = charges.iter().filter_map(|charge| charge.account_id).collect();
             let mut rows = AccountRows::lock_accounts(&mut *conn, &ids.into_iter().collect::<Vec<_>>()).await?;
             // A lease of another budget's: the charge is kept, for no account.
-            rows.retain(|row| found.iter().any(|budget| budget.id == row.budget_id));
+            rows.retain(|row| known.budgets.contains_key(row.budget_id.as_str()));
             // Again, now that nobody else can change them.
             let leases = AccountRows::leases_by_id(&mut *conn, &lease_ids(&charges)).await?;
             let mut books = Books::open(rows, leases, &found)?;
@@ -83,7 +84,7 @@ on_engines! {
         }
 
         async fn add_charges(conn, charges: &[ChargeRow]) -> () {
-            for rows in charges.chunks(ROWS_PER_INSERT) {
+            for rows in charges.chunks(LIST) {
                 let mut insert = QueryBuilder::new(INSERT);
                 insert.push_values(rows, |mut row, charge| {
                     row.push_bind(&charge.event_id)
@@ -95,42 +96,69 @@ on_engines! {
                         .push_bind(charge.charged)
                         .push_bind(&charge.manner);
                 });
-                insert.build().persistent(rows.len() == ROWS_PER_INSERT).execute(&mut *conn).await?;
+                insert.build().persistent(rows.len() == LIST).execute(&mut *conn).await?;
             }
             Ok(())
         }
 
         /// The charges of events, each event's in the order in which it has them.
         async fn charges(conn, event_ids: &[&str]) -> Vec<ChargeRow> {
-            if event_ids.is_empty() {
-                return Ok(Vec::new());
+            let mut rows = Vec::new();
+            for event_ids in event_ids.chunks(LIST) {
+                let mut select = QueryBuilder::new("SELECT * FROM charges WHERE event_id IN ");
+                push_in!(select, event_ids.iter().copied());
+                select.push(" ORDER BY event_id, part");
+                rows.extend(select.build_query_as().fetch_all(&mut *conn).await?);
             }
-            let mut select = QueryBuilder::new("SELECT * FROM charges WHERE event_id IN ");
-            push_in!(select, event_ids.iter().copied());
-            select.push(" ORDER BY event_id, part");
-            Ok(select.build_query_as().fetch_all(conn).await?)
+            Ok(rows)
         }
+    }
+}
+
+// === impl Known ===
+
+impl<'a> Known<'a> {
+    fn new(named: &[LeaseRow], found: &'a [StoredBudget]) -> Self {
+        Self {
+            leases: named
+                .iter()
+                .map(|lease| (lease.lease_id(), lease.account_id))
+                .collect(),
+            budgets: found.iter().map(|budget| (budget.id.as_str(), budget)).collect(),
+        }
+    }
+
+    fn leased_from(&self, charge: &Charge<'_>) -> Option<i64> {
+        self.leases.get(&charge.charge.lease_id?).copied()
+    }
+
+    /// The account of the window of its event's time.
+    fn place(&self, charge: &Charge<'_>) -> Result<Option<NewAccount>, LedgerError> {
+        let budget = self.budgets.get(charge.charge.budget_id.as_str());
+        let Some(budget) = budget.filter(|budget| budget.has_account()) else {
+            return Ok(None);
+        };
+        Ok(Some(NewAccount::new(
+            budget,
+            budget.window(millis(charge.event.time))?,
+        )))
+    }
+
+    /// The accounts of charges without a lease that the ledger knows.
+    fn places(&self, charges: &[Charge<'_>]) -> Result<BTreeSet<NewAccount>, LedgerError> {
+        let mut places = BTreeSet::new();
+        for charge in charges {
+            if self.leased_from(charge).is_none() {
+                places.extend(self.place(charge)?);
+            }
+        }
+        Ok(places)
     }
 }
 
 // === impl Charge ===
 
 impl Charge<'_> {
-    /// The account that its lease is of. The lease's never changes.
-    fn leased_from(&self, named: &[LeaseRow]) -> Option<i64> {
-        let id = self.charge.lease_id?;
-        named
-            .iter()
-            .find(|lease| lease.lease_id() == id)
-            .map(|lease| lease.account_id)
-    }
-
-    /// When the window of its event's time begins.
-    fn window(&self, found: &[StoredBudget]) -> Option<UnixMillis> {
-        let budget = found.iter().find(|budget| budget.id == self.charge.budget_id)?;
-        Some(budget.window(millis(self.event.time)).ok()?.start)
-    }
-
     fn settle(&self, books: &mut Books) -> ChargeRow {
         let charge = self.charge;
         let account_id = self.account_id;
@@ -213,27 +241,4 @@ fn lease_ids(charges: &[Charge<'_>]) -> Vec<LeaseId> {
         .filter_map(|charge| charge.charge.lease_id)
         .collect();
     ids.into_iter().collect()
-}
-
-/// The accounts of charges without a lease that the ledger knows.
-fn places(
-    charges: &[Charge<'_>],
-    named: &[LeaseRow],
-    found: &[StoredBudget],
-) -> Result<BTreeSet<NewAccount>, LedgerError> {
-    let by_id: HashMap<&str, &StoredBudget> =
-        found.iter().map(|budget| (budget.id.as_str(), budget)).collect();
-    let mut places = BTreeSet::new();
-    for charge in charges {
-        if charge.leased_from(named).is_some() {
-            continue;
-        }
-        if let Some(budget) = by_id
-            .get(charge.charge.budget_id.as_str())
-            .filter(|budget| budget.has_account())
-        {
-            places.insert(NewAccount::new(budget, budget.window(millis(charge.event.time))?));
-        }
-    }
-    Ok(places)
 }

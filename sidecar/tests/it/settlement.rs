@@ -154,3 +154,32 @@ async fn a_budget_that_refuses_what_little_is_left_has_reached_its_end() {
         assert_eq!(sidecar.sql("SELECT COUNT(*) FROM notifications").await, 2);
     }
 }
+
+#[tokio::test]
+async fn a_batch_of_more_budgets_than_a_statement_takes_is_settled() {
+    const EVENTS: i64 = 1_000;
+    let sidecar = Sidecar::start().await;
+    // Soft ones in one window each: their accounts are made, read, locked and written with the batch.
+    let mut budgets = Vec::new();
+    for name in ["one", "two", "three"] {
+        let enforcement = json!({"name": name, "subject": {}, "period": "day", "enforcement": "soft"});
+        budgets.push(sidecar.create_budget(enforcement).await);
+    }
+    let events: Vec<Value> = (0..EVENTS)
+        .map(|day| {
+            let charges: Vec<Value> = budgets.iter().map(|budget| charge(budget, None, 1)).collect();
+            let mut event = charging(&format!("e{day}"), json!(charges));
+            let time = jiff::Timestamp::from_second(1_600_000_000 + day * 86_400).unwrap();
+            event["time"] = json!(time);
+            event
+        })
+        .collect();
+    sidecar.send_events(&events).await;
+    assert_eq!(
+        sidecar
+            .sql("SELECT COUNT(*) FROM budget_accounts WHERE spent = 1")
+            .await,
+        3 * EVENTS
+    );
+    sidecar.assert_balanced().await;
+}

@@ -82,11 +82,15 @@ async fn no_instant_finds_it_overspent_and_no_request_is_refused_while_there_is_
 async fn spend(sidecar: &Sidecar, instance: &str, name: &str, budget: &Value) -> bool {
     let mut request = ask(instance, NEED);
     request["wait_ms"] = json!(10_000);
-    let answer = sidecar.lease(&request).await;
-    if !answer["exhausted"].is_null() {
-        assert_eq!(answer["exhausted"]["may_return"], false, "{answer}");
-        return false;
-    }
+    let answer = loop {
+        let answer = sidecar.lease(&request).await;
+        match answer["exhausted"]["may_return"].as_bool() {
+            None => break answer,
+            Some(false) => return false,
+            // On a slow machine others may hold money for longer than this call.
+            Some(true) => {}
+        }
+    };
     let id = lease_id(&answer);
     assert!(granted(&answer) >= NEED);
     let reported = done(budget, id, NEED);
