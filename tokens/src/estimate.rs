@@ -25,12 +25,16 @@ const FAMILIES: &[Family] = &[
     },
 ];
 
-/// The tokens that `model` makes of a text that is `o200k` tokens long in `o200k_base`.
-pub(crate) fn scaled(model: &str, o200k: u64) -> u64 {
-    let family = FAMILIES
+/// How many tokens `model` makes of a text that is a thousand tokens long in `o200k_base`.
+pub(crate) fn per_mille(model: &str) -> u64 {
+    FAMILIES
         .iter()
-        .find(|family| family.marks.iter().any(|mark| model.contains(mark)));
-    let per_mille = family.map_or(1000, |family| family.per_mille);
+        .find(|family| family.marks.iter().any(|mark| model.contains(mark)))
+        .map_or(1000, |family| family.per_mille)
+}
+
+/// The tokens of a text that is `o200k` tokens long in `o200k_base`.
+pub(crate) fn scaled(o200k: u64, per_mille: u64) -> u64 {
     (u128::from(o200k) * u128::from(per_mille))
         .div_ceil(1000)
         .try_into()
@@ -42,6 +46,6 @@ pub(crate) fn scaled(model: &str, o200k: u64) -> u64 {
 pub fn estimate_for(model: &str, text: &str) -> u64 {
     match model::encoding(model) {
         Some(encoding) => encoding.count(text),
-        None => scaled(model, Encoding::O200k.count(text)),
+        None => scaled(Encoding::O200k.count(text), per_mille(model)),
     }
 }

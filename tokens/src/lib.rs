@@ -6,18 +6,20 @@
 //!
 //! Special tokens such as `<|endoftext|>` are ordinary text here, as they are in a user's message.
 
-mod bounded;
 mod classes;
+mod counter;
 mod estimate;
 mod hash;
 mod merge;
 mod model;
 mod splitter;
 mod tables;
+mod work;
 
-pub use bounded::Count;
+pub use counter::{Count, Counter};
 pub use estimate::estimate_for;
 use tables::{CL100K, O200K, Tables};
+use work::Work;
 
 /// An encoding of OpenAI's models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,50 +52,42 @@ impl Encoding {
     /// The number of tokens of `text`.
     #[must_use]
     pub fn count(self, text: &str) -> u64 {
+        self.count_within(text, &mut Work::endless()).0
+    }
+
+    /// The number of tokens of as much of `text` as the work lasts for, and how many bytes that is.
+    fn count_within(self, text: &str, work: &mut Work) -> (u64, usize) {
         match self {
-            Self::O200k => count(&O200K, splitter::o200k::piece_end, text.as_bytes()),
-            Self::Cl100k => count(&CL100K, splitter::cl100k::piece_end, text.as_bytes()),
-        }
-    }
-
-    /// The number of tokens of `text`, reading about `budget_bytes` of it at most.
-    ///
-    /// A longer text is sampled in evenly spaced windows, and the number is extrapolated and marked as not exact.
-    #[must_use]
-    pub fn count_bounded(self, text: &str, budget_bytes: usize) -> Count {
-        bounded::count(text, budget_bytes, |part| self.count(part))
-    }
-}
-
-/// The tokens of `text` for `model`, reading about `budget_bytes` of it at most: exact if the model's encoding is
-/// known and the text fits the budget, else an estimate.
-#[must_use]
-pub fn count_for(model: &str, text: &str, budget_bytes: usize) -> Count {
-    match Encoding::for_model(model) {
-        Some(encoding) => encoding.count_bounded(text, budget_bytes),
-        None => {
-            let counted = Encoding::O200k.count_bounded(text, budget_bytes);
-            Count {
-                tokens: estimate::scaled(model, counted.tokens),
-                exact: false,
-            }
+            Self::O200k => count(&O200K, splitter::o200k::piece_end, text.as_bytes(), work),
+            Self::Cl100k => count(&CL100K, splitter::cl100k::piece_end, text.as_bytes(), work),
         }
     }
 }
 
 #[inline]
-fn count(tables: &Tables, piece_end: impl Fn(&[u8], usize) -> usize, text: &[u8]) -> u64 {
+fn count(
+    tables: &Tables,
+    piece_end: impl Fn(&[u8], usize) -> usize,
+    text: &[u8],
+    work: &mut Work,
+) -> (u64, usize) {
     let (mut at, mut tokens) = (0, 0);
-    while at < text.len() {
+    while at < text.len() && !work.is_spent() {
         let end = piece_end(text, at);
-        tokens += if tables.has(text, at, end) {
-            1
-        } else {
-            merge::count(tables, text.get(at..end).unwrap_or_default())
-        };
-        at = end;
+        work.look_up(end - at);
+        if tables.has(text, at, end) {
+            tokens += 1;
+            at = end;
+            continue;
+        }
+        let (counted, bytes) = merge::count(tables, text.get(at..end).unwrap_or_default(), work);
+        tokens += counted;
+        at += bytes;
+        if at < end {
+            break;
+        }
     }
-    tokens
+    (tokens, at)
 }
 
 #[cfg(test)]

@@ -7,9 +7,15 @@ mod flat;
 mod long;
 mod window;
 
+use std::ops::Range;
+
 use self::flat::FLAT;
 use self::window::{BLOCK, WINDOW};
 use crate::tables::{Tables, Token};
+use crate::work::Work;
+
+/// Pieces up to this length need only a few blocks.
+const MEDIUM: usize = 64;
 
 /// Bits of a position in a [`Key`].
 const POSITION_BITS: u32 = 12;
@@ -19,48 +25,58 @@ const POSITION_BITS: u32 = 12;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u32);
 
-/// The number of tokens of `piece`, which is no token.
-pub(crate) fn count(tables: &Tables, piece: &[u8]) -> u64 {
+/// The number of tokens of `piece`, which is no token, or of as much of it as the work lasts for, and how many bytes
+/// that is.
+pub(crate) fn count(tables: &Tables, piece: &[u8], work: &mut Work) -> (u64, usize) {
     let has_wide = piece.iter().any(|&byte| (0xe0..0xf0).contains(&byte));
     if has_wide && piece.len() > 3 {
-        segments(tables, piece)
+        segments(tables, piece, work)
     } else {
-        merged(tables, piece)
+        merged(tables, piece, work)
     }
 }
 
 /// Cuts the piece where no token reaches across, and counts each part for itself.
-fn segments(tables: &Tables, piece: &[u8]) -> u64 {
+fn segments(tables: &Tables, piece: &[u8], work: &mut Work) -> (u64, usize) {
     let (mut start, mut at, mut tokens) = (0, 0, 0);
     let mut before: Option<[u8; 3]> = None;
-    while let Some(&first) = piece.get(at) {
+    while at < piece.len() {
         let wide = piece
             .get(at..)
-            .and_then(|rest| rest.first_chunk::<3>())
-            .filter(|_| (0xe0..0xf0).contains(&first));
-        if let (Some(before), Some(&after)) = (before, wide)
+            .and_then(|rest| rest.first_chunk::<3>().copied())
+            .filter(|[first, ..]| (0xe0..0xf0).contains(first));
+        if let Some((before, after)) = before.zip(wide)
             && tables.are_apart(before, after)
         {
-            tokens += segment(tables, piece, start, at);
+            let (counted, bytes) = segment(tables, piece, start..at, work);
+            tokens += counted;
+            if start + bytes < at || work.is_spent() {
+                return (tokens, start + bytes);
+            }
             start = at;
         }
-        before = wide.copied();
+        before = wide;
         at += if wide.is_some() { 3 } else { 1 };
     }
-    tokens + segment(tables, piece, start, piece.len())
+    let (counted, bytes) = segment(tables, piece, start..piece.len(), work);
+    (tokens + counted, start + bytes)
 }
 
-fn segment(tables: &Tables, piece: &[u8], start: usize, end: usize) -> u64 {
-    if tables.has(piece, start, end) {
-        1
+fn segment(tables: &Tables, piece: &[u8], part: Range<usize>, work: &mut Work) -> (u64, usize) {
+    work.look_up(part.len());
+    if tables.has(piece, part.start, part.end) {
+        (1, part.len())
     } else {
-        merged(tables, piece.get(start..end).unwrap_or_default())
+        merged(tables, piece.get(part).unwrap_or_default(), work)
     }
 }
 
-/// The number of tokens of bytes that are no token.
-fn merged(tables: &Tables, bytes: &[u8]) -> u64 {
-    match *bytes {
+/// As [`count`], of bytes that are not looked at as characters.
+fn merged(tables: &Tables, bytes: &[u8], work: &mut Work) -> (u64, usize) {
+    if bytes.len() > WINDOW {
+        return long::count(tables, bytes, work);
+    }
+    let tokens = match *bytes {
         [] => 0,
         [_] => 1,
         [_, _] => 2,
@@ -70,11 +86,18 @@ fn merged(tables: &Tables, bytes: &[u8]) -> u64 {
                 || tables.byte_pair(second, third) != Token::NONE;
             3 - u64::from(can_merge)
         }
-        _ if bytes.len() <= FLAT => flat::count(tables, bytes),
-        _ if bytes.len() <= 4 * BLOCK => window::merge::<4>(tables, bytes).count(),
-        _ if bytes.len() <= WINDOW => window::merge::<{ WINDOW / BLOCK }>(tables, bytes).count(),
-        _ => long::count(tables, bytes),
-    }
+        _ => {
+            work.merge(bytes.len());
+            if bytes.len() <= FLAT {
+                flat::count(tables, bytes)
+            } else if bytes.len() <= MEDIUM {
+                window::merge::<{ MEDIUM / BLOCK }>(tables, bytes).count()
+            } else {
+                window::merge::<{ WINDOW / BLOCK }>(tables, bytes).count()
+            }
+        }
+    };
+    (tokens, bytes.len())
 }
 
 // === impl Key ===

@@ -97,6 +97,8 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             unknown_model: spec.prices.unknown_model,
             budgets,
             max_request_bytes: spec.bodies.max_request_bytes,
+            // No body is longer than memory is large: what does not fit is no bound.
+            exact_count_bytes: usize::try_from(spec.bodies.exact_count_bytes).unwrap_or(usize::MAX),
             max_held_response_bytes: spec.bodies.max_held_response_bytes,
             security_headers: spec.security_headers,
             max_events_per_worker: spec.journal.max_events_per_worker,

@@ -54,6 +54,8 @@ pub struct Config {
     pub budgets: Budgets,
     /// Largest request body in bytes.
     pub max_request_bytes: u64,
+    /// Text of a prompt that is counted token by token, in bytes.
+    pub exact_count_bytes: usize,
     /// Largest JSON answer in bytes that is held for its cost.
     pub max_held_response_bytes: u64,
     /// Whether every answer bears security headers.

@@ -384,6 +384,10 @@ pub struct ProviderSpec {
 pub struct BodiesSpec {
     /// A larger request is refused with 413. Keep it under the listener's `per_connection_buffer_limit_bytes`.
     pub max_request_bytes: u64,
+    /// Text of a prompt that is counted token by token, so that no body keeps a worker for more than about 2 ms; of
+    /// longer prompts the rest is estimated from samples. Text that is hard to count, such as random characters,
+    /// takes up to six times its length of this.
+    pub exact_count_bytes: u64,
     /// A JSON answer up to this size is held until its usage is read, so that `x-tollgate-cost` can stand in
     /// its headers; a larger one is passed on at once, without that header.
     pub max_held_response_bytes: u64,
@@ -488,6 +492,7 @@ impl Default for BodiesSpec {
     fn default() -> Self {
         Self {
             max_request_bytes: 4 << 20,
+            exact_count_bytes: 128 << 10,
             max_held_response_bytes: 256 << 10,
         }
     }

@@ -1,6 +1,5 @@
 //! The body: may this request go on, what will it take, and how must it change?
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -18,9 +17,6 @@ use crate::journal::Slot;
 use crate::limit::{self, Demand, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::usage::{Usage, UsageStatus};
-
-/// Bytes of a prompt that are counted token by token: about 2 ms of a worker.
-const MAX_COUNTED_BYTES: usize = 128 << 10;
 
 /// A request that may go on: everything that was decided, and the changes to its body.
 pub(super) struct Prepared {
@@ -107,7 +103,7 @@ impl Exchange {
         let chosen = self.choose_model(config, request)?;
         let model = self.downgrade(chosen, env);
         let changes = self.changes(config, endpoint, request, &model)?;
-        let prompt_tokens = count_prompt(request, &model);
+        let prompt_tokens = count_prompt(request, &model, config.exact_count_bytes);
         if let Some(facts) = self.facts(Some(&model)) {
             config
                 .rules(&facts)
@@ -483,13 +479,9 @@ impl From<Invalid> for Refusal {
 
 /// The tokens of a prompt as the model counts them; of a very long one the rest is estimated, so that no body
 /// blocks a worker.
-fn count_prompt(request: &Request<'_>, model: &str) -> u64 {
-    let left = Cell::new(MAX_COUNTED_BYTES);
-    dialect::prompt_tokens::count_prompt(request, model, &|text| {
-        let count = tollgate_tokens::count_for(model, text, left.get());
-        left.set(left.get().saturating_sub(text.len()));
-        count.tokens
-    })
+fn count_prompt(request: &Request<'_>, model: &str, exact_bytes: usize) -> u64 {
+    let counter = tollgate_tokens::Counter::for_model(model, exact_bytes);
+    dialect::prompt_tokens::count_prompt(request, model, &|text| counter.count(text).tokens)
 }
 
 /// An alias for a model that cannot stand in a path: known only when a path names the alias.

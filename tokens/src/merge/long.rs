@@ -13,45 +13,84 @@ use std::collections::BinaryHeap;
 
 use super::window::{self, BLOCK, Starts, WINDOW};
 use crate::tables::{Tables, Token};
+use crate::work::Work;
 
 /// Bytes of a window that the next one shares: more are tried where fewer do not do.
 const OVERLAPS: [usize; 3] = [64, 192, 384];
 
-/// The number of tokens of some bytes.
-pub(super) fn count(tables: &Tables, bytes: &[u8]) -> u64 {
-    by_windows(tables, bytes).unwrap_or_else(|| by_heap(tables, bytes))
+/// How far windows have come.
+#[derive(Debug, PartialEq, Eq)]
+struct Progress {
+    tokens: u64,
+    /// The bytes that these tokens are.
+    bytes: usize,
+    end: End,
 }
 
-/// Merges windows; `None` where two of them have no token in common.
-fn by_windows(tables: &Tables, bytes: &[u8]) -> Option<u64> {
-    let mut overlaps = OVERLAPS.iter();
-    let mut overlap = *overlaps.next()?;
-    let mut starts = merged_at(tables, bytes, 0);
+/// Why windows have come no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All is merged.
+    Done,
+    /// Two windows have no token in common.
+    Apart,
+    /// The work is spent.
+    Spent,
+}
+
+/// The number of tokens of some bytes, or of as many of them as the work lasts for, and how many that is.
+pub(super) fn count(tables: &Tables, bytes: &[u8], work: &mut Work) -> (u64, usize) {
+    let progress = by_windows(tables, bytes, work);
+    if progress.end == End::Apart && work.allows_heap(bytes.len()) {
+        work.heap(bytes.len());
+        return (by_heap(tables, bytes), bytes.len());
+    }
+    (progress.tokens, progress.bytes)
+}
+
+/// Merges windows.
+fn by_windows(tables: &Tables, bytes: &[u8], work: &mut Work) -> Progress {
+    let [mut overlap, ref more @ ..] = OVERLAPS;
+    let mut more = more.iter();
+    let mut starts = merged_at(tables, bytes, 0, work);
     let (mut offset, mut tokens) = (0, 0);
     // Tokens of the window before this position have been counted.
     let mut from = 0;
-    while offset + WINDOW < bytes.len() {
-        let begin = starts
-            .before(WINDOW - overlap + 1)
-            .filter(|&begin| begin > from)?;
+    let end = loop {
+        if offset + WINDOW >= bytes.len() {
+            break End::Done;
+        }
+        if work.is_spent() {
+            break End::Spent;
+        }
+        let Some(begin) = starts.before(WINDOW - overlap + 1).filter(|&begin| begin > from) else {
+            break End::Apart;
+        };
         // Of a pattern that repeats itself all windows are the same.
         let next = if window(bytes, offset + begin) == window(bytes, offset) {
+            work.look_up(WINDOW / 8);
             starts.clone()
         } else {
-            merged_at(tables, bytes, offset + begin)
+            merged_at(tables, bytes, offset + begin, work)
         };
-        match common(&starts, &next, begin) {
-            Some(common) => {
+        match (common(&starts, &next, begin), more.as_slice()) {
+            (Some(common), _) => {
                 tokens += starts.count_before(common) - starts.count_before(from);
                 (from, offset, starts) = (common - begin, offset + begin, next);
             }
-            None => overlap = *overlaps.next()?,
+            (None, []) => break End::Apart,
+            (None, _) => overlap = more.next().copied().unwrap_or(overlap),
         }
+    };
+    Progress {
+        tokens: tokens + starts.count() - starts.count_before(from),
+        bytes: offset + starts.end(),
+        end,
     }
-    Some(tokens + starts.count() - starts.count_before(from))
 }
 
-fn merged_at(tables: &Tables, bytes: &[u8], offset: usize) -> Starts {
+fn merged_at(tables: &Tables, bytes: &[u8], offset: usize, work: &mut Work) -> Starts {
+    work.merge(WINDOW);
     window::merge::<{ WINDOW / BLOCK }>(tables, window(bytes, offset))
 }
 

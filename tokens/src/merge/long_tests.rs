@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{by_heap, by_windows, common, merged_at};
+use super::{End, Work, by_heap, by_windows, common, merged_at};
 use crate::tables::{CL100K, O200K, Tables};
 
 /// The bytes of each token, by rank.
@@ -56,8 +56,8 @@ fn windows_and_the_heap_merge_alike_where_each_merge_waits_for_the_one_after_it(
     for tables in [&O200K, &CL100K] {
         for chain in falling(tables) {
             for text in [chain.repeat(8), [b"xyz".repeat(100), chain.repeat(8)].concat()] {
-                let by_windows = by_windows(tables, &text);
-                assert!(by_windows.is_none_or(|count| count == by_heap(tables, &text)));
+                let progress = by_windows(tables, &text, &mut Work::endless());
+                assert!(progress.end == End::Apart || progress.tokens == by_heap(tables, &text));
             }
         }
     }
@@ -66,11 +66,26 @@ fn windows_and_the_heap_merge_alike_where_each_merge_waits_for_the_one_after_it(
 #[test]
 fn windows_that_share_too_little_are_not_put_together() {
     // A shared token must begin and end alike in both.
-    let (first, second) = (merged_at(&O200K, b"==", 0), merged_at(&O200K, b"ab", 0));
+    let work = &mut Work::of_plain_text(0);
+    let (first, second) = (
+        merged_at(&O200K, b"==", 0, work),
+        merged_at(&O200K, b"ab", 0, work),
+    );
     assert_eq!(common(&first, &second, 0), Some(0));
     let (whole, parts) = (
-        merged_at(&O200K, b"the", 0),
-        merged_at(&O200K, b"\xff\xff\xff", 0),
+        merged_at(&O200K, b"the", 0, work),
+        merged_at(&O200K, b"\xff\xff\xff", 0, work),
     );
     assert_eq!(common(&whole, &parts, 0), None);
+}
+
+#[test]
+fn windows_stop_when_the_work_is_spent_and_say_how_far_they_came() {
+    let letters: Vec<u8> = (0..20_000_u32).map(|n| b'a' + (n * n / 7 % 26) as u8).collect();
+    let all = by_windows(&O200K, &letters, &mut Work::endless());
+    let some = by_windows(&O200K, &letters, &mut Work::of_plain_text(20_000));
+    assert_eq!((all.end, all.bytes), (End::Done, letters.len()));
+    assert_eq!(some.end, End::Spent);
+    assert!((1_000..6_000).contains(&some.bytes), "{}", some.bytes);
+    assert_eq!(some.tokens, by_heap(&O200K, &letters[..some.bytes]));
 }

@@ -175,6 +175,23 @@ fn limited() -> Value {
 }
 
 #[test]
+fn what_is_longer_than_is_counted_exactly_is_estimated() {
+    let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": " ".repeat(4_000)}]});
+    let counted = |bodies: Value| {
+        let mut bench = Bench::new(&config(&json!({"bodies": bodies})));
+        let mut exchange = bench.exchange();
+        bench.send(&mut exchange, "/v1/chat/completions", body.to_string().as_bytes());
+        match &exchange.phase {
+            Phase::Released(released) => released.prompt_tokens,
+            _ => panic!("not released"),
+        }
+    };
+    // 128 spaces are one token; where nothing is counted, four bytes are thought to be one.
+    assert!(counted(json!({})) < 100);
+    assert!(counted(json!({"exact_count_bytes": 0})) > 900);
+}
+
+#[test]
 fn an_exchange_has_one_event_with_what_the_provider_reported() {
     let mut bench = Bench::new(&config(&json!({})));
     let mut exchange = bench.exchange();
