@@ -207,8 +207,9 @@ fn parts(criterion: &mut Criterion) {
         });
         let request = dialect::parse(&endpoint, &body).unwrap();
         group.bench_function(format!("count tokens {bytes} B"), |bencher| {
-            let count = |text: &str| tollgate_tokens::count_for("gpt-4o-mini", text, usize::MAX).tokens;
             bencher.iter(|| {
+                let counter = tollgate_tokens::Counter::for_model("gpt-4o-mini", usize::MAX);
+                let count = |text: &str| counter.count(text).tokens;
                 black_box(dialect::prompt_tokens::count_prompt(
                     &request,
                     "gpt-4o-mini",
