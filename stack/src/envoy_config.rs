@@ -87,7 +87,10 @@ impl EnvoyConfig {
         let mut config = self.clone();
         let pairs = [(first.clients, other.clients), (first.admin, other.admin)];
         replace_ports(&mut config.value, &pairs);
-        name_gateway(config.filter_config()?, number);
+        // The first keeps its name; a configuration without the filter may have one gateway.
+        if number > 0 {
+            name_gateway(config.filter_config()?, number);
+        }
         Ok(config)
     }
 

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tollgate_stack::{Repository, Stack, StackBuilder, wait};
 use tollgate_tests::shared::Shared;
-use tollgate_tests::{Answer, SETTLED, chat, event, number, post, received_header, send};
+use tollgate_tests::{
+    Answer, SETTLED, changes_are_followed, chat, event, number, post, received_header, send,
+};
 
 const CHAT: &str = "/v1/chat/completions";
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -235,6 +237,7 @@ async fn a_keys_own_policy_goes_before_the_workspaces() {
 #[tokio::test]
 async fn without_a_verdict_in_time_the_policy_decides() {
     let mut stack = builder().start().await.unwrap();
+    changes_are_followed(&stack).await.unwrap();
     let (closed, open) = (key(&stack, "closed").await, key(&stack, "open").await);
     for key in [&closed, &open] {
         assert_eq!(

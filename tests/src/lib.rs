@@ -105,6 +105,22 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Answer> {
     })
 }
 
+/// Waits until the gateway follows the sidecar's list of changed keys: from then on it keeps the keys that it resolves.
+///
+/// # Errors
+///
+/// Where it does not after [`SETTLED`].
+pub async fn changes_are_followed(stack: &Stack) -> Result<()> {
+    // Without traffic nothing else is asked of the sidecar. The second answer comes after the first was taken in.
+    wait::until(SETTLED, "the gateway does not follow changes", async || {
+        let answered = stack
+            .envoy_stat("cluster.tollgate_sidecar.upstream_rq_200")
+            .await?;
+        Ok((answered >= 2).then_some(()))
+    })
+    .await
+}
+
 /// Waits for the event of an answer, by its `x-tollgate-request-id`.
 ///
 /// # Errors

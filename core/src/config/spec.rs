@@ -288,7 +288,8 @@ pub struct BudgetsSpec {
     /// How long a request waits for the ledger when the money in hand does not reach. Near the end of a budget this
     /// is money that other gateways give back with their reports, one each second: two of them should fit.
     pub wait: Span,
-    /// What happens to a request whose budgets are not known while the sidecar is away: `deny` (503) or `allow`.
+    /// What happens to a request whose budgets are not known while the sidecar is away: `deny` (503) or `allow`. A
+    /// gateway that has not heard of any budget yet lets it pass.
     /// Where they are known, each budget's own policy decides.
     pub on_unavailable: OnUnavailable,
     /// How long a worker remembers which budgets apply to a caller.
@@ -506,8 +507,8 @@ impl Default for BudgetsSpec {
             min_output_tokens: 64,
             status: 402,
             wait: Span::from_millis(3_000),
-            on_unavailable: OnUnavailable::Allow,
-            remember: Span::from_millis(60_000),
+            on_unavailable: OnUnavailable::Deny,
+            remember: Span::from_millis(600_000),
             max_exchange: Span::from_millis(900_000),
             max_budgets: 4_096,
             downgrades: Vec::new(),

@@ -56,9 +56,13 @@ impl Exchange {
             if !prepared.tries.is_away {
                 return Ok(self.ask_for_lease(prepared, None, facts, env));
             }
+            // What may be a hard budget's money is not given away; where nobody has heard of budgets yet, there may be
+            // none at all.
             return match self.config.budgets.on_unavailable {
-                OnUnavailable::Allow => self.judge(prepared, body, env),
-                OnUnavailable::Deny => Err(self.unfunded(*prepared, unavailable(), env)),
+                OnUnavailable::Deny if env.money.are_defined() => {
+                    Err(self.unfunded(*prepared, unavailable(), env))
+                }
+                OnUnavailable::Deny | OnUnavailable::Allow => self.judge(prepared, body, env),
             };
         };
         if set.budgets().is_empty() {

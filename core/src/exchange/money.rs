@@ -54,6 +54,11 @@ impl Money {
         self.defined != Defined::None
     }
 
+    /// Whether the ledger is known to have budgets.
+    pub(super) fn are_defined(&self) -> bool {
+        self.defined == Defined::Some
+    }
+
     pub(super) fn set(&self, facts: &Facts, now: UnixMillis) -> Option<Rc<BudgetSet>> {
         self.sets.get(facts, now)
     }

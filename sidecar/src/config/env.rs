@@ -38,6 +38,10 @@ pub const OVERRIDES: &[(&str, &str)] = &[
         "TOLLGATE_SIDECAR__BUDGETS__LEASE_MAX_AGE",
         "budgets.lease_max_age",
     ),
+    (
+        "TOLLGATE_SIDECAR__BUDGETS__MAX_PER_TEMPLATE",
+        "budgets.max_per_template",
+    ),
 ];
 
 /// Lays the variables that begin with [`PREFIX`] over what the file says.
@@ -75,6 +79,7 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
         Some("budgets.lease_ttl") => spec.budgets.lease_ttl = Span::parse(&value)?,
         Some("budgets.lease_grace") => spec.budgets.lease_grace = Span::parse(&value)?,
         Some("budgets.lease_max_age") => spec.budgets.lease_max_age = Span::parse(&value)?,
+        Some("budgets.max_per_template") => spec.budgets.max_per_template = number(&value)?,
         Some("shutdown_timeout") => spec.shutdown_timeout = Span::parse(&value)?,
         Some("webhooks.first_retry") => spec.webhooks.first_retry = Span::parse(&value)?,
         Some("webhooks.max_retry") => spec.webhooks.max_retry = Span::parse(&value)?,

@@ -1,13 +1,20 @@
 //! Budgets on real parts: real Envoys, real sidecars, a real ledger in either engine, and a provider that counts what
 //! it serves.
 
+mod away;
+mod clamp;
+mod hang_up;
+mod refusal;
 mod rush;
+
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use tollgate_core::budget::Unit;
 use tollgate_stack::admin::Admin;
 use tollgate_stack::{Stack, wait};
+use tollgate_tests::shared::Shared;
 use tollgate_tests::{SETTLED, number, send};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -15,6 +22,14 @@ const CHAT: &str = "/v1/chat/completions";
 const MODEL: &str = "gpt-4";
 const PRICE: (u64, u64) = (30_000, 60_000);
 const DOLLAR: u64 = 1_000_000_000;
+
+/// One system for the tests that need none of their own; each has a workspace of its own.
+async fn shared() -> Arc<Stack> {
+    static STACK: Shared = Shared::new();
+    let stack = STACK.stack(Stack::builder).await.unwrap();
+    budgets_are_heard_of(&stack).await;
+    stack
+}
 
 /// A budget in the ledger.
 #[derive(Debug, Clone)]
@@ -88,9 +103,8 @@ async fn key(stack: &Stack, workspace: &str) -> String {
     stack.admin.create_key(&spec).await.unwrap().1
 }
 
-/// Waits until every gateway has heard that there are budgets, as it does within seconds; then the provider forgets
-/// what that took.
-async fn budgets_are_known(stack: &Stack) {
+/// Waits until every gateway has heard that there are budgets, as it does within seconds.
+async fn budgets_are_heard_of(stack: &Stack) {
     let scout = key(stack, "scout").await;
     Budget::of_workspace(stack, "scout", "1.00", json!({})).await;
     for gateway in &stack.gateways {
@@ -102,6 +116,11 @@ async fn budgets_are_known(stack: &Stack) {
         .await
         .unwrap();
     }
+}
+
+/// As [`budgets_are_heard_of`]; then the provider forgets what that took.
+async fn budgets_are_known(stack: &Stack) {
+    budgets_are_heard_of(stack).await;
     stack.mock.reset().await.unwrap();
 }
 

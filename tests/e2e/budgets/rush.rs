@@ -26,8 +26,7 @@ struct Seen {
 async fn rush(stack: &Stack, key: &str) -> Vec<Seen> {
     let mut connections = JoinSet::new();
     for connection in 0..CONNECTIONS {
-        let mut gateways = stack.gateways.iter().cycle();
-        let gateway = gateways.nth(connection as usize).unwrap();
+        let gateway = &stack.gateways[connection as usize % stack.gateways.len()];
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = http
             .post(format!("{gateway}{CHAT}"))

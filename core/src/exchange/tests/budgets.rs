@@ -136,10 +136,19 @@ fn an_exhausted_budget_refuses_and_burns_no_limit() {
 fn budgets_that_are_not_known_while_the_sidecar_is_away_follow_the_configured_policy() {
     for (policy, expected) in [("deny", false), ("allow", true)] {
         let mut bench = Bench::with_budgets(&config(&json!({"budgets": {"on_unavailable": policy}})));
+        bench.money.purse().learn_version(&bench.cells, 1).unwrap();
         let mut exchange = bench.exchange();
         let (_, ended) = send_asking(&mut bench, &mut exchange, CHAT, None);
         assert_eq!(matches!(ended, Ended::Released { .. }), expected, "{ended:?}");
     }
+}
+
+#[test]
+fn where_nobody_has_heard_of_budgets_a_sidecar_that_is_away_stops_nobody() {
+    let mut bench = Bench::with_budgets(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    let (_, ended) = send_asking(&mut bench, &mut exchange, CHAT, None);
+    assert!(matches!(ended, Ended::Released { .. }), "{ended:?}");
 }
 
 #[test]
