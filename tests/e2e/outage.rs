@@ -1,6 +1,4 @@
 //! The sidecar away, killed and hung, under load: requests go on, and every one has exactly one event.
-//!
-//! It is away for 5 seconds; for 30 with `TOLLGATE_TEST_LONG=1` in the environment.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -16,6 +14,8 @@ use tollgate_tests::{Answer, chat, number, post, send, settled};
 const CHAT: &str = "/v1/chat/completions";
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 4;
+/// How long the sidecar is away.
+const AWAY: Duration = Duration::from_secs(30);
 
 /// Requests that follow each other on a few connections until they are told to end.
 struct Load {
@@ -127,13 +127,6 @@ async fn check(stack: &Stack, answers: &[Answer]) {
     assert_eq!(all.len(), answers.len() + 1);
 }
 
-fn away() -> Duration {
-    match std::env::var_os("TOLLGATE_TEST_LONG") {
-        Some(value) if value == "1" => Duration::from_secs(30),
-        Some(_) | None => Duration::from_secs(5),
-    }
-}
-
 #[tokio::test]
 async fn a_sidecar_that_is_away_fails_no_known_key_and_loses_no_event() {
     // Keys are asked for again every second: most of the time the gateway goes by what it remembers.
@@ -149,7 +142,7 @@ async fn a_sidecar_that_is_away_fails_no_known_key_and_loses_no_event() {
         (503, "sidecar_unavailable"),
         "a key that nobody has vouched for"
     );
-    while gone.elapsed() < away() {
+    while gone.elapsed() < AWAY {
         load.answers(10).await;
     }
     stack.start_sidecar().await.unwrap();
