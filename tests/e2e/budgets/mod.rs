@@ -103,7 +103,10 @@ async fn key(stack: &Stack, workspace: &str) -> String {
     stack.admin.create_key(&spec).await.unwrap().1
 }
 
-/// Waits until every gateway has heard that there are budgets, as it does within seconds.
+/// Answers of the sidecar after which each worker of a gateway has had a tick: it reads a list of changes each 500 ms.
+const ANSWERS: u64 = 8;
+
+/// Waits until every worker of every gateway has heard that there are budgets, as it does within seconds.
 async fn budgets_are_heard_of(stack: &Stack) {
     let scout = key(stack, "scout").await;
     Budget::of_workspace(stack, "scout", "1.00", json!({})).await;
@@ -112,6 +115,15 @@ async fn budgets_are_heard_of(stack: &Stack) {
             let request = stack.http.post(format!("{gateway}{CHAT}")).bearer_auth(&scout);
             let answer = send(request.json(&ask(1, 1))).await?;
             Ok((!answer.header("x-tollgate-budget-limit").is_empty()).then_some(()))
+        })
+        .await
+        .unwrap();
+    }
+    for number in 0..stack.gateways.len() {
+        let answered = || stack.envoy_stat_of(number, "cluster.tollgate_sidecar.upstream_rq_200");
+        let before = answered().await.unwrap();
+        wait::until(SETTLED, "the gateway asks for no changes", async || {
+            Ok((answered().await? >= before + ANSWERS).then_some(()))
         })
         .await
         .unwrap();
