@@ -134,7 +134,7 @@ impl Tables {
     pub(crate) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
         match end.wrapping_sub(start) {
             0 => false,
-            len @ 1..=SHORT_MAX => self.has_short(read_word(text, start, len) | (len as u64) << 56),
+            1..=SHORT_MAX => self.has_word(Self::word(text, start, end)),
             8..=TOKEN_MAX => text.get(start..end).is_some_and(|token| self.has_long(token)),
             _ => false,
         }
@@ -212,8 +212,16 @@ impl Tables {
             })
     }
 
+    /// `text[start..end]`, of 1 to [`SHORT_MAX`] bytes, and how many they are.
     #[inline]
-    fn has_short(&self, word: u64) -> bool {
+    pub(crate) fn word(text: &[u8], start: usize, end: usize) -> u64 {
+        let len = end - start;
+        read_word(text, start, len) | (len as u64) << 56
+    }
+
+    /// Whether a word is a token.
+    #[inline]
+    fn has_word(&self, word: u64) -> bool {
         let slot = perfect_slot(hash_word(word), self.word_pilots, self.words.len());
         self.words
             .get(slot)
@@ -257,7 +265,7 @@ fn hash_long(token: &[u8]) -> u64 {
 
 /// The `len` (1 to 8) bytes at `start` as a little-endian number.
 #[inline]
-fn read_word(text: &[u8], start: usize, len: usize) -> u64 {
+pub(crate) fn read_word(text: &[u8], start: usize, len: usize) -> u64 {
     let rest = text.get(start..).unwrap_or_default();
     let word = match rest.first_chunk::<8>() {
         Some(&bytes) => u64::from_le_bytes(bytes),

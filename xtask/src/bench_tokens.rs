@@ -176,7 +176,11 @@ fn print_table(report: &Report) -> Result<()> {
     let Memory { tables, grown } = &report.memory;
     writeln!(out)?;
     for (encoding, bytes) in tables {
-        writeln!(out, "{encoding}: tables of {:.2} MB", *bytes as f64 / 1e6)?;
+        writeln!(
+            out,
+            "{encoding}: tables and memo of {:.2} MB",
+            *bytes as f64 / 1e6
+        )?;
     }
     writeln!(out, "memory that counting added to the VM: {grown} bytes")?;
     Ok(())

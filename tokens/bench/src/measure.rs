@@ -31,7 +31,7 @@ pub enum Logged {
 /// What counting takes of a VM's memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
-    /// The static tables of each encoding, in bytes.
+    /// The static tables and the memo of each encoding, in bytes.
     pub tables: Vec<(String, usize)>,
     /// By how many bytes the memory grew while everything was counted.
     pub grown: usize,
@@ -68,12 +68,12 @@ pub fn all(corpora: &[Corpus], mut each: impl FnMut(Logged)) {
     }
 }
 
-/// The bytes of each encoding's tables.
+/// The bytes of each encoding's tables and memo.
 #[must_use]
 pub fn tables() -> Vec<(String, usize)> {
     ENCODINGS
         .iter()
-        .map(|(name, encoding)| ((*name).to_owned(), encoding.table_bytes()))
+        .map(|(name, encoding)| ((*name).to_owned(), encoding.memory_bytes()))
         .collect()
 }
 
