@@ -29,12 +29,18 @@ impl Char {
     #[inline]
     pub(crate) fn at(text: &[u8], at: usize) -> Self {
         match text.get(at) {
-            Some(&byte) if byte < 0x80 => Self {
-                class: ASCII.get(usize::from(byte)).copied().unwrap_or(OTHER),
-                width: 1,
-            },
+            Some(&byte) if byte < 0x80 => Self::ascii(byte),
             Some(&first) => Self::wide(first, text.get(at + 1..).unwrap_or_default()),
             None => Self { class: 0, width: 0 },
+        }
+    }
+
+    /// A character of ASCII.
+    #[inline]
+    pub(crate) fn ascii(byte: u8) -> Self {
+        Self {
+            class: ASCII.get(usize::from(byte)).copied().unwrap_or(OTHER),
+            width: 1,
         }
     }
 

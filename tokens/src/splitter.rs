@@ -9,6 +9,36 @@ pub(crate) mod o200k;
 
 use crate::classes::{Char, NEWLINE, NUMBER, SPACE, SYMBOL};
 
+/// The highest bit of each byte of a word.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Eight bytes of a text that begin with a word in ASCII.
+#[derive(Clone, Copy)]
+struct Ascii {
+    bytes: u64,
+    /// How many of the first bytes are its letters: 1 to 7.
+    len: usize,
+}
+
+/// What a word that is taken at a glance can have before it: `[^\r\n\p{L}\p{N}]?`, of ASCII.
+#[inline]
+fn prefix(first: u8) -> usize {
+    usize::from(first < 0x80 && Char::ascii(first).is(SPACE | SYMBOL) && !matches!(first, b'\r' | b'\n'))
+}
+
+/// The bytes of a word that are lower-case letters of ASCII, by their highest bits.
+#[inline]
+const fn lower_letters(bytes: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let low = bytes & !HIGH;
+    // No sum is more than a byte holds.
+    let from_a = low + each(0x80 - b'a');
+    let after_z = low + each(0x80 - b'z' - 1);
+    from_a & !after_z & !bytes & HIGH
+}
+
 /// The end of the run of characters of `classes` that begins at `at`.
 #[inline]
 fn run(text: &[u8], mut at: usize, classes: u8) -> usize {
@@ -44,6 +74,26 @@ fn symbols(text: &[u8], at: usize, first: Char) -> Option<usize> {
     };
     let end = run(text, start, SYMBOL);
     (end > start).then_some(end)
+}
+
+// === impl Ascii ===
+
+impl Ascii {
+    /// The word at `start` whose letters are those that `letters` marks, if it is short and ends before the text does,
+    /// at another character of ASCII.
+    #[inline]
+    fn word(text: &[u8], start: usize, letters: impl Fn(u64) -> u64) -> Option<Self> {
+        let bytes = u64::from_le_bytes(*text.get(start..)?.first_chunk::<8>()?);
+        let len = (!letters(bytes) & HIGH).trailing_zeros() as usize / 8;
+        let word = Self { bytes, len };
+        ((1..8).contains(&len) && word.next() < 0x80).then_some(word)
+    }
+
+    /// The byte after its letters.
+    #[inline]
+    fn next(self) -> u8 {
+        (self.bytes >> (8 * self.len % 64)) as u8
+    }
 }
 
 /// A run of white space, measured once for the alternatives that share it.

@@ -11,12 +11,27 @@
 //! \s
 //! ```
 
-use super::{White, contraction, number, run, symbols};
+use super::{Ascii, White, contraction, lower_letters, number, prefix, run, symbols};
 use crate::classes::{Char, LETTER, NEWLINE, NUMBER, SPACE};
 
 /// The end of the piece that begins at `at`, which is before the end of the text.
 #[inline]
 pub(crate) fn piece_end(text: &[u8], at: usize) -> usize {
+    plain_word(text, at).unwrap_or_else(|| any_piece_end(text, at))
+}
+
+/// The end of a short word in ASCII: most pieces are such words.
+#[inline]
+fn plain_word(text: &[u8], at: usize) -> Option<usize> {
+    const LOWER_CASE: u64 = u64::from_le_bytes([0x20; 8]);
+    // An apostrophe may begin a contraction.
+    let first = *text.get(at).filter(|first| **first != b'\'')?;
+    let start = at + prefix(first);
+    let word = Ascii::word(text, start, |bytes| lower_letters(bytes | LOWER_CASE))?;
+    Some(start + word.len)
+}
+
+fn any_piece_end(text: &[u8], at: usize) -> usize {
     let first = Char::at(text, at);
     let after = at + first.width;
     if first.is(LETTER) {

@@ -10,7 +10,7 @@
 //! \s+
 //! ```
 
-use super::{White, contraction, number, run, symbols};
+use super::{Ascii, White, contraction, lower_letters, number, prefix, run, symbols};
 use crate::classes::{Char, LETTER, LOWER, MARK, MIDDLE, NEWLINE, NUMBER, SPACE, UPPER};
 
 /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
@@ -31,6 +31,27 @@ enum Word {
 /// The end of the piece that begins at `at`, which is before the end of the text.
 #[inline]
 pub(crate) fn piece_end(text: &[u8], at: usize) -> usize {
+    plain_word(text, at).unwrap_or_else(|| any_piece_end(text, at))
+}
+
+/// The end of a short word in ASCII, at most its first letter in upper case: most pieces are such words.
+#[inline]
+fn plain_word(text: &[u8], at: usize) -> Option<usize> {
+    let start = at + prefix(*text.get(at)?);
+    // The first letter may be of either case.
+    let word = Ascii::word(text, start, |bytes| {
+        lower_letters(bytes) | lower_letters((bytes & 0xff) | 0x20) & 0x80
+    })?;
+    // What follows is no lower-case letter. An upper-case one begins another word, if this one has a lower-case one.
+    let is_open = match word.next() {
+        b'\'' => true,
+        b'A'..=b'Z' => word.len == 1,
+        _ => false,
+    };
+    (!is_open).then_some(start + word.len)
+}
+
+fn any_piece_end(text: &[u8], at: usize) -> usize {
     let first = Char::at(text, at);
     let after = at + first.width;
     if first.is(LETTER) {
