@@ -7,7 +7,7 @@ use super::spec::{
     ValidationSpec,
 };
 use super::{Budgets, Config, Fault, Jwt, Moderation, Sidecar};
-use crate::budget::Downgrades;
+use crate::budget::{DowngradeSpec, Downgrades};
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Limits, MatchSpec};
 use crate::price::Catalogue;
@@ -62,7 +62,7 @@ fn in_words(error: &serde_json::Error) -> String {
     worded.unwrap_or_else(|| message.to_owned())
 }
 
-fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
+fn compile(mut spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
     let mut faults = Faults::default();
     let sidecar = spec
         .sidecar
@@ -70,8 +70,13 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
         .and_then(|sidecar| faults.keep(compile_sidecar(sidecar)));
     check_identity(&spec.identity, &mut faults);
     let keys = compile_keys(&spec.keys, &mut faults);
-    let catalogue = Catalogue::built_in().with(spec.prices.catalogue.clone());
-    let budgets = compile_budgets(&spec.budgets, &catalogue, &mut faults);
+    let catalogue = Catalogue::built_in().with(std::mem::take(&mut spec.prices.catalogue));
+    let downgrades = compile_downgrades(
+        std::mem::take(&mut spec.budgets.downgrades),
+        &catalogue,
+        &mut faults,
+    );
+    let budgets = compile_budgets(&spec.budgets, downgrades, &mut faults);
     let validation = compile_validation(&spec.validation, &mut faults);
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
     let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
@@ -104,7 +109,7 @@ fn compile(spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             max_events_per_worker: spec.journal.max_events_per_worker,
             flush_interval: spec.journal.flush_interval.get(),
             max_label_values: spec.metrics.max_label_values,
-            access_log: spec.access_log.fields.clone(),
+            access_log: spec.access_log.fields,
             keys,
             validation,
             model_aliases: spec.model_aliases.into_iter().collect(),
@@ -265,17 +270,12 @@ fn compile_moderation(
     compiled
 }
 
-fn compile_budgets(spec: &BudgetsSpec, catalogue: &Catalogue, faults: &mut Faults) -> Budgets {
+fn compile_budgets(spec: &BudgetsSpec, downgrades: Downgrades, faults: &mut Faults) -> Budgets {
     if !(400..500).contains(&spec.status) {
         faults.add(
             "budgets.status",
             format!("{} is no client error; write 402, 403, 412 or 429", spec.status),
         );
-    }
-    for (index, downgrade) in spec.downgrades.iter().enumerate() {
-        for (field, message) in downgrade.faults(catalogue) {
-            faults.add(format!("budgets.downgrades[{index}].{field}"), message);
-        }
     }
     Budgets {
         min_output_tokens: spec.min_output_tokens,
@@ -286,8 +286,17 @@ fn compile_budgets(spec: &BudgetsSpec, catalogue: &Catalogue, faults: &mut Fault
         max_remembered: MAX_REMEMBERED,
         max_exchange_ms: spec.max_exchange.millis(),
         max_budgets: spec.max_budgets,
-        downgrades: Downgrades::new(spec.downgrades.clone()),
+        downgrades,
     }
+}
+
+fn compile_downgrades(specs: Vec<DowngradeSpec>, catalogue: &Catalogue, faults: &mut Faults) -> Downgrades {
+    for (index, spec) in specs.iter().enumerate() {
+        for (field, message) in spec.faults(catalogue) {
+            faults.add(format!("budgets.downgrades[{index}].{field}"), message);
+        }
+    }
+    Downgrades::new(specs)
 }
 
 fn compile_key_cache(spec: &KeyCacheSpec) -> KeyCache {

@@ -68,7 +68,8 @@ impl Exchange {
         if set.budgets().is_empty() {
             return self.judge(prepared, body, env);
         }
-        if self.should_reconsider(&set, prepared.model(), env) {
+        // As long as nobody was asked, the budgets stand as they did when the model was chosen.
+        if prepared.tries.questions > 0 && self.should_reconsider(&set, prepared.model(), env) {
             // Limits and rules may be others for the model that stands in.
             prepared.cancel(&self.config, env);
             return self.decide(body, env);
