@@ -98,8 +98,7 @@ pub async fn serve_until(
         }
     };
     upkeep.abort();
-    deliverer.finish(patience).await;
-    let lost = verdict_writer.finish(patience).await;
+    let ((), lost) = tokio::join!(deliverer.finish(patience), verdict_writer.finish(patience));
     ledger.close().await;
     tracing::info!("stopped");
     ended.and(lost)

@@ -118,7 +118,7 @@ pub(super) async fn list(
     State(app): State<App>,
     Params(query): Params<BudgetQuery>,
 ) -> Result<Json<BudgetPage>, Problem> {
-    let rows = PageSize::parse(query.limit)?.rows();
+    let size = PageSize::parse(query.limit)?;
     let after = query.after.unwrap_or_default();
     let subject = query.subject.as_deref().map(subject_key).transpose()?;
     let filter = BudgetFilter {
@@ -127,16 +127,11 @@ pub(super) async fn list(
         with_archived: query.archived.unwrap_or(false),
     };
     let now = app.clock().now().into();
-    // One more than asked for tells whether there is a next page.
-    let mut budgets = app
+    let found = app
         .ledger()
-        .budgets(filter, &after, rows.saturating_add(1), now)
+        .budgets(filter, &after, size.rows().saturating_add(1), now)
         .await?;
-    let wanted = usize::try_from(rows).unwrap_or(usize::MAX);
-    let is_last = budgets.len() <= wanted;
-    budgets.truncate(wanted);
-    let last = budgets.last().filter(|_| !is_last);
-    let next = last.map(|standing| standing.budget.id.clone());
+    let (budgets, next) = size.cut(found, |standing| standing.budget.id.clone());
     Ok(Json(BudgetPage {
         budgets: budgets.into_iter().map(BudgetView::from).collect(),
         next,

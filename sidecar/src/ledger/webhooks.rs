@@ -259,17 +259,15 @@ impl Ledger {
                 }
             }
             // A number that was taken for a notification which had been told before has no row.
-            let position = if new.len() as i64 == FAN_OUT {
-                new.last().map_or(last, |newest| newest.seq)
-            } else {
-                new.last().map_or(last, |newest| newest.seq).max(last)
-            };
+            let is_full = new.len() as i64 == FAN_OUT;
+            let newest = new.last().map_or(done, |newest| newest.seq);
+            let position = if is_full { newest } else { newest.max(last) };
             sqlx::query(SET_FANNED_OUT)
                 .bind(Counter::WebhookFanOut.name())
-                .bind(position.max(done))
+                .bind(position)
                 .execute(&mut *conn)
                 .await?;
-            Ok(new.len() as i64 == FAN_OUT)
+            Ok(is_full)
         })
     }
 

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::secret::Token;
-use crate::secret_key::NoRandomness;
+use crate::secret_key::{NoRandomness, random};
 
 /// 256 bits that nobody can guess.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,9 +20,7 @@ impl SessionSecret {
     /// # Errors
     /// [`NoRandomness`] where there is none.
     pub(super) fn generate() -> Result<Self, NoRandomness> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes))
+        random().map(Self)
     }
 
     /// Reads what [`Self::to_text`] wrote.

@@ -17,18 +17,6 @@ pub struct Schedule {
 
 // === impl Schedule ===
 
-impl Default for Schedule {
-    /// Twelve attempts over about two hours and a half, ten seconds each.
-    fn default() -> Self {
-        Self {
-            first_retry: Duration::from_secs(5),
-            max_retry: Duration::from_secs(3_600),
-            attempts: 12,
-            timeout: Duration::from_secs(10),
-        }
-    }
-}
-
 impl Schedule {
     /// How long to wait after `attempts` attempts; `None` where it is given up. A receiver that named a time
     /// (`retry-after`) is given it, within bounds. `jitter` in 0..=255 spreads the attempts of many deliveries
