@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate_core::cells::MemoryCells;
 use tollgate_core::config::{self, Config};
 use tollgate_core::dialect;
@@ -33,32 +33,19 @@ struct Gateway {
 impl Gateway {
     /// A worker with a static key, limits of every kind in four scopes, validation and the journal.
     fn new() -> Self {
-        let config = json!({
+        // What the comparison runs with, too.
+        let mut config: Value = serde_json::from_str(include_str!("../everything.json")).unwrap();
+        let own = json!({
             "gateway_id": "bench",
             "sidecar": {"cluster": "sidecar", "token": "token"},
             "keys": [{"id": "key_bench", "sha256": KeyHash::of(KEY.as_bytes()).to_hex(), "workspace": "bench",
                       "user": "user"}],
-            "limits": [
-                {"name": "key-requests", "count": "requests", "amount": 10_000_000, "period": "1m", "per": ["key"]},
-                {"name": "key-tokens", "algorithm": "sliding_window", "count": "tokens",
-                 "amount": 100_000_000_000_u64, "period": "1h", "per": ["key"]},
-                {"name": "key-concurrent", "count": "concurrent", "amount": 1_000, "per": ["key"]},
-                {"name": "workspace-requests", "algorithm": "sliding_window", "count": "requests",
-                 "amount": 100_000_000, "period": "1h", "per": ["workspace"]},
-                {"name": "workspace-tokens", "count": "tokens", "amount": 100_000_000_000_u64, "period": "1h",
-                 "per": ["workspace"], "match": {"models": ["gpt-*"]}},
-                {"name": "user-output", "count": "output_tokens", "amount": 100_000_000_000_u64, "period": "1h",
-                 "per": ["user", "model"]},
-                {"name": "all-requests", "count": "requests", "amount": 100_000_000, "period": "1m"},
-            ],
-            "validation": [{"rules": {
-                "max_messages": 200, "max_message_characters": 1_000_000, "max_prompt_tokens": 200_000,
-                "max_tools": 64, "allowed_roles": ["system", "user", "assistant", "tool"],
-                "forbidden_parameters": ["logit_bias", "web_search_options"],
-                "parameters": {"temperature": 1.5, "n": {"min": 1, "max": 4}}, "max_output_tokens": 4_096,
-            }}],
             "journal": {"max_events_per_worker": 1_000},
         });
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(own.as_object().unwrap().clone());
         let config = Rc::new(config::parse(config.to_string().as_bytes()).unwrap());
         let mut money = Money::new(&config.budgets, [1; 16]);
         let cells = MemoryCells::new();

@@ -1,6 +1,7 @@
 //! What governance costs: Tollgate beside bare Envoy and its peers. `cargo xtask bench` runs it.
 
 mod compare;
+mod listen;
 mod load;
 mod machine;
 mod plan;

@@ -2,7 +2,7 @@
 //! message and says "go on" for that phase.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,6 +16,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+
+use crate::listen;
 
 /// gRPC puts a flag and a length of four bytes before each message.
 const PREFIX: usize = 5;
@@ -33,20 +35,10 @@ struct Answers {
 ///
 /// Where no port is free.
 pub(crate) fn start() -> Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    std::thread::Builder::new()
-        .name("processor".to_owned())
-        .spawn(move || runtime.block_on(serve(listener)))?;
-    Ok(address)
+    listen::on_a_thread("processor", serve)
 }
 
-async fn serve(listener: std::net::TcpListener) -> Result<()> {
-    let listener = TcpListener::from_std(listener)?;
+async fn serve(listener: TcpListener) -> Result<()> {
     loop {
         let (connection, _) = listener.accept().await?;
         connection.set_nodelay(true)?;

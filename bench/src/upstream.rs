@@ -1,7 +1,7 @@
 //! The provider that every row calls: as quick as it can be, so that what is measured is the proxy.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -14,6 +14,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::listen;
+
 /// An answer of 250 tokens, as OpenAI writes one.
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1761955200,"model":"gpt-4o-mini-2024-07-18","choices":[{"index":0,"message":{"role":"assistant","content":"TEXT","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":412,"completion_tokens":250,"total_tokens":662,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"default","system_fingerprint":"fp_62a23a81ef"}"#;
 
@@ -23,20 +25,10 @@ const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","creat
 ///
 /// Where no port is free.
 pub(crate) fn start() -> Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    std::thread::Builder::new()
-        .name("upstream".to_owned())
-        .spawn(move || runtime.block_on(serve(listener)))?;
-    Ok(address)
+    listen::on_a_thread("upstream", serve)
 }
 
-async fn serve(listener: std::net::TcpListener) -> Result<()> {
-    let listener = TcpListener::from_std(listener)?;
+async fn serve(listener: TcpListener) -> Result<()> {
     let answer = Bytes::from(ANSWER.replace("TEXT", &"The answer is forty-two, more or less. ".repeat(25)));
     loop {
         let (connection, _) = listener.accept().await?;

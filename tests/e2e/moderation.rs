@@ -237,7 +237,7 @@ async fn a_keys_own_policy_goes_before_the_workspaces() {
 #[tokio::test]
 async fn without_a_verdict_in_time_the_policy_decides() {
     let mut stack = builder().start().await.unwrap();
-    changes_are_followed(&stack).await.unwrap();
+    changes_are_followed(&stack, 0).await.unwrap();
     let (closed, open) = (key(&stack, "closed").await, key(&stack, "open").await);
     for key in [&closed, &open] {
         assert_eq!(

@@ -105,18 +105,28 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Answer> {
     })
 }
 
-/// Waits until the gateway follows the sidecar's list of changed keys: from then on it keeps the keys that it resolves.
+/// Waits until a gateway, by its number from 0, follows the sidecar's list of changes: from then on it keeps the keys
+/// that it resolves.
 ///
 /// # Errors
 ///
 /// Where it does not after [`SETTLED`].
-pub async fn changes_are_followed(stack: &Stack) -> Result<()> {
-    // Without traffic nothing else is asked of the sidecar. The second answer comes after the first was taken in.
-    wait::until(SETTLED, "the gateway does not follow changes", async || {
-        let answered = stack
-            .envoy_stat("cluster.tollgate_sidecar.upstream_rq_200")
-            .await?;
-        Ok((answered >= 2).then_some(()))
+pub async fn changes_are_followed(stack: &Stack, gateway: usize) -> Result<()> {
+    // The second answer comes after the first was taken in; without traffic nothing else is asked.
+    sidecar_answers(stack, gateway, 2).await
+}
+
+/// Waits until the sidecar has answered a gateway, by its number from 0, so many more times: without traffic it is
+/// asked for changes each 500 ms.
+///
+/// # Errors
+///
+/// Where it has not after [`SETTLED`].
+pub async fn sidecar_answers(stack: &Stack, gateway: usize, more: u64) -> Result<()> {
+    let answered = || stack.envoy_stat_of(gateway, "cluster.tollgate_sidecar.upstream_rq_200");
+    let enough = answered().await? + more;
+    wait::until(SETTLED, "the sidecar is not asked for changes", async || {
+        Ok((answered().await? >= enough).then_some(()))
     })
     .await
 }

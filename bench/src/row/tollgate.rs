@@ -16,10 +16,11 @@ use crate::machine;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn start(upstream: SocketAddr) -> Result<Row> {
+    let everything = everything()?;
     let stack = Stack::builder()
         .concurrency(1)
         .upstream(format!("http://{upstream}").parse()?)
-        .filter_config(|config| merge(config, &everything()))
+        .filter_config(move |config| merge(config, &everything))
         .envoy_config(|config| {
             // A configuration that is not as expected fails in the other rows, with its reason.
             let _ = level(config);
@@ -80,32 +81,8 @@ pub(super) async fn settled(stack: &Stack) -> Result<()> {
 }
 
 /// Limits of every kind and scope, none of which refuses; validation; exact token counts.
-fn everything() -> Value {
-    json!({
-        "limits": [
-            {"name": "key-requests", "count": "requests", "amount": 10_000_000, "period": "1m", "per": ["key"]},
-            {"name": "key-tokens", "algorithm": "sliding_window", "count": "tokens",
-             "amount": 100_000_000_000_u64, "period": "1h", "per": ["key"]},
-            {"name": "key-concurrent", "count": "concurrent", "amount": 1_000, "per": ["key"]},
-            {"name": "workspace-requests", "algorithm": "sliding_window", "count": "requests",
-             "amount": 100_000_000, "period": "1h", "per": ["workspace"]},
-            {"name": "workspace-tokens", "count": "tokens", "amount": 100_000_000_000_u64, "period": "1h",
-             "per": ["workspace"], "match": {"models": ["gpt-*"]}},
-            {"name": "user-output", "count": "output_tokens", "amount": 100_000_000_000_u64, "period": "1h",
-             "per": ["user", "model"]},
-            {"name": "all-requests", "count": "requests", "amount": 100_000_000, "period": "1m"},
-        ],
-        "validation": [{"rules": {
-            "max_messages": 200,
-            "max_message_characters": 1_000_000,
-            "max_prompt_tokens": 200_000,
-            "max_tools": 64,
-            "allowed_roles": ["system", "user", "assistant", "tool"],
-            "forbidden_parameters": ["logit_bias", "web_search_options"],
-            "parameters": {"temperature": 1.5, "n": {"min": 1, "max": 4}},
-            "max_output_tokens": 4_096,
-        }}],
-    })
+fn everything() -> Result<Value> {
+    serde_json::from_str(include_str!("../../everything.json")).context("everything.json")
 }
 
 fn merge(config: &mut Value, more: &Value) {

@@ -15,7 +15,7 @@ use tollgate_core::budget::Unit;
 use tollgate_stack::admin::Admin;
 use tollgate_stack::{Stack, wait};
 use tollgate_tests::shared::Shared;
-use tollgate_tests::{SETTLED, number, send};
+use tollgate_tests::{SETTLED, number, send, sidecar_answers};
 
 const CHAT: &str = "/v1/chat/completions";
 /// A model that is dear, so that few requests spend much: nano-dollars a prompt token, and an answer's.
@@ -120,13 +120,7 @@ async fn budgets_are_heard_of(stack: &Stack) {
         .unwrap();
     }
     for number in 0..stack.gateways.len() {
-        let answered = || stack.envoy_stat_of(number, "cluster.tollgate_sidecar.upstream_rq_200");
-        let before = answered().await.unwrap();
-        wait::until(SETTLED, "the gateway asks for no changes", async || {
-            Ok((answered().await? >= before + ANSWERS).then_some(()))
-        })
-        .await
-        .unwrap();
+        sidecar_answers(stack, number, ANSWERS).await.unwrap();
     }
 }
 
