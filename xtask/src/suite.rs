@@ -42,6 +42,18 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
         "warnings",
     ];
     cargo("lints", &lints)?;
+    let fuzz = [
+        "clippy",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--target-dir",
+        "target/fuzz",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo("lints of the fuzz targets", &fuzz)?;
     if !args.skip_deny {
         let mut deny = Command::new(cargo_deny(&repository, &progress)?);
         deny.current_dir(repository.root())

@@ -3,6 +3,8 @@
 //! The file may be a bootstrap, an ECDS or LDS resource file, or a Kubernetes manifest that holds either: every
 //! Wasm filter in it that is Tollgate's is found, wherever it stands.
 
+mod surroundings;
+
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -44,9 +46,14 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
     for file in &args.files {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
-            .with_context(|| format!("{} is neither YAML nor JSON", file.display()))?;
-        let findings = check(&documents);
+        // The parser's error shows the line itself, with its neighbours.
+        let findings = match serde_saphyr::from_multiple::<Value>(&text) {
+            Ok(documents) => check(&documents),
+            Err(error) => vec![Finding::fault(
+                "(file)",
+                format!("neither YAML nor JSON: {error}"),
+            )],
+        };
         for finding in &findings {
             writeln!(out, "{}: {finding}", file.display())?;
         }
@@ -103,10 +110,25 @@ fn check(documents: &[Value]) -> Vec<Finding> {
             "no Wasm filter that is Tollgate's: none names it in name, root_id, vm_id or its code's path";
         return vec![Finding::fault("(file)", message)];
     }
-    plugins
+    let mut findings: Vec<Finding> = plugins
         .iter()
         .flat_map(|(path, plugin)| check_plugin(path, plugin))
-        .collect()
+        .collect();
+    let largest_request = plugins
+        .iter()
+        .filter_map(|(_, plugin)| largest_request(plugin))
+        .max();
+    for document in documents {
+        surroundings::check(document, largest_request, &mut findings);
+    }
+    findings
+}
+
+/// `bodies.max_request_bytes` of a filter, where its configuration is valid.
+fn largest_request(plugin: &Value) -> Option<u64> {
+    let configuration = configuration(plugin).ok()?;
+    let config = tollgate_core::config::parse(configuration.as_bytes()).ok()?;
+    Some(config.max_request_bytes)
 }
 
 /// Collects Tollgate's `envoy.extensions.wasm.v3.PluginConfig`s with their paths.
@@ -118,14 +140,7 @@ fn find_plugins<'a>(value: &'a Value, path: &str, found: &mut Vec<(String, &'a V
             }
         }
         Value::Object(fields) => {
-            let is_wasm = value
-                .get("@type")
-                .and_then(Value::as_str)
-                .is_some_and(|name| name.ends_with("envoy.extensions.filters.http.wasm.v3.Wasm"));
-            if let Some(plugin) = value
-                .get("config")
-                .filter(|plugin| is_wasm && is_tollgate(plugin))
-            {
+            if let Some(plugin) = plugin_of(value) {
                 found.push((join(path, "config"), plugin));
                 return;
             }
@@ -135,6 +150,15 @@ fn find_plugins<'a>(value: &'a Value, path: &str, found: &mut Vec<(String, &'a V
         }
         _ => {}
     }
+}
+
+/// Tollgate's `PluginConfig`, where this is the `typed_config` of its filter.
+fn plugin_of(typed_config: &Value) -> Option<&Value> {
+    let kind = typed_config.get("@type")?.as_str()?;
+    let is_wasm = kind.ends_with("envoy.extensions.filters.http.wasm.v3.Wasm");
+    typed_config
+        .get("config")
+        .filter(|plugin| is_wasm && is_tollgate(plugin))
 }
 
 fn is_tollgate(plugin: &Value) -> bool {
@@ -237,5 +261,4 @@ fn join(path: &str, name: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;
