@@ -22,7 +22,12 @@ fn shipped() -> Vec<PathBuf> {
 
 #[test]
 fn the_shipped_files_have_no_faults_and_no_warnings() {
-    for file in ["envoy/envoy.yaml", "envoy/ecds/tollgate.yaml"] {
+    for file in [
+        "envoy/envoy.yaml",
+        "envoy/ecds/tollgate.yaml",
+        "envoy/istio/tollgate.yaml",
+        "envoy/gateway/tollgate.yaml",
+    ] {
         let output = check(file);
         let told = String::from_utf8_lossy(&output.stdout);
         assert_eq!(

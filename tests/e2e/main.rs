@@ -10,6 +10,8 @@ mod check;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod hot_reload;
 #[cfg(test)]
 mod jwt;
@@ -17,6 +19,8 @@ mod jwt;
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod manifests;
 #[cfg(test)]
 mod metering;
 #[cfg(test)]
@@ -29,8 +33,6 @@ mod observability;
 mod outage;
 #[cfg(test)]
 mod quick_start;
-#[cfg(test)]
-mod readme;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]

@@ -127,8 +127,15 @@ async fn check(stack: &Stack, answers: &[Answer]) {
     assert_eq!(all.len(), answers.len() + 1);
 }
 
+/// Sends a signal to the sidecar.
+fn signal(stack: &Stack, name: &str) {
+    let pid = stack.up_file().pids["sidecar"].to_string();
+    let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+    assert!(sent.success(), "kill {name}");
+}
+
 #[tokio::test]
-async fn a_sidecar_that_is_away_fails_no_known_key_and_loses_no_event() {
+async fn a_sidecar_that_is_away_for_half_a_minute_fails_no_known_key_and_loses_no_event() {
     // Keys are asked for again every second: most of the time the gateway goes by what it remembers.
     let (mut stack, key) = stack(|config| config["key_cache"] = json!({"ttl": "1s"})).await;
     let unseen = stack.key("demo").to_owned();
@@ -161,7 +168,7 @@ async fn a_sidecar_killed_again_and_again_loses_and_doubles_no_event() {
     let load = Load::start(&stack, &key);
     for _ in 0..5 {
         let before = stack.admin.events("").await.unwrap().len();
-        // Batches are under way all the time: it dies in one of them, or between its commit and its answer.
+        // Batches are under way all the time: it dies in one of them, or between its commit and its answer …
         load.answers(10).await;
         wait::until(PATIENCE, "no batch arrives", async || {
             Ok((stack.admin.events("").await?.len() > before).then_some(()))
@@ -171,6 +178,11 @@ async fn a_sidecar_killed_again_and_again_loses_and_doubles_no_event() {
         stack.kill_sidecar().unwrap();
         load.answers(5).await;
         stack.start_sidecar().await.unwrap();
+        // … and now certainly in one: it stands still while the gateway's next batch arrives.
+        signal(&stack, "-STOP");
+        load.answers(40).await;
+        stack.kill_sidecar().unwrap();
+        stack.start_sidecar().await.unwrap();
     }
     let answers = load.end().await;
     check(&stack, &answers).await;
@@ -179,20 +191,15 @@ async fn a_sidecar_killed_again_and_again_loses_and_doubles_no_event() {
 #[tokio::test]
 async fn a_sidecar_that_hangs_is_not_waited_for_and_what_it_got_twice_counts_once() {
     let (stack, key) = stack(|config| config["sidecar"]["timeout"] = json!("300ms")).await;
-    let pid = stack.up_file().pids["sidecar"].to_string();
-    let signal = |name: &str| {
-        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
-        assert!(sent.success(), "kill {name}");
-    };
     let load = Load::start(&stack, &key);
     load.answers(20).await;
-    signal("-STOP");
+    signal(&stack, "-STOP");
     let hung = Instant::now();
     // Long enough for several batches to be given up and sent again.
     while hung.elapsed() < Duration::from_secs(3) {
         load.answers(10).await;
     }
-    signal("-CONT");
+    signal(&stack, "-CONT");
     load.answers(20).await;
     let answers = load.end().await;
     check(&stack, &answers).await;
