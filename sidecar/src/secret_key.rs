@@ -1,5 +1,6 @@
 //! New API keys: `tg_live_` or `tg_test_` and 32 characters that nobody can guess.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tollgate_core::key::KeyHash;
@@ -16,7 +17,7 @@ const PREFIX_CHARS: usize = 12;
 const FAIR_BELOW: u8 = 248;
 
 /// What a key is for: part of its text, so that a test key in production is seen at a glance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// `tg_live_…`

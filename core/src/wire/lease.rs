@@ -23,6 +23,7 @@ pub const MAX_HOLDS: usize = 1_000;
 /// A lease, numbered by the ledger from 1 on. Of two leases of one budget the one with the higher number is the
 /// newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct LeaseId(pub u64);
 
@@ -204,6 +205,7 @@ pub struct ReportedLease {
 /// What an exchange costs one budget, in the exchange's event. The ledger applies an event's charges once, when
 /// it first sees the `event_id`: [`crate::budget::ledger::Account::settle`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetCharge {
     /// The budget.
     pub budget_id: String,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::ledger::audit::StoredEntry;
 use crate::state::App;
 
 /// An entry as operators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct EntryView {
     seq: i64,
     time: Option<Timestamp>,
@@ -29,7 +30,7 @@ struct EntryView {
 }
 
 /// A page of entries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct AuditPage {
     entries: Vec<EntryView>,
     /// Always there: asking again after it gives what has come since.
@@ -40,7 +41,7 @@ pub(super) struct AuditPage {
 }
 
 /// `?workspace=&after=&newest=&before=&limit=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditQuery {
     workspace: Option<String>,

@@ -1,5 +1,6 @@
 //! Budgets as operators write them: strict, and checked field by field.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tollgate_core::budget::{
     Budget, BudgetError, BudgetSpec, Enforcement, OnUnavailable, Period, check_name, check_thresholds,
@@ -9,7 +10,7 @@ use crate::budget_check::{self, field_of};
 use crate::http::problem::{FieldError, Problem};
 
 /// `PATCH /admin/v1/budgets/{id}`: what is absent stays.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct BudgetPatch {
     /// For people.
@@ -25,7 +26,7 @@ pub(super) struct BudgetPatch {
 }
 
 /// `POST /admin/v1/budgets/{id}/deposits`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewDeposit {
     /// How much: a decimal string.

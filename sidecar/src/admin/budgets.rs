@@ -2,28 +2,27 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_core::budget::{BudgetSpec, Enforcement, OnUnavailable, Period, Subject, Unit};
 use tollgate_core::time::UnixMillis;
 
 use super::budget_spec::{BudgetPatch, NewDeposit, check};
 use crate::http::extract::{JsonBody, Params, PathId};
+use crate::http::idempotency::IdempotencyKey;
+use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
-use crate::ledger::admin::{BudgetFilter, Changed, Created, Standing};
+use crate::http::reply::Created;
+use crate::ledger::admin::{BudgetFilter, Changed, Created as Made, Standing};
 use crate::ledger::budgets::StoredBudget;
 use crate::ledger::deposits::{Deposited, StoredDeposit};
 use crate::secret_key::new_id;
 use crate::state::App;
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const MAX_KEY_CHARS: usize = 255;
-
 /// A budget as operators see it. Amounts are decimal strings in its unit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct BudgetView {
     id: String,
     name: String,
@@ -60,7 +59,7 @@ pub(super) struct BudgetView {
 }
 
 /// A page of budgets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct BudgetPage {
     budgets: Vec<BudgetView>,
     /// Where to go on; null where there is no more.
@@ -68,8 +67,8 @@ pub(super) struct BudgetPage {
 }
 
 /// A deposit as operators see it.
-#[derive(Debug, Serialize)]
-struct DepositView {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DepositView {
     id: String,
     budget_id: String,
     amount: String,
@@ -79,7 +78,7 @@ struct DepositView {
 }
 
 /// `?template_id=&subject=&archived=&after=&limit=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BudgetQuery {
     template_id: Option<String>,
@@ -94,18 +93,17 @@ pub(super) struct BudgetQuery {
 pub(super) async fn create(
     State(app): State<App>,
     JsonBody(spec): JsonBody<BudgetSpec>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Created<BudgetView>, Problem> {
     let budget = check(spec)?;
     let now = app.clock().now().into();
     let new = StoredBudget::new(new_id("bud", now)?, budget, now);
     match app.ledger().create_budget(&new, now).await? {
-        Created::Done(standing) => {
+        Made::Done(standing) => {
             let view = BudgetView::from(*standing);
             tracing::info!(budget_id = %view.id, name = %view.name, amount = %view.amount, "budget created");
-            let location = format!("/admin/v1/budgets/{}", view.id);
-            Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)))
+            Ok(Created::at(format!("{BASE}/budgets/{}", view.id), view))
         }
-        Created::Made(made) => Err(Problem::conflict(format!(
+        Made::Made(made) => Err(Problem::conflict(format!(
             "{} is of this subject, unit and period, made by template {}: change that one",
             made.id,
             made.template_id.unwrap_or_default()
@@ -178,10 +176,9 @@ pub(super) async fn archive(State(app): State<App>, PathId(id): PathId) -> Resul
 pub(super) async fn deposit(
     State(app): State<App>,
     PathId(id): PathId,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     JsonBody(new): JsonBody<NewDeposit>,
-) -> Result<impl IntoResponse, Problem> {
-    let key = idempotency_key(&headers)?;
+) -> Result<Created<DepositView>, Problem> {
     let now = app.clock().now().into();
     let Some(standing) = app.ledger().budget(&id, now).await? else {
         return Err(no_such_budget());
@@ -194,13 +191,13 @@ pub(super) async fn deposit(
     if amount == 0 {
         return Err(invalid("nothing is no deposit".to_owned()));
     }
-    let (deposit, status) = match app.ledger().deposit(&id, key, amount, now).await? {
+    let deposit = match app.ledger().deposit(&id, &key, amount, now).await? {
         Deposited::Done(deposit) => {
             tracing::info!(budget_id = %id, deposit_id = %deposit.id, amount, "deposit made");
             app.returns().announce(std::slice::from_ref(&id));
-            (deposit, StatusCode::CREATED)
+            deposit
         }
-        Deposited::Repeated(deposit) => (deposit, StatusCode::CREATED),
+        Deposited::Repeated(deposit) => deposit,
         Deposited::KeyReused => return Err(Problem::key_reused()),
         Deposited::NoSuchBudget => return Err(no_such_budget()),
         Deposited::NotPrepaid => {
@@ -214,7 +211,7 @@ pub(super) async fn deposit(
             ));
         }
     };
-    Ok((status, Json(DepositView::new(&deposit, unit))))
+    Ok(Created::new(DepositView::new(&deposit, unit)))
 }
 
 async fn changed(
@@ -236,25 +233,6 @@ async fn changed(
         Changed::NoSuchBudget => Err(no_such_budget()),
         Changed::Refused(problem) => Err(problem),
     }
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(Problem::malformed(
-            "send one idempotency-key header, new for each deposit and the same when it is tried again",
-        ));
-    };
-    value
-        .to_str()
-        .ok()
-        .map(str::trim)
-        .filter(|key| (1..=MAX_KEY_CHARS).contains(&key.len()))
-        .ok_or_else(|| {
-            Problem::malformed(format!(
-                "idempotency-key: expected 1 to {MAX_KEY_CHARS} ASCII characters"
-            ))
-        })
 }
 
 fn subject_key(json: &str) -> Result<String, Problem> {

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::http::extract::Params;
@@ -11,7 +12,7 @@ use crate::ledger::events::{EventFilter, StoredEvent};
 use crate::state::App;
 
 /// `?after=&newest=&before=&limit=&workspace=&key=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
     after: Option<String>,
@@ -23,7 +24,7 @@ pub(super) struct EventQuery {
 }
 
 /// A page of events in insertion order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct EventPage {
     events: Vec<StoredEvent>,
     /// Always there: asking again after it gives what has come since.

@@ -1,6 +1,7 @@
 //! Keys as operators write them: strict, and checked field by field.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::http::problem::{FieldError, Problem};
@@ -11,7 +12,7 @@ const MAX_NAME_CHARS: usize = 128;
 const MAX_MODELS: usize = 100;
 
 /// `POST /admin/v1/keys`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     /// What people call it.
@@ -36,7 +37,7 @@ pub(super) struct NewKey {
 }
 
 /// `PATCH /admin/v1/keys/{id}`, a merge patch (RFC 7396): what is absent stays, null clears.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct KeyPatch {
     /// What people call it. Cannot be cleared.

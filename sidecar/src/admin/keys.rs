@@ -2,23 +2,24 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
-use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json as SqlJson;
 use tollgate_core::key::KeyStatus;
 
 use super::key_spec::{KeyPatch, NewKey};
 use crate::http::extract::{JsonBody, Params, PathId};
+use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::Problem;
+use crate::http::reply::Created;
 use crate::ledger::keys::{Changed, Status, StoredKey};
 use crate::secret_key::{NoRandomness, SecretKey, new_key_id};
 use crate::state::App;
 
 /// A key as operators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct KeyView {
     id: String,
     prefix: String,
@@ -35,15 +36,15 @@ pub(super) struct KeyView {
 }
 
 /// A new key, with its text: the only time that it is shown.
-#[derive(Debug, Serialize)]
-struct CreatedKey {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CreatedKey {
     key: String,
     #[serde(flatten)]
     view: KeyView,
 }
 
 /// A page of keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct KeyPage {
     keys: Vec<KeyView>,
     /// Where to go on; null where there is no more.
@@ -51,7 +52,7 @@ pub(super) struct KeyPage {
 }
 
 /// `?workspace=&after=&limit=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyQuery {
     workspace: Option<String>,
@@ -63,7 +64,7 @@ pub(super) struct KeyQuery {
 pub(super) async fn create(
     State(app): State<App>,
     JsonBody(new): JsonBody<NewKey>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Created<CreatedKey>, Problem> {
     new.check(&app.config().moderation)?;
     let now = app.clock().now();
     let secret = SecretKey::generate(new.environment)?;
@@ -85,16 +86,12 @@ pub(super) async fn create(
     };
     app.ledger().insert_key(&stored).await?;
     tracing::info!(key_id = %stored.id, workspace = %stored.workspace, "key created");
-    let headers: [(HeaderName, String); 2] = [
-        (header::LOCATION, format!("/admin/v1/keys/{}", stored.id)),
-        // The answer holds a secret.
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
+    let location = format!("{BASE}/keys/{}", stored.id);
     let created = CreatedKey {
         key: secret.text().to_owned(),
         view: stored.into(),
     };
-    Ok((StatusCode::CREATED, headers, Json(created)))
+    Ok(Created::at(location, created).secret())
 }
 
 /// `GET /admin/v1/keys`.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_core::wire::ModerationAction;
 
@@ -12,7 +13,7 @@ use crate::ledger::verdicts::{StoredVerdict, VerdictFilter};
 use crate::state::App;
 
 /// `?after=&newest=&before=&limit=&workspace=&action=&request_id=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VerdictQuery {
     after: Option<String>,
@@ -25,7 +26,7 @@ pub(super) struct VerdictQuery {
 }
 
 /// A page of verdicts in the order in which they were given.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct VerdictPage {
     moderations: Vec<StoredVerdict>,
     /// Always there: asking again after it gives what has come since.

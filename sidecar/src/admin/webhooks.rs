@@ -1,16 +1,19 @@
 //! Webhooks, as operators see and change them, and their deliveries: what waits, and dead letters.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderName, StatusCode, Uri, header};
-use axum::response::IntoResponse;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::NoContent;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json as SqlJson;
 
-use crate::http::extract::{JsonBody, Params, PathId};
+use crate::http::extract::{JsonBody, Params, PathId, PathParts};
+use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
+use crate::http::reply::{Accepted, Created};
 use crate::ledger::notifications::KINDS;
 use crate::ledger::webhooks::{StoredDelivery, StoredWebhook};
 use crate::secret_key::new_id;
@@ -20,7 +23,7 @@ use crate::webhook::SigningSecret;
 const MAX_URL_BYTES: usize = 2_000;
 
 /// `POST /admin/v1/webhooks`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWebhook {
     /// Where notifications are posted: `https://…`, or `http://…` inside a network that is trusted.
@@ -31,7 +34,7 @@ pub(super) struct NewWebhook {
 }
 
 /// `PATCH /admin/v1/webhooks/{id}`, a merge patch (RFC 7396): what is absent stays.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct WebhookPatch {
     url: Option<String>,
@@ -40,7 +43,7 @@ pub(super) struct WebhookPatch {
 }
 
 /// Whether it gets deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum WebhookStatus {
     Active,
@@ -48,7 +51,7 @@ enum WebhookStatus {
 }
 
 /// A webhook as operators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct WebhookView {
     id: String,
     url: String,
@@ -59,15 +62,15 @@ pub(super) struct WebhookView {
 }
 
 /// A new webhook, with its secret: the only time that it is shown.
-#[derive(Debug, Serialize)]
-struct CreatedWebhook {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CreatedWebhook {
     secret: String,
     #[serde(flatten)]
     view: WebhookView,
 }
 
 /// A page of webhooks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct WebhookPage {
     webhooks: Vec<WebhookView>,
     /// Where to go on; null where there is no more.
@@ -75,7 +78,7 @@ pub(super) struct WebhookPage {
 }
 
 /// A delivery as operators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DeliveryView {
     id: String,
     notification_id: String,
@@ -91,7 +94,7 @@ pub(super) struct DeliveryView {
 }
 
 /// A page of deliveries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DeliveryPage {
     deliveries: Vec<DeliveryView>,
     /// Where to go on; null where there is no more.
@@ -99,7 +102,7 @@ pub(super) struct DeliveryPage {
 }
 
 /// `?after=&limit=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhookQuery {
     after: Option<String>,
@@ -107,7 +110,7 @@ pub(super) struct WebhookQuery {
 }
 
 /// `?state=&after=&limit=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeliveryQuery {
     state: Option<DeliveryState>,
@@ -115,8 +118,15 @@ pub(super) struct DeliveryQuery {
     limit: Option<u32>,
 }
 
+/// `/webhooks/{id}/deliveries/{delivery}`
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct DeliveryPath {
+    id: String,
+    delivery: String,
+}
+
 /// How far a delivery is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum DeliveryState {
     Pending,
@@ -129,7 +139,7 @@ enum DeliveryState {
 pub(super) async fn create(
     State(app): State<App>,
     JsonBody(new): JsonBody<NewWebhook>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Created<CreatedWebhook>, Problem> {
     check(Some(&new.url), &new.kinds)?;
     let now = app.clock().now();
     let secret = SigningSecret::generate()?.to_text();
@@ -144,16 +154,12 @@ pub(super) async fn create(
     };
     app.ledger().insert_webhook(&stored).await?;
     tracing::info!(webhook = %stored.id, "webhook created");
-    let headers: [(HeaderName, String); 2] = [
-        (header::LOCATION, format!("/admin/v1/webhooks/{}", stored.id)),
-        // The answer holds a secret.
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
+    let location = format!("{BASE}/webhooks/{}", stored.id);
     let created = CreatedWebhook {
         secret,
         view: stored.into(),
     };
-    Ok((StatusCode::CREATED, headers, Json(created)))
+    Ok(Created::at(location, created).secret())
 }
 
 /// `GET /admin/v1/webhooks`.
@@ -208,12 +214,12 @@ pub(super) async fn edit(
 }
 
 /// `DELETE /admin/v1/webhooks/{id}`, with its deliveries.
-pub(super) async fn delete(State(app): State<App>, PathId(id): PathId) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(State(app): State<App>, PathId(id): PathId) -> Result<NoContent, Problem> {
     if !app.ledger().delete_webhook(&id).await? {
         return Err(no_such_webhook());
     }
     tracing::info!(webhook = %id, "webhook deleted");
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `GET /admin/v1/webhooks/{id}/deliveries`; the dead letters with `?state=dead`.
@@ -240,11 +246,11 @@ pub(super) async fn deliveries(
 /// `POST /admin/v1/webhooks/{id}/deliveries/{delivery_id}/retry`: a dead letter gets all its attempts again.
 pub(super) async fn retry(
     State(app): State<App>,
-    Path((id, delivery)): Path<(String, String)>,
-) -> Result<StatusCode, Problem> {
+    PathParts(DeliveryPath { id, delivery }): PathParts<DeliveryPath>,
+) -> Result<Accepted, Problem> {
     let now = app.clock().now();
     if app.ledger().deliver_again(&id, &delivery, now).await? {
-        return Ok(StatusCode::ACCEPTED);
+        return Ok(Accepted);
     }
     Err(Problem::not_found("this webhook has no dead letter with this id"))
 }

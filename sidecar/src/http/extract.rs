@@ -5,6 +5,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
@@ -22,9 +24,19 @@ pub struct RawBody(pub Bytes);
 #[derive(Debug)]
 pub struct Params<T>(pub T);
 
+/// The parts of the path that vary, by name, as `T`.
+#[derive(Debug)]
+pub struct PathParts<T>(pub T);
+
 /// The id in the path.
 #[derive(Debug)]
 pub struct PathId(pub String);
+
+/// `/…/{id}`
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Id {
+    id: String,
+}
 
 // === impl JsonBody ===
 
@@ -62,8 +74,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.query().unwrap_or_default())?;
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::malformed(rejection.body_text())),
+        }
+    }
+}
+
+// === impl PathParts ===
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathParts<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.path())?;
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
             Err(rejection) => Err(Problem::malformed(rejection.body_text())),
         }
     }
@@ -75,10 +102,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Path::<String>::from_request_parts(parts, state).await {
-            Ok(Path(id)) => Ok(Self(id)),
-            Err(rejection) => Err(Problem::malformed(rejection.body_text())),
-        }
+        let PathParts(Id { id }) = PathParts::from_request_parts(parts, state).await?;
+        Ok(Self(id))
     }
 }
 
@@ -86,7 +111,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 ///
 /// # Errors
 /// A [`Problem`] that says where.
-pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
@@ -119,6 +144,16 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
         }
     }
     out
+}
+
+/// Refuses the one character that PostgreSQL cannot even be asked for.
+fn refuse_nul(encoded: &str) -> Result<(), Problem> {
+    if encoded.contains("%00") {
+        return Err(Problem::malformed(
+            "the address has the character NUL, which nothing here is called by",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether the body is said to be JSON. A body of which nothing is said is taken for it.

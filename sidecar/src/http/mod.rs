@@ -2,5 +2,8 @@
 
 pub mod auth;
 pub mod extract;
+pub mod idempotency;
+pub mod openapi;
 pub mod page;
 pub mod problem;
+pub mod reply;

@@ -1,16 +1,20 @@
 //! Errors of the HTTP API, as RFC 9457 has them (`application/problem+json`).
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ledger::LedgerError;
 
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// What a problem is sent as.
+pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// One problem, as the caller sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Problem {
     /// Stable identifier of the kind of problem: `urn:tollgate:problem:…`.
     #[serde(rename = "type")]
@@ -23,11 +27,15 @@ pub struct Problem {
     pub detail: String,
     /// Each field that is wrong, where fields are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub errors: Vec<FieldError>,
+    /// For the header `retry-after`, in seconds.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 /// One field that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// Where: a JSON Pointer as a URI fragment (RFC 6901, section 6), e.g. `#/models/0`; for a query
     /// parameter its name.
@@ -46,6 +54,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -154,14 +163,18 @@ impl Problem {
         )
     }
 
-    /// 429: asked too often.
-    pub fn too_many(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-requests",
-            "Too many requests",
-            detail,
-        )
+    /// 429: asked too often to sign in.
+    pub fn try_again_in(time: Duration) -> Self {
+        let seconds = time.as_secs().max(1);
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many requests",
+                format!("too many tries to sign in, try again in {seconds} s"),
+            )
+        }
     }
 
     /// 500: a fault of ours. What it was is in the log only.
@@ -196,9 +209,13 @@ impl From<LedgerError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use sqlx::QueryBuilder;
@@ -27,7 +28,7 @@ const QUARANTINE: &str = "INSERT INTO quarantined_events (digest, received_at, r
     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
 /// An event as the ledger keeps it, and as the admin API shows it: every field, null where it is unknown.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize, JsonSchema)]
 pub struct StoredEvent {
     /// Insertion order; chosen by the ledger.
     #[serde(skip)]
@@ -38,6 +39,7 @@ pub struct StoredEvent {
     pub request_id: String,
     /// When the request arrived: milliseconds since the Unix epoch, shown as RFC 3339.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "jiff::Timestamp")]
     pub time: i64,
     /// Who paid.
     pub workspace: Option<String>,
@@ -91,6 +93,7 @@ pub struct StoredEvent {
     /// Where that gateway is.
     pub region: Option<String>,
     /// Limits in shadow mode that would have refused.
+    #[schemars(with = "Vec<String>")]
     pub would_refuse: Json<Vec<String>>,
     /// What it was charged to.
     #[sqlx(skip)]

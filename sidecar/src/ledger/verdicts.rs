@@ -1,5 +1,6 @@
 //! Moderation's verdicts in the ledger.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
@@ -12,13 +13,14 @@ const INSERT: &str = "INSERT INTO verdicts (seq, time, request_id, workspace, ke
     categories, rules, text) ";
 
 /// A verdict as the ledger keeps it, and as the admin API shows it.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize, JsonSchema)]
 pub struct StoredVerdict {
     /// Insertion order; chosen by the ledger.
     #[serde(skip)]
     pub seq: i64,
     /// When it was given: milliseconds since the Unix epoch, shown as RFC 3339.
     #[serde(serialize_with = "rfc3339")]
+    #[schemars(with = "jiff::Timestamp")]
     pub time: i64,
     /// Of the exchange.
     pub request_id: String,
@@ -35,8 +37,10 @@ pub struct StoredVerdict {
     /// `allow`, `flag`, `redact` or `block`.
     pub action: String,
     /// Categories of the rules that matched.
+    #[schemars(with = "Vec<String>")]
     pub categories: Json<Vec<String>>,
     /// Names of the rules that matched.
+    #[schemars(with = "Vec<String>")]
     pub rules: Json<Vec<String>>,
     /// The first 1,000 characters, where the policy stores text; what it redacts is redacted here too.
     pub text: Option<String>,

@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::SessionSecret;
 
-const NAME: &str = "tollgate_session";
+/// The cookie's name.
+pub const NAME: &str = "tollgate_session";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The session's secret in a request; none where there is no cookie, or one that is no secret.

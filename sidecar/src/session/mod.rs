@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
 use subtle::ConstantTimeEq as _;
 
+pub use self::cookie::NAME as COOKIE;
 use self::origin::Origin;
 pub use self::routes::routes;
 pub use self::secret::SessionSecret;
@@ -22,7 +23,8 @@ use crate::http::problem::Problem;
 use crate::principal::{Caller, Principal};
 use crate::state::App;
 
-const CSRF_HEADER: &str = "x-tollgate-csrf";
+/// What every change of a session must bring.
+pub const CSRF_HEADER: &str = "x-tollgate-csrf";
 
 /// A session that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

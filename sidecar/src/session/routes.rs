@@ -3,29 +3,34 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response as Described, StatusCode};
+use aide::operation::OperationOutput;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::{IntoResponse, NoContent, Response};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::{SessionSecret, cookie};
 use crate::http::auth;
 use crate::http::extract::JsonBody;
+use crate::http::openapi::{about, also, open};
 use crate::http::problem::Problem;
+use crate::http::reply::{NO_STORE, Unstored};
 use crate::ledger::sessions::StoredSession;
 use crate::principal::Principal;
 use crate::state::App;
 
 /// A working day: the page stays open, and asks again the next morning.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `POST /admin/v1/session`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
     /// The admin token.
@@ -33,7 +38,7 @@ struct Credentials {
 }
 
 /// `GET /admin/v1/session`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SessionView {
     /// Who asks; null where nobody is signed in.
     principal: Option<&'static str>,
@@ -43,15 +48,29 @@ struct SessionView {
     expires_at: Option<Timestamp>,
 }
 
+/// What keeps a session's cookie in the browser, or has it forgotten.
+struct Cookie(HeaderValue);
+
 /// All routes of `/session`. They ask for no token themselves: this is where one is brought.
-pub fn routes(app: &App) -> Router<App> {
-    Router::new()
-        .route("/session", get(show).post(begin).delete(end))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(DefaultBodyLimit::max(app.config().limits.admin_body_bytes))
+pub fn routes() -> ApiRouter<App> {
+    let about = |id, summary| about("session", id, summary);
+    ApiRouter::new().api_route(
+        "/session",
+        get_with(show, |operation| {
+            open(about(
+                "getSession",
+                "Say who asks, and what a change of the page needs",
+            )(operation))
+        })
+        .post_with(begin, |operation| {
+            let begin = about("beginSession", "Sign in: the answer sets the session's cookie");
+            also::<429>(open(begin(operation)))
+        })
+        .delete_with(end, |operation| open(about("endSession", "Sign out")(operation))),
+    )
 }
 
-async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Unstored<SessionView>, Problem> {
     let caller = auth::identify(&app, &Method::GET, &headers).await?;
     let session = caller.as_ref().and_then(|caller| caller.session.as_ref());
     let view = SessionView {
@@ -59,7 +78,7 @@ async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, Pr
         csrf: session.map(|session| session.secret.csrf()),
         expires_at: session.map(|session| session.expires_at),
     };
-    Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(view)).into_response())
+    Ok(Unstored(view))
 }
 
 async fn begin(
@@ -67,14 +86,14 @@ async fn begin(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     JsonBody(sent): JsonBody<Credentials>,
-) -> Result<Response, Problem> {
+) -> Result<Cookie, Problem> {
     if !matches!(Origin::of(&headers), Origin::Same | Origin::Unsaid) {
         return Err(super::foreign());
     }
     let now = app.clock().now();
     if let Err(too_many) = app.sign_ins().count(peer.ip(), now) {
         tracing::warn!(address = %peer.ip(), "too many tries to sign in");
-        return Ok(wait(too_many.retry_after));
+        return Err(Problem::try_again_in(too_many.retry_after));
     }
     if !app.config().admin_token.matches(sent.token.as_bytes()) {
         tracing::warn!(address = %peer.ip(), "a sign-in was refused");
@@ -102,7 +121,7 @@ async fn begin(
 }
 
 /// Ending a session that has ended is no change.
-async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Cookie, Problem> {
     let caller = auth::identify(&app, &Method::DELETE, &headers).await?;
     if let Some(session) = caller.and_then(|caller| caller.session) {
         app.ledger().end_session(&session.secret.id()).await?;
@@ -111,14 +130,26 @@ async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Response, Pro
     answer(cookie::forget(&headers))
 }
 
-fn answer(cookie: Option<HeaderValue>) -> Result<Response, Problem> {
-    let cookie = cookie.ok_or_else(Problem::internal)?;
-    let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, NO_STORE)];
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+fn answer(cookie: Option<HeaderValue>) -> Result<Cookie, Problem> {
+    cookie.map(Cookie).ok_or_else(Problem::internal)
 }
 
-fn wait(time: Duration) -> Response {
-    let seconds = time.as_secs().max(1);
-    let problem = Problem::too_many(format!("too many tries to sign in, try again in {seconds} s"));
-    ([(header::RETRY_AFTER, HeaderValue::from(seconds))], problem).into_response()
+// === impl Cookie ===
+
+impl IntoResponse for Cookie {
+    fn into_response(self) -> Response {
+        let headers = [(header::SET_COOKIE, self.0), (header::CACHE_CONTROL, NO_STORE)];
+        (headers, NoContent).into_response()
+    }
+}
+
+impl OperationOutput for Cookie {
+    type Inner = ();
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<StatusCode>, Described)> {
+        NoContent::inferred_responses(ctx, operation)
+    }
 }

@@ -16,6 +16,7 @@ mod leases;
 mod migrations;
 mod moderations;
 mod money;
+mod openapi;
 mod problems;
 mod reclaim;
 mod session;
