@@ -33,6 +33,8 @@ async fn once(app: &App, beat: u64) -> Result<(), crate::ledger::LedgerError> {
     if beat.is_multiple_of(FORGET_EVERY) {
         let forgotten = app.ledger().forget_old_leases(now).await?;
         tracing::debug!(forgotten, "old leases forgotten");
+        let forgotten = app.ledger().forget_old_rollups(now).await?;
+        tracing::debug!(forgotten, "old rollups forgotten");
     }
     Ok(())
 }

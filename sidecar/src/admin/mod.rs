@@ -4,9 +4,11 @@ mod audit;
 mod budget_spec;
 mod budgets;
 mod events;
+mod exports;
 mod key_spec;
 mod keys;
 mod moderations;
+mod stats;
 mod webhooks;
 
 use aide::axum::ApiRouter;
@@ -28,6 +30,7 @@ pub fn routes(app: &App) -> Router<App> {
         .merge(key_routes())
         .merge(budget_routes())
         .merge(log_routes())
+        .merge(stats_routes())
         .merge(webhook_routes());
     let (guarded, open) = openapi::publish(guarded, session::routes());
     guarded
@@ -124,6 +127,37 @@ fn log_routes() -> ApiRouter<App> {
             get_with(
                 moderations::list,
                 about("listModerations", "Read moderation's verdicts"),
+            ),
+        )
+}
+
+fn stats_routes() -> ApiRouter<App> {
+    let about = |id, summary| about("stats", id, summary);
+    ApiRouter::new()
+        .api_route(
+            "/stats",
+            get_with(stats::show, about("getStats", "Read statistics")),
+        )
+        .api_route(
+            "/stats/projection",
+            get_with(
+                stats::projection,
+                about("getProjection", "Say where the month leads"),
+            ),
+        )
+        .api_route(
+            "/exports/stats.csv",
+            get_with(exports::stats, about("exportStats", "Download statistics as CSV")),
+        )
+        .api_route(
+            "/exports/events.csv",
+            get_with(exports::events, about("exportEvents", "Download events as CSV")),
+        )
+        .api_route(
+            "/exports/focus.csv",
+            get_with(
+                exports::focus,
+                about("exportFocus", "Download costs in FOCUS 1.2"),
             ),
         )
 }

@@ -68,6 +68,27 @@ macro_rules! read {
     };
 }
 
+/// Runs `$body` with `$conn` in a transaction that only reads: all its statements see one moment. The body is compiled
+/// once for each engine.
+macro_rules! snapshot {
+    ($ledger:expr, $conn:ident => $body:expr) => {
+        match &$ledger.engine {
+            $crate::ledger::engine::Engine::Sqlite { readers, .. } => {
+                let mut transaction = readers.begin().await?;
+                let $conn = &mut *transaction;
+                $body
+            }
+            $crate::ledger::engine::Engine::Postgres(pool) => {
+                let mut transaction = pool
+                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?;
+                let $conn = &mut *transaction;
+                $body
+            }
+        }
+    };
+}
+
 /// Runs `$body` with `$conn` in a transaction that may write, and commits. Leaving the body early (`?`,
 /// `return`) rolls back. The body is compiled once for each engine.
 macro_rules! transact {
@@ -191,6 +212,7 @@ impl Ledger {
             catalogue: Arc::default(),
         };
         ledger.migrate().await?;
+        ledger.catch_up_rollups().await?;
         Ok(ledger)
     }
 

@@ -11,11 +11,14 @@ use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::BudgetCharge;
 
 use super::log::{LogPage, Part};
+use super::rollups::write::RollupRows;
 use super::settle::ChargeRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, number};
 
 /// Rows in one INSERT: 30 values each, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 250;
+/// Events that are read at once where all of a period are.
+const EVENTS_AT_ONCE: i64 = 1_000;
 /// How much of an event that could not be read is kept, in bytes.
 const QUARANTINED_BYTES: usize = 16 * 1024;
 
@@ -127,10 +130,35 @@ pub struct EventFilter<'a> {
     pub key: Option<&'a str>,
 }
 
+/// A place in the events by their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    time: i64,
+    seq: i64,
+}
+
+// === impl Moment ===
+
+impl Moment {
+    /// Before all events of this time.
+    pub const fn before(time: i64) -> Self {
+        Self { time, seq: 0 }
+    }
+
+    /// That of an event.
+    pub const fn of(event: &StoredEvent) -> Self {
+        Self {
+            time: event.time,
+            seq: event.seq,
+        }
+    }
+}
+
 // === impl Ledger ===
 
 impl Ledger {
-    /// Adds a batch in one transaction, applies what its new events charge to budgets, and says what came of it.
+    /// Adds a batch in one transaction, and its new events to rollups and to what budgets are charged, and says what
+    /// came of it.
     /// When this returns, it is on the disk. The unreadable ones are kept aside in the same transaction.
     ///
     /// # Errors
@@ -214,9 +242,10 @@ impl Ledger {
                     .execute(&mut *conn)
                     .await?;
             }
-            let first = last - count + 1;
-            let new = new.iter().filter_map(|seq| events.get(usize::try_from(seq - first).ok()?));
+            let before = last - count;
+            let new = new.iter().filter_map(|seq| events.get(usize::try_from(seq - before - 1).ok()?));
             let new: Vec<&StoredEvent> = new.collect();
+            RollupRows::roll_up(&mut *conn, &new, before, last, now).await?;
             let returned = ChargeRows::settle(&mut *conn, &new, now).await?;
             Ok(Added { new: new.len() as u64, returned })
         })
@@ -260,6 +289,27 @@ impl Ledger {
             event.charges = of_event.remove(&event.event_id).unwrap_or_default();
         }
         Ok(LogPage::new(found, part, head, rows, |event| event.seq))
+    }
+
+    /// Some of the events after a moment and before `to`, by their time.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn events_between(
+        &self,
+        after: Moment,
+        to: i64,
+        workspace: Option<&str>,
+    ) -> Result<Vec<StoredEvent>, LedgerError> {
+        Ok(read!(self, conn => {
+            let mut select = QueryBuilder::new("SELECT * FROM events WHERE (time, seq) > (");
+            select.push_bind(after.time).push(", ").push_bind(after.seq).push(") AND time < ").push_bind(to);
+            if let Some(workspace) = workspace {
+                select.push(" AND workspace = ").push_bind(workspace);
+            }
+            select.push(" ORDER BY time, seq LIMIT ").push_bind(EVENTS_AT_ONCE);
+            select.build_query_as().fetch_all(conn).await?
+        }))
     }
 
     /// How many unreadable events were kept aside.

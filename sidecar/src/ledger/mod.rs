@@ -41,6 +41,7 @@ pub mod leases;
 pub mod log;
 mod make;
 pub mod notifications;
+pub mod rollups;
 pub mod sessions;
 mod settle;
 pub mod verdicts;
@@ -60,6 +61,7 @@ enum Counter {
     KeyVersion,
     BudgetVersion,
     Event,
+    RolledUp,
     Verdict,
     Lease,
     Notification,
@@ -75,6 +77,7 @@ impl Counter {
             Self::KeyVersion => "key_version",
             Self::BudgetVersion => "budget_version",
             Self::Event => "event",
+            Self::RolledUp => "rolled_up",
             Self::Verdict => "verdict",
             Self::Lease => "lease",
             Self::Notification => "notification",

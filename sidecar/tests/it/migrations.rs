@@ -32,6 +32,13 @@ async fn a_ledger_of_the_first_version_keeps_its_keys_and_events() {
     assert_eq!(database::migrations(&database).await, files.count() as i64);
 
     let sidecar = Sidecar::start_on(&database).await;
+    let stats = sidecar
+        .get("/admin/v1/stats?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z")
+        .await;
+    assert_eq!(
+        stats["totals"][0]["output_tokens"], 2,
+        "it is in the statistics: {stats}"
+    );
     sidecar
         .send_events(&[charging("old", json!([])), charging("new", json!([]))])
         .await;

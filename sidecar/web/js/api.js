@@ -121,7 +121,8 @@ async function json(response) {
   return JSON.parse(await response.text());
 }
 
-function search(query) {
+/** A query string of what is there. */
+export function search(query) {
   const present = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
   const text = new URLSearchParams(present).toString();
   return text === '' ? '' : `?${text}`;

@@ -1,6 +1,6 @@
 // Statistics: what a period came to, held against the period before, and series for charts.
 
-import { get } from './api.js';
+import { get, search } from './api.js';
 import { nanos } from './format.js';
 import { SERIES } from './parts/chart.js';
 import { workspaces } from './workspaces.js';
@@ -16,12 +16,16 @@ export const PERIODS = {
   '30d': { title: '30 days', ms: 30 * DAY_MS, interval: 'day', step: DAY_MS },
 };
 
+/** Groups that are told one by one: the most expensive; the others come together. */
+const TOLD = 12;
+
 export const GROUPS = [
   ['model', 'Model'],
   ['workspace', 'Workspace'],
   ['user', 'User'],
   ['key', 'Key'],
   ['provider', 'Provider'],
+  ['endpoint', 'Endpoint'],
 ];
 
 /**
@@ -40,15 +44,21 @@ export async function loadStats(period, group, signal) {
     workspace: workspaces.filter,
   });
   const ask = (query) => get('stats', query, { signal });
-  const [now, before, parts] = await Promise.all([
+  const parted = { ...range(to - ms, to), group_by: group, limit: TOLD };
+  const [now, before, parts, month] = await Promise.all([
     ask({ ...range(to - ms, to), group_by: 'none' }),
     ask({ ...range(to - 2 * ms, to - ms), group_by: 'none' }),
-    ask({ ...range(to - ms, to), group_by: group }),
+    ask(parted),
+    get('stats/projection', { workspace: workspaces.filter }, { signal }),
   ]);
   return {
     now: total(now),
     before: total(before),
-    groups: parts.totals.map(row).sort((a, b) => compare(b.cost, a.cost) || b.requests - a.requests),
+    month: { spent: nanos(month.cost_usd), projected: nanos(month.projected_cost_usd), end: month.month_end },
+    // The most expensive first, the others last.
+    groups: parts.totals.map(row),
+    others: parts.others,
+    exports: { stats: link('stats', parted), focus: link('focus', exported(parted)) },
     times: times(to - ms, to, step),
     points: parts.series.map(row),
     step,
@@ -58,7 +68,7 @@ export async function loadStats(period, group, signal) {
 /** One row of a chart per group, the smaller ones together. */
 export function chartSeries({ groups, times: at, points }, value) {
   const sums = new Map();
-  for (const point of points) sums.set(point.group, (sums.get(point.group) ?? 0) + value(point));
+  for (const point of points) if (!point.isOthers) sums.set(point.group, (sums.get(point.group) ?? 0) + value(point));
   const largest = [...sums].sort((a, b) => b[1] - a[1]).map(([group]) => group);
   const named = largest.length > SERIES ? largest.slice(0, SERIES - 1) : largest;
   // A group has one colour in every chart: by its place in the table.
@@ -70,7 +80,7 @@ export function chartSeries({ groups, times: at, points }, value) {
   for (const point of points) {
     const position = index.get(point.time);
     if (position === undefined) continue;
-    const values = series.get(point.group);
+    const values = point.isOthers ? undefined : series.get(point.group);
     hasOthers ||= values === undefined;
     (values ?? others)[position] += value(point);
   }
@@ -80,7 +90,8 @@ export function chartSeries({ groups, times: at, points }, value) {
 
 function row(one) {
   return {
-    group: one.group || '(none)',
+    group: one.is_others ? 'others' : one.group || '(none)',
+    isOthers: one.is_others === true,
     time: one.time ? new Date(one.time).getTime() : null,
     requests: one.requests,
     refusals: one.refusals,
@@ -102,4 +113,7 @@ function times(from, to, step) {
   return all;
 }
 
-const compare = (a, b) => (a < b ? -1 : Number(a > b));
+/** What an export of events takes of a question for statistics. */
+const exported = ({ from, to, workspace }) => ({ from, to, workspace });
+
+const link = (name, query) => `admin/v1/exports/${name}.csv${search(query)}`;

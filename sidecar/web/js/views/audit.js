@@ -1,13 +1,12 @@
 // The audit log: who changed what, newest first.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { fullTime } from '../format.js';
 import { Log } from '../log.js';
 import { badge, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
+import { logTable } from '../parts/log_table.js';
 import { empty, shown } from '../parts/states.js';
-import { tell } from '../parts/toast.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
 
@@ -20,8 +19,6 @@ export class AuditView extends View {
     const query = () => ({ workspace: workspaces.filter });
     this.log = this.owns(new Log('audit', 'entries', query, () => this.update(), { every: EVERY_MS }));
   }
-
-  #earlier = () => this.log.earlier().catch((error) => tell(`Earlier entries could not be loaded: ${error.message}.`));
 
   template() {
     return html`<div class="view-head">
@@ -36,29 +33,21 @@ export class AuditView extends View {
   }
 
   #table() {
-    const { rows } = this.log;
-    if (rows.length === 0) return empty('Nothing has been changed yet', 'Every change by an operator is kept here.');
-    return html`<div class="table-box">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Action</th>
-              <th scope="col">What</th>
-              <th scope="col" class="wide">Workspace</th>
-              <th scope="col" class="wide">By</th>
-              <th scope="col" class="wide">From</th>
-              <th scope="col" class="right wide">Entry</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${repeat(rows, (entry) => entry.seq, row)}
-          </tbody>
-        </table>
-      </div>
-      ${this.log.hasEarlier
-        ? html`<div class="more"><button class="button small" @click=${this.#earlier}>Earlier entries</button></div>`
-        : nothing}`;
+    return logTable(this.log, {
+      what: 'entries',
+      columns: [
+        ['Time'],
+        ['Action'],
+        ['What'],
+        ['Workspace', 'wide'],
+        ['By', 'wide'],
+        ['From', 'wide'],
+        ['Entry', 'right wide'],
+      ],
+      key: (entry) => entry.seq,
+      row,
+      none: empty('Nothing has been changed yet', 'Every change by an operator is kept here.'),
+    });
   }
 }
 

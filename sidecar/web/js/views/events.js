@@ -1,14 +1,13 @@
 // Events as they come: every exchange, refusals included.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { count, duration, fullTime, money } from '../format.js';
 import { Log } from '../log.js';
 import { httpStatus, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
+import { logTable } from '../parts/log_table.js';
 import { empty, shown } from '../parts/states.js';
-import { tell } from '../parts/toast.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
@@ -38,8 +37,6 @@ export class EventsView extends View {
     router.remember({ key: '' });
     this.log.restart();
   };
-
-  #earlier = () => this.log.earlier().catch((error) => tell(`Earlier events could not be loaded: ${error.message}.`));
 
   template() {
     const { log } = this;
@@ -79,39 +76,27 @@ export class EventsView extends View {
   }
 
   #table() {
-    const rows = this.log.rows.filter((event) => this.#only === 'all' || kind(event) === this.#only);
-    if (rows.length === 0) {
-      return this.log.rows.length === 0
-        ? empty('No events yet', 'Every call through a gateway appears here a second after it ended.')
-        : empty('None of this kind', 'Among the events that are loaded there is none of this kind.');
-    }
-    return html`<div class="table-box">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Status</th>
-              <th scope="col">Model</th>
-              <th scope="col" class="wide">Workspace</th>
-              <th scope="col" class="wide">User or key</th>
-              <th scope="col" class="right wide">Input</th>
-              <th scope="col" class="right wide">Output</th>
-              <th scope="col" class="right">Cost</th>
-              <th scope="col" class="right wide">Latency</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${repeat(
-              rows,
-              (event) => event.event_id,
-              (event) => row(event),
-            )}
-          </tbody>
-        </table>
-      </div>
-      ${this.log.hasEarlier
-        ? html`<div class="more"><button class="button small" @click=${this.#earlier}>Earlier events</button></div>`
-        : nothing}`;
+    return logTable(this.log, {
+      what: 'events',
+      rows: this.log.rows.filter((event) => this.#only === 'all' || kind(event) === this.#only),
+      columns: [
+        ['Time'],
+        ['Status'],
+        ['Model'],
+        ['Workspace', 'wide'],
+        ['User or key', 'wide'],
+        ['Input', 'right wide'],
+        ['Output', 'right wide'],
+        ['Cost', 'right'],
+        ['Latency', 'right wide'],
+      ],
+      key: (event) => event.event_id,
+      row,
+      none:
+        this.log.rows.length === 0
+          ? empty('No events yet', 'Every call through a gateway appears here a second after it ended.')
+          : empty('None of this kind', 'Among the events that are loaded there is none of this kind.'),
+    });
   }
 }
 

@@ -1,13 +1,12 @@
 // What moderation has found, newest first.
 
-import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { html } from '../../vendor/lit/lit-html.js';
 import { fullTime } from '../format.js';
 import { Log } from '../log.js';
 import { badge, moderationAction, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
+import { logTable } from '../parts/log_table.js';
 import { empty, shown } from '../parts/states.js';
-import { tell } from '../parts/toast.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
@@ -37,8 +36,6 @@ export class ModerationView extends View {
     this.log.restart();
   }
 
-  #earlier = () => this.log.earlier().catch((error) => tell(`Earlier verdicts could not be loaded: ${error.message}.`));
-
   template() {
     return html`<div class="view-head">
         <h1 tabindex="-1">Moderation</h1>
@@ -57,32 +54,22 @@ export class ModerationView extends View {
   }
 
   #table() {
-    const { rows } = this.log;
-    if (rows.length === 0) {
-      return empty('No verdicts', 'Where a key or a workspace has a moderation policy, what it finds is logged here.');
-    }
-    return html`<div class="table-box">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Action</th>
-              <th scope="col">Categories</th>
-              <th scope="col" class="wide">Rules</th>
-              <th scope="col" class="wide">Phase</th>
-              <th scope="col" class="wide">Policy</th>
-              <th scope="col" class="wide">Workspace</th>
-              <th scope="col" class="wide">Model</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${repeat(rows, (verdict) => verdict.request_id + verdict.phase + verdict.time, row)}
-          </tbody>
-        </table>
-      </div>
-      ${this.log.hasEarlier
-        ? html`<div class="more"><button class="button small" @click=${this.#earlier}>Earlier verdicts</button></div>`
-        : nothing}`;
+    return logTable(this.log, {
+      what: 'verdicts',
+      columns: [
+        ['Time'],
+        ['Action'],
+        ['Categories'],
+        ['Rules', 'wide'],
+        ['Phase', 'wide'],
+        ['Policy', 'wide'],
+        ['Workspace', 'wide'],
+        ['Model', 'wide'],
+      ],
+      key: (verdict) => verdict.request_id + verdict.phase + verdict.time,
+      row,
+      none: empty('No verdicts', 'Where a key or a workspace has a moderation policy, what it finds is logged here.'),
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 // The overview: what it costs, who uses it, and what is about to run out.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { compact, count, duration, money, percent, shortDate, shortMoney } from '../format.js';
+import { compact, count, date, duration, money, percent, shortDate, shortMoney } from '../format.js';
 import { SERIES, seriesToken } from '../parts/chart.js';
 import { empty, framed, shown } from '../parts/states.js';
 import { Resource } from '../resource.js';
@@ -12,8 +12,6 @@ import { brief, loadBudgets, ofWorkspace, ordered } from './budgets.js';
 
 const EVERY_MS = 15_000;
 const BUDGETS = 6;
-/** Groups in the table. */
-const ROWS = 12;
 
 export class OverviewView extends View {
   static title = 'Overview';
@@ -103,7 +101,7 @@ export class OverviewView extends View {
   }
 }
 
-function figures({ now, before }, title) {
+function figures({ now, before, month }, title) {
   const of = (part, whole) => (whole === 0 ? 0 : part / whole);
   const all = [
     ['Spend', Number(now.cost), Number(before.cost), (value) => money(BigInt(value))],
@@ -120,6 +118,13 @@ function figures({ now, before }, title) {
         <dd class="delta" title="The ${title} before: ${show(was)}">${change(is, was, show, isBad)}</dd>
       </div>`,
     )}
+    <div class="panel figure">
+      <dt>This month</dt>
+      <dd class="value">${money(month.projected)}</dd>
+      <dd class="delta" title="If it goes on as in the last seven days">
+        projected for ${date(month.end)}, ${money(month.spent)} so far
+      </dd>
+    </div>
   </dl>`;
 }
 
@@ -178,10 +183,15 @@ const swatch = (colour) => html`<svg class="swatch ${seriesToken(Math.min(colour
   <rect width="10" height="10" rx="2" fill="currentColor" />
 </svg>`;
 
-function groupTable({ groups }, title) {
-  const rows = groups.slice(0, ROWS);
+function groupTable({ groups, others, exports }, title) {
   return html`<section class="panel" aria-labelledby="by-group">
-    <div class="panel-head"><h2 id="by-group">By ${title}</h2></div>
+    <div class="panel-head">
+      <h2 id="by-group">By ${title}</h2>
+      <span class="links">
+        <a href=${exports.stats} download>CSV</a>
+        <a href=${exports.focus} download title="FinOps Open Cost and Usage Specification 1.2">FOCUS costs</a>
+      </span>
+    </div>
     <div class="table-box">
       <table>
         <thead>
@@ -199,9 +209,9 @@ function groupTable({ groups }, title) {
           </tr>
         </thead>
         <tbody>
-          ${rows.map(
+          ${groups.map(
             (one) => html`<tr>
-              <th scope="row"><div class="clip">${one.group}</div></th>
+              <th scope="row"><div class="clip">${one.isOthers ? `${count(others)} others` : one.group}</div></th>
               <td class="right">${money(one.cost)}</td>
               <td class="right">${count(one.requests)}</td>
               <td class="right wide">${count(one.refusals)}</td>
@@ -216,6 +226,5 @@ function groupTable({ groups }, title) {
         </tbody>
       </table>
     </div>
-    ${groups.length > ROWS ? html`<p class="more muted">and ${groups.length - ROWS} more</p>` : nothing}
   </section>`;
 }
