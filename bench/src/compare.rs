@@ -86,7 +86,7 @@ fn pairs(slices: &[Slice], kind: Kind, bytes: usize, alone: bool) -> Vec<(&Slice
 }
 
 /// The middle one; the mean of the middle two. 0 of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
     let at = |index: usize| values.get(index).copied().unwrap_or(0.0);

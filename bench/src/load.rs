@@ -90,7 +90,12 @@ pub(crate) async fn run(
     })
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
+/// A connection of a client, kept open.
+///
+/// # Errors
+///
+/// Where nobody listens.
+pub(crate) async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address)
         .await
         .with_context(|| format!("nobody listens on {address}"))?;
@@ -103,7 +108,10 @@ async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
 
 async fn client(mut connection: SendRequest<Full<Bytes>>, shared: &Shared) -> Result<()> {
     while Instant::now() < shared.until {
-        let request = shared.next_request()?;
+        let number = shared.requests.replace_with(|count| *count + 1);
+        let request = shared
+            .target
+            .request(number, shared.prompts.borrow_mut().next())?;
         let sent = Instant::now();
         let response = connection.send_request(request).await?;
         let status = response.status();
@@ -121,23 +129,26 @@ async fn client(mut connection: SendRequest<Full<Bytes>>, shared: &Shared) -> Re
     Ok(())
 }
 
-// === impl Shared ===
+// === impl Target ===
 
-impl Shared {
-    fn next_request(&self) -> Result<Request<Full<Bytes>>> {
-        let number = self.requests.replace_with(|count| *count + 1);
-        let credentials = &self.target.credentials;
-        let turn = usize::try_from(number).unwrap_or(0) % credentials.len().max(1);
-        let mut request = Request::post(self.target.path.as_str())
+impl Target {
+    /// The request of this number.
+    ///
+    /// # Errors
+    ///
+    /// Where a header is none.
+    pub(crate) fn request(&self, number: u64, body: Bytes) -> Result<Request<Full<Bytes>>> {
+        let turn = usize::try_from(number).unwrap_or(0) % self.credentials.len().max(1);
+        let mut request = Request::post(self.path.as_str())
             .header(HOST, "bench.local")
             .header(CONTENT_TYPE, "application/json")
             .header("user-agent", "tollgate-bench");
-        if let Some(credential) = credentials.get(turn) {
+        if let Some(credential) = self.credentials.get(turn) {
             request = request.header(AUTHORIZATION, credential);
         }
-        for (name, value) in &self.target.headers {
+        for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        Ok(request.body(Full::new(self.prompts.borrow_mut().next()))?)
+        Ok(request.body(Full::new(body))?)
     }
 }

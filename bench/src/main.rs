@@ -1,5 +1,6 @@
 //! What governance costs: Tollgate beside bare Envoy and its peers. `cargo xtask bench` runs it.
 
+mod clock;
 mod compare;
 mod listen;
 mod load;
@@ -11,6 +12,7 @@ mod prompts;
 mod random;
 mod report;
 mod row;
+mod streams;
 mod upstream;
 mod usage;
 
@@ -45,6 +47,9 @@ struct Args {
     /// How long a turn takes, in seconds
     #[arg(long, default_value_t = 2.0)]
     slice: f64,
+    /// Leave out streams
+    #[arg(long)]
+    no_streams: bool,
     /// For development: 2 KB only, 3 rounds of 1 s
     #[arg(long)]
     quick: bool,
@@ -99,6 +104,11 @@ async fn run(args: Args) -> Result<()> {
         );
     }
     let (slices, memory) = plan.run(&rows, &corpus, &progress).await?;
+    let streams = if args.no_streams {
+        Vec::new()
+    } else {
+        streams::run(&rows, &corpus, plan.rounds, &progress).await?
+    };
     let report = Report {
         command: command(),
         machine,
@@ -106,6 +116,7 @@ async fn run(args: Args) -> Result<()> {
         figures: compare(&slices),
         memory,
         slices,
+        streams,
     };
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let table = report.markdown();

@@ -8,6 +8,7 @@ use crate::compare::Figures;
 use crate::machine::Machine;
 use crate::plan::{Memory, Plan, Slice};
 use crate::row::Kind;
+use crate::streams::{self, StreamSlice};
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,7 @@ pub(crate) struct Report {
     pub(crate) figures: Vec<Figures>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) slices: Vec<Slice>,
+    pub(crate) streams: Vec<StreamSlice>,
 }
 
 // === impl Report ===
@@ -29,6 +31,7 @@ impl Report {
         for &bytes in &self.plan.sizes {
             self.table(&mut out, bytes);
         }
+        streams::table(&mut out, &self.streams);
         self.memory(&mut out);
         self.legend(&mut out);
         out

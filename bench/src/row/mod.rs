@@ -25,7 +25,7 @@ const KEYS: usize = 100;
 pub(crate) enum Kind {
     /// Envoy without a policy
     Bare,
-    /// Tollgate with everything on that needs no callout per request
+    /// Tollgate with everything on but moderation, which asks the sidecar about each request
     Tollgate,
     /// Envoy's own filters: api_key_auth, local_ratelimit, ai_protocol_manager (token usage)
     Native,
@@ -68,8 +68,8 @@ impl Kind {
         match self {
             Self::Bare => "HTTP connection manager and router only",
             Self::Tollgate => {
-                "key from the sidecar (100 keys), 7 limits in 4 scopes, validation, prompt tokens counted exactly, \
-                 usage and cost from the answer, an event per request in the ledger, metrics"
+                "key from the sidecar (100 keys), 7 limits in 4 scopes, 3 budgets a request, validation, prompt tokens \
+                 counted exactly, usage and cost from the answer, an event per request in the ledger, metrics"
             }
             Self::Native => {
                 "api_key_auth (100 keys), local_ratelimit, ai_protocol_manager reading usage from the answer; no \

@@ -1,4 +1,5 @@
-//! Tollgate with everything on that needs no callout per request.
+//! Tollgate with everything on: keys, limits, budgets, validation, exact counts, events; moderation alone, which asks the
+//! sidecar about each request, is left out.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub(super) async fn start(upstream: SocketAddr) -> Result<Row> {
         })
         .start()
         .await?;
+    for budget in budgets() {
+        stack.admin.post("/admin/v1/budgets", &budget).await?;
+    }
     let mut credentials = Vec::new();
     for number in 0..KEYS {
         let spec = json!({
@@ -83,6 +87,15 @@ pub(super) async fn settled(stack: &Stack) -> Result<()> {
 /// Limits of every kind and scope, none of which refuses; validation; exact token counts.
 fn everything() -> Result<Value> {
     serde_json::from_str(include_str!("../../everything.json")).context("everything.json")
+}
+
+/// One budget for everybody, one for each workspace and one for each user of it, none of which refuses.
+fn budgets() -> [Value; 3] {
+    [
+        json!({"subject": {}, "unit": "usd", "period": "month", "amount": "1000000"}),
+        json!({"subject": {"workspace": "*"}, "unit": "usd", "period": "month", "amount": "1000000"}),
+        json!({"subject": {"workspace": "*", "user": "*"}, "unit": "tokens", "period": "day", "amount": "1000000000000"}),
+    ]
 }
 
 fn merge(config: &mut Value, more: &Value) {

@@ -1,11 +1,13 @@
 //! The provider that every row calls: as quick as it can be, so that what is measured is the proxy.
 
+mod events;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -14,6 +16,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use self::events::Events;
+pub(crate) use self::events::{EVENTS, PACE, SENT};
 use crate::listen;
 
 /// An answer of 250 tokens, as OpenAI writes one.
@@ -44,12 +48,20 @@ async fn serve(listener: TcpListener) -> Result<()> {
     }
 }
 
-async fn respond(request: Request<Incoming>, answer: Bytes) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(
+    request: Request<Incoming>,
+    answer: Bytes,
+) -> Result<Response<Either<Full<Bytes>, Events>>, Infallible> {
+    let events = Events::asked_for(request.headers());
     let mut body = request.into_body();
     while let Some(Ok(_)) = body.frame().await {}
-    let mut response = Response::new(Full::new(answer));
+    let (kind, body) = match events {
+        Some(events) => ("text/event-stream; charset=utf-8", Either::Right(events)),
+        None => ("application/json", Either::Left(Full::new(answer))),
+    };
+    let mut response = Response::new(body);
     response
         .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     Ok(response)
 }
