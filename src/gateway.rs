@@ -89,18 +89,25 @@ impl Gateway {
     /// Sends an exchange's question to the sidecar.
     pub(crate) fn ask(&self, ask: &Ask) -> Result<u32, HostError> {
         let sidecar = self.sidecar.as_ref().ok_or(HostError::NOT_CONFIGURED)?;
-        match ask {
+        let (call, sent) = match ask {
             Ask::ResolveKey(sha256) => {
                 let question = ResolveKey { sha256: *sha256 };
-                sidecar.ask("/v1/keys/resolve", &question, sidecar.timeout())
+                let sent = sidecar.ask("/v1/keys/resolve", &question, sidecar.timeout());
+                ("key", sent)
             }
-            Ask::Lease(question) => sidecar.ask(
-                "/v1/leases",
-                &question.request,
-                sidecar.lease_timeout(question.request.wait_ms),
-            ),
-            Ask::Moderate(question) => sidecar.ask("/v1/moderations", &question.request, question.timeout),
+            Ask::Lease(question) => {
+                let timeout = sidecar.lease_timeout(question.request.wait_ms);
+                ("lease", sidecar.ask("/v1/leases", &question.request, timeout))
+            }
+            Ask::Moderate(question) => {
+                let sent = sidecar.ask("/v1/moderations", &question.request, question.timeout);
+                ("moderation", sent)
+            }
+        };
+        if sent.is_ok() {
+            self.metrics.borrow_mut().question(call);
         }
+        sent
     }
 
     /// Takes note of whether the sidecar has answered what a request asked.

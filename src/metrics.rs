@@ -97,6 +97,11 @@ impl Metrics {
         }
     }
 
+    /// Counts a callout that a request waits for.
+    pub(crate) fn question(&mut self, call: &'static str) {
+        self.count(&format!("tollgate_sidecar_questions_total;call={call}"), 1);
+    }
+
     /// Counts a callout that the sidecar did not answer.
     pub(crate) fn sidecar_error(&mut self, call: &'static str) {
         self.count(&format!("tollgate_sidecar_errors_total;call={call}"), 1);

@@ -68,7 +68,7 @@ pub struct LeaseHold {
     /// How much requests that wait now need together.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
-    /// How much was charged in the last few seconds: a good size for a lease.
+    /// How much the last few seconds cost, or would have at the fastest pace in them: a good size for a lease.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub recent: u64,
     /// The gateway will never reserve from it again, and nothing is reserved from it now: what was granted

@@ -8,6 +8,9 @@ use tollgate_core::event::Event;
 
 use crate::gateway::Effect;
 
+/// Where a purse keeps its cells. The number is that of their layout.
+pub(crate) const PURSE: &str = "tollgate/1/b2/";
+
 /// What the workers of one gateway did, in order, each with the worker's number.
 pub(crate) type Outbox = RefCell<Vec<(usize, Effect)>>;
 
@@ -139,7 +142,8 @@ impl Cells for WorkerCells<'_> {
     fn set(&self, key: &str, bytes: &[u8], version: Version) -> Result<(), CellError> {
         self.call(|| {
             // Other cells have one writer at a time, who never finds another in its way.
-            let is_lease = key.starts_with("tollgate/1/b1/s/");
+            let of_purse = key.strip_prefix(PURSE);
+            let is_lease = of_purse.is_some_and(|rest| rest.starts_with("s/"));
             if is_lease && self.conflicts.get() > 0 {
                 self.conflicts.set(self.conflicts.get() - 1);
                 return Err(CellError::Conflict);

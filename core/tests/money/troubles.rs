@@ -7,15 +7,13 @@ use tollgate_core::budget::Period;
 use tollgate_core::time::UnixMillis;
 
 use crate::books::Transaction;
+use crate::cells::PURSE;
 use crate::fault::Fault;
 use crate::gateway::WorkerId;
 use crate::store::AccountKey;
 use crate::weather::Trouble;
 use crate::worker::Worker;
 use crate::world::{Due, World};
-
-/// Where a gateway keeps its process's name towards the ledger.
-const INSTANCE: &str = "tollgate/1/b1/i";
 
 // === impl World ===
 
@@ -77,12 +75,14 @@ impl World {
             return;
         }
         self.tally.count("gateway death");
-        let inherited = self.gateways[gateway].cells.peek(INSTANCE);
+        // Its process's name towards the ledger.
+        let instance = format!("{PURSE}i");
+        let inherited = self.gateways[gateway].cells.peek(&instance);
         let process = self.gateways[gateway].process;
         self.books.gateway_died(gateway, process);
         self.gateways[gateway].die();
         if self.fault == Some(Fault::InheritTheInstance) && !inherited.is_empty() {
-            self.gateways[gateway].cells.poke(INSTANCE, &inherited);
+            self.gateways[gateway].cells.poke(&instance, &inherited);
         }
         self.after(back_after_ms, Due::GatewayBack { gateway });
     }

@@ -4,6 +4,7 @@
 mod away;
 mod clamp;
 mod hang_up;
+mod hot_path;
 mod refusal;
 mod rush;
 

@@ -1,6 +1,7 @@
 //! What the workers of one Envoy know of one budget: its leases, and what shall become of them.
 
 use super::held::Held;
+use super::recent::Recent;
 use crate::codec::{Reader, put};
 use crate::time::UnixMillis;
 use crate::wire::{LeaseHold, LeaseId, LeaseState, LeaseStatus};
@@ -14,9 +15,6 @@ pub(super) const MAX_ANSWER_AGE_MS: u64 = 10_000;
 
 /// A clock may seem to go back by this much, in milliseconds, between workers.
 const CLOCK_SLACK_MS: u64 = 1_000;
-
-/// Two spans of so many milliseconds are what is called recent.
-const RECENT_MS: u64 = 10_000;
 
 /// A lease that nobody touched for so many milliseconds is given back.
 const IDLE_MS: u64 = 15_000;
@@ -49,14 +47,6 @@ pub(super) struct Entry {
     closed: LeaseId,
     /// Until when `closed` must be known.
     tomb_until: UnixMillis,
-}
-
-/// What was charged in this span of time and in the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Recent {
-    span: u64,
-    here: u64,
-    before: u64,
 }
 
 // === impl Entry ===
@@ -104,7 +94,7 @@ impl Entry {
     }
 
     pub(super) fn charge(&mut self, charged: u64, now: UnixMillis) {
-        self.recent.here = self.recent.here.saturating_add(charged);
+        self.recent.charge(charged);
         self.touch(now);
     }
 
@@ -187,6 +177,7 @@ impl Entry {
         if self.current.as_ref().is_some_and(is_over) {
             self.retire();
         }
+        self.recent.measure(now);
         let is_idle = now.0.saturating_sub(self.touched_at.0) >= IDLE_MS;
         let (scarce, waiting, recent) = (self.scarce, self.waiting, self.recent.total());
         if let Some(held) = &mut self.current {
@@ -259,9 +250,6 @@ impl Entry {
             u64::from(self.scarce),
             self.waiting,
             self.waiting_until.0,
-            self.recent.span,
-            self.recent.here,
-            self.recent.before,
             self.seen_at.0,
             self.touched_at.0,
             self.closed.0,
@@ -271,6 +259,7 @@ impl Entry {
         ] {
             put(&mut out, number);
         }
+        self.recent.encode(&mut out);
         for held in self.all() {
             held.encode(&mut out);
         }
@@ -286,20 +275,15 @@ impl Entry {
             scarce: reader.int::<u64>()? == 1,
             waiting: reader.int()?,
             waiting_until: UnixMillis(reader.int()?),
-            recent: Recent {
-                span: reader.int()?,
-                here: reader.int()?,
-                before: reader.int()?,
-            },
             seen_at: UnixMillis(reader.int()?),
             touched_at: UnixMillis(reader.int()?),
             closed: LeaseId(reader.int()?),
             tomb_until: UnixMillis(reader.int()?),
-            current: None,
-            draining: Vec::new(),
+            ..Self::default()
         };
         let has_current = reader.int::<u64>()? == 1;
         let draining: usize = reader.int()?;
+        entry.recent = Recent::decode(reader)?;
         if has_current {
             entry.current = Some(Held::decode(reader)?);
         }
@@ -317,27 +301,4 @@ pub(super) struct Told<'a> {
     pub(super) spent: u64,
     pub(super) period_ends_in_ms: Option<u64>,
     pub(super) lease: &'a LeaseState,
-}
-
-// === impl Recent ===
-
-impl Recent {
-    fn advance(&mut self, now: UnixMillis) {
-        let span = now.0 / RECENT_MS;
-        if span == self.span {
-            return;
-        }
-        // A clock that jumped back makes nothing recent, like one that leapt forward.
-        self.before = if span == self.span.wrapping_add(1) {
-            self.here
-        } else {
-            0
-        };
-        self.here = 0;
-        self.span = span;
-    }
-
-    const fn total(&self) -> u64 {
-        self.here.saturating_add(self.before)
-    }
 }

@@ -17,6 +17,7 @@
 
 mod entry;
 mod held;
+mod recent;
 mod reservation;
 mod reserve;
 mod set;
@@ -35,7 +36,7 @@ use self::shelf::Shelf;
 use crate::cells::{CellError, Cells, Update, Version, update};
 
 /// Changes with the layout of entries: cells of another layout are another purse, and another instance.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The leases of one Envoy.
 #[derive(Debug)]
