@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod admin;
 pub mod budget_check;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod health;
 pub mod http;
 pub mod ledger;
 pub mod moderation;
+pub mod password;
 pub mod principal;
 pub mod returns;
 pub mod secret;

@@ -10,6 +10,8 @@ use ulid::Ulid;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 32 characters of base 62 are 190 bits.
 const SECRET_CHARS: usize = 32;
+/// What a token of the admin API begins with.
+pub const ADMIN_PREFIX: &str = "tg_admin_";
 /// How much of a key is kept in clear text, to recognise it by.
 const PREFIX_CHARS: usize = 12;
 /// Bytes from here on are drawn again: 248 is the largest multiple of 62 in a byte, and without this the first
@@ -58,7 +60,18 @@ impl SecretKey {
     /// # Errors
     /// [`NoRandomness`] where there is none.
     pub fn generate(environment: Environment) -> Result<Self, NoRandomness> {
-        let mut text = format!("tg_{}_", environment.as_str());
+        Self::draw(format!("tg_{}_", environment.as_str()))
+    }
+
+    /// Draws a token of the admin API.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] where there is none.
+    pub fn of_admin_api() -> Result<Self, NoRandomness> {
+        Self::draw(ADMIN_PREFIX.to_owned())
+    }
+
+    fn draw(mut text: String) -> Result<Self, NoRandomness> {
         let length = text.len() + SECRET_CHARS;
         while text.len() < length {
             let mut bytes = [0; SECRET_CHARS];

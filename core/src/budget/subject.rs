@@ -148,6 +148,11 @@ impl Facts {
 // === impl Subject ===
 
 impl Subject {
+    /// The workspace that it names: `*` for each.
+    pub fn workspace(&self) -> Option<&str> {
+        self.0.get(&Facet::Workspace).map(String::as_str)
+    }
+
     /// A subject from its facets.
     ///
     /// # Errors

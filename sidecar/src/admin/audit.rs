@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::access::Permitted;
 use crate::http::extract::Params;
 use crate::http::page::{Cursor, PageSize, part};
 use crate::http::problem::Problem;
@@ -54,14 +55,13 @@ pub(super) struct AuditQuery {
 /// `GET /admin/v1/audit`.
 pub(super) async fn list(
     State(app): State<App>,
+    permitted: Permitted,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
     let part = part(query.newest, query.after.as_deref(), query.before.as_deref())?;
     let rows = PageSize::parse(query.limit)?.rows();
-    let page = app
-        .ledger()
-        .audit_log(query.workspace.as_deref(), part, rows)
-        .await?;
+    let workspaces = permitted.list(query.workspace)?;
+    let page = app.ledger().audit_log(&workspaces, part, rows).await?;
     Ok(Json(AuditPage {
         entries: page.rows.into_iter().map(EntryView::from).collect(),
         next: Cursor(page.next).to_text(),

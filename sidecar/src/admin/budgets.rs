@@ -9,6 +9,7 @@ use tollgate_core::budget::{BudgetSpec, Enforcement, OnUnavailable, Period, Subj
 use tollgate_core::time::UnixMillis;
 
 use super::budget_spec::{BudgetPatch, NewDeposit, check};
+use crate::access::Permitted;
 use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::openapi::BASE;
@@ -77,10 +78,12 @@ pub(super) struct DepositView {
     created_at: Timestamp,
 }
 
-/// `?template_id=&subject=&archived=&after=&limit=`
+/// `?workspace=&template_id=&subject=&archived=&after=&limit=`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BudgetQuery {
+    /// That the subject names.
+    workspace: Option<String>,
     template_id: Option<String>,
     /// As JSON.
     subject: Option<String>,
@@ -92,9 +95,11 @@ pub(super) struct BudgetQuery {
 /// `POST /admin/v1/budgets`.
 pub(super) async fn create(
     State(app): State<App>,
+    permitted: Permitted,
     JsonBody(spec): JsonBody<BudgetSpec>,
 ) -> Result<Created<BudgetView>, Problem> {
     let budget = check(spec)?;
+    permitted.make(budget.subject.workspace())?;
     let now = app.clock().now().into();
     let new = StoredBudget::new(new_id("bud", now)?, budget, now);
     match app.ledger().create_budget(&new, now).await? {
@@ -114,12 +119,14 @@ pub(super) async fn create(
 /// `GET /admin/v1/budgets`.
 pub(super) async fn list(
     State(app): State<App>,
+    permitted: Permitted,
     Params(query): Params<BudgetQuery>,
 ) -> Result<Json<BudgetPage>, Problem> {
     let size = PageSize::parse(query.limit)?;
     let after = query.after.unwrap_or_default();
     let subject = query.subject.as_deref().map(subject_key).transpose()?;
     let filter = BudgetFilter {
+        workspaces: &permitted.list(query.workspace)?,
         template_id: query.template_id.as_deref(),
         subject: subject.as_deref(),
         with_archived: query.archived.unwrap_or(false),
@@ -137,16 +144,21 @@ pub(super) async fn list(
 }
 
 /// `GET /admin/v1/budgets/{id}`.
-pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Json<BudgetView>, Problem> {
+pub(super) async fn show(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<Json<BudgetView>, Problem> {
     let standing = app.ledger().budget(&id, app.clock().now().into()).await?;
-    standing
-        .map(|standing| Json(standing.into()))
-        .ok_or_else(no_such_budget)
+    let standing = standing.ok_or_else(no_such_budget)?;
+    permitted.object(standing.budget.workspace(), no_such_budget)?;
+    Ok(Json(standing.into()))
 }
 
 /// `PATCH /admin/v1/budgets/{id}`. The new amount counts at once, in the period of now.
 pub(super) async fn edit(
     State(app): State<App>,
+    permitted: Permitted,
     PathId(id): PathId,
     JsonBody(patch): JsonBody<BudgetPatch>,
 ) -> Result<Json<BudgetView>, Problem> {
@@ -158,23 +170,28 @@ pub(super) async fn edit(
         }
         patch.apply(&mut stored.budget)
     };
-    changed(&app, &id, change).await
+    changed(&app, &permitted, &id, change).await
 }
 
 /// `DELETE /admin/v1/budgets/{id}`: archives it, with all that it has made where it is a template. Its leases run
 /// out; what events still charge to it is kept. Archiving an archived budget is no change.
-pub(super) async fn archive(State(app): State<App>, PathId(id): PathId) -> Result<Json<BudgetView>, Problem> {
+pub(super) async fn archive(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<Json<BudgetView>, Problem> {
     let now: UnixMillis = app.clock().now().into();
     let change = |stored: &mut StoredBudget| {
         stored.archived_at = stored.archived_at.or(Some(now));
         Ok(())
     };
-    changed(&app, &id, change).await
+    changed(&app, &permitted, &id, change).await
 }
 
 /// `POST /admin/v1/budgets/{id}/deposits`. The same key with the same body is answered the same, whenever it comes.
 pub(super) async fn deposit(
     State(app): State<App>,
+    permitted: Permitted,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(new): JsonBody<NewDeposit>,
@@ -183,6 +200,7 @@ pub(super) async fn deposit(
     let Some(standing) = app.ledger().budget(&id, now).await? else {
         return Err(no_such_budget());
     };
+    permitted.object(standing.budget.workspace(), no_such_budget)?;
     let unit = standing.budget.budget.unit;
     let invalid = |detail: String| Problem::invalid(vec![FieldError::at("amount", detail)]);
     let amount = unit
@@ -216,9 +234,14 @@ pub(super) async fn deposit(
 
 async fn changed(
     app: &App,
+    permitted: &Permitted,
     id: &str,
     change: impl Fn(&mut StoredBudget) -> Result<(), Problem>,
 ) -> Result<Json<BudgetView>, Problem> {
+    let change = |stored: &mut StoredBudget| {
+        permitted.object(stored.workspace(), no_such_budget)?;
+        change(stored)
+    };
     match app
         .ledger()
         .change_budget(id, app.clock().now().into(), change)

@@ -5,6 +5,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Permitted;
 use crate::http::extract::Params;
 use crate::http::page::{Cursor, PageSize, part};
 use crate::http::problem::Problem;
@@ -37,12 +38,13 @@ pub(super) struct EventPage {
 /// `GET /admin/v1/events`.
 pub(super) async fn list(
     State(app): State<App>,
+    permitted: Permitted,
     Params(query): Params<EventQuery>,
 ) -> Result<Json<EventPage>, Problem> {
     let part = part(query.newest, query.after.as_deref(), query.before.as_deref())?;
     let rows = PageSize::parse(query.limit)?.rows();
     let filter = EventFilter {
-        workspace: query.workspace.as_deref(),
+        workspaces: &permitted.list(query.workspace)?,
         key: query.key.as_deref(),
     };
     let page = app.ledger().events(filter, part, rows).await?;

@@ -90,7 +90,8 @@ impl KeyPatch {
     }
 }
 
-fn check_name(field: &str, text: &str, errors: &mut Vec<FieldError>) {
+/// Notes it among the errors where a name cannot be one.
+pub(super) fn check_name(field: &str, text: &str, errors: &mut Vec<FieldError>) {
     let is_good = !text.trim().is_empty()
         && text.chars().count() <= MAX_NAME_CHARS
         && !text.chars().any(char::is_control);
@@ -119,7 +120,9 @@ fn check_policy(policy: Option<&str>, moderation: &Moderation, errors: &mut Vec<
     }
 }
 
-fn unless_empty(errors: Vec<FieldError>) -> Result<(), Problem> {
+/// # Errors
+/// A [`Problem`] where there are errors.
+pub(super) fn unless_empty(errors: Vec<FieldError>) -> Result<(), Problem> {
     if errors.is_empty() {
         Ok(())
     } else {

@@ -9,6 +9,7 @@ use sqlx::types::Json as SqlJson;
 use tollgate_core::key::KeyStatus;
 
 use super::key_spec::{KeyPatch, NewKey};
+use crate::access::Permitted;
 use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
@@ -63,9 +64,11 @@ pub(super) struct KeyQuery {
 /// `POST /admin/v1/keys`.
 pub(super) async fn create(
     State(app): State<App>,
+    permitted: Permitted,
     JsonBody(new): JsonBody<NewKey>,
 ) -> Result<Created<CreatedKey>, Problem> {
     new.check(&app.config().moderation)?;
+    permitted.make(Some(&new.workspace))?;
     let now = app.clock().now();
     let secret = SecretKey::generate(new.environment)?;
     let stored = StoredKey {
@@ -97,14 +100,14 @@ pub(super) async fn create(
 /// `GET /admin/v1/keys`.
 pub(super) async fn list(
     State(app): State<App>,
+    permitted: Permitted,
     Params(query): Params<KeyQuery>,
 ) -> Result<Json<KeyPage>, Problem> {
     let size = PageSize::parse(query.limit)?;
+    let workspaces = permitted.list(query.workspace)?;
     let after = query.after.unwrap_or_default();
-    let found = app
-        .ledger()
-        .keys(query.workspace.as_deref(), &after, size.rows().saturating_add(1))
-        .await?;
+    let rows = size.rows().saturating_add(1);
+    let found = app.ledger().keys(&workspaces, &after, rows).await?;
     let (keys, next) = size.cut(found, |key| key.id.clone());
     Ok(Json(KeyPage {
         keys: keys.into_iter().map(KeyView::from).collect(),
@@ -113,19 +116,25 @@ pub(super) async fn list(
 }
 
 /// `GET /admin/v1/keys/{id}`.
-pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
-    let key = app.ledger().key(&id).await?;
-    key.map(|key| Json(key.into())).ok_or_else(no_such_key)
+pub(super) async fn show(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<Json<KeyView>, Problem> {
+    let key = app.ledger().key(&id).await?.ok_or_else(no_such_key)?;
+    permitted.object(Some(&key.workspace), no_such_key)?;
+    Ok(Json(key.into()))
 }
 
 /// `PATCH /admin/v1/keys/{id}`.
 pub(super) async fn edit(
     State(app): State<App>,
+    permitted: Permitted,
     PathId(id): PathId,
     JsonBody(patch): JsonBody<KeyPatch>,
 ) -> Result<Json<KeyView>, Problem> {
     patch.check(&app.config().moderation)?;
-    change(&app, &id, |key| {
+    change(&app, &permitted, &id, |key| {
         if key.status.0 == KeyStatus::Revoked {
             return Err(revoked());
         }
@@ -147,25 +156,42 @@ pub(super) async fn edit(
 }
 
 /// `POST /admin/v1/keys/{id}/pause`. Pausing a paused key is no change.
-pub(super) async fn pause(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
-    change(&app, &id, |key| set_status(key, KeyStatus::Paused)).await
+pub(super) async fn pause(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<Json<KeyView>, Problem> {
+    change(&app, &permitted, &id, |key| set_status(key, KeyStatus::Paused)).await
 }
 
 /// `POST /admin/v1/keys/{id}/resume`. Resuming an active key is no change.
-pub(super) async fn resume(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
-    change(&app, &id, |key| set_status(key, KeyStatus::Active)).await
+pub(super) async fn resume(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<Json<KeyView>, Problem> {
+    change(&app, &permitted, &id, |key| set_status(key, KeyStatus::Active)).await
 }
 
 /// `POST /admin/v1/keys/{id}/revoke`. For good.
-pub(super) async fn revoke(State(app): State<App>, PathId(id): PathId) -> Result<Json<KeyView>, Problem> {
-    change(&app, &id, |key| set_status(key, KeyStatus::Revoked)).await
+pub(super) async fn revoke(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<Json<KeyView>, Problem> {
+    change(&app, &permitted, &id, |key| set_status(key, KeyStatus::Revoked)).await
 }
 
 async fn change(
     app: &App,
+    permitted: &Permitted,
     id: &str,
     change: impl FnOnce(&mut StoredKey) -> Result<(), Problem>,
 ) -> Result<Json<KeyView>, Problem> {
+    let change = |key: &mut StoredKey| {
+        permitted.object(Some(&key.workspace), no_such_key)?;
+        change(key)
+    };
     match app.ledger().change_key(id, app.clock().now(), change).await? {
         Changed::Done(key) => {
             tracing::info!(key_id = %key.id, status = key.status.as_str(), version = key.version, "key changed");

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_core::wire::ModerationAction;
 
+use crate::access::Permitted;
 use crate::http::extract::Params;
 use crate::http::page::{Cursor, PageSize, part};
 use crate::http::problem::Problem;
@@ -39,12 +40,13 @@ pub(super) struct VerdictPage {
 /// `GET /admin/v1/moderations`.
 pub(super) async fn list(
     State(app): State<App>,
+    permitted: Permitted,
     Params(query): Params<VerdictQuery>,
 ) -> Result<Json<VerdictPage>, Problem> {
     let part = part(query.newest, query.after.as_deref(), query.before.as_deref())?;
     let rows = PageSize::parse(query.limit)?.rows();
     let filter = VerdictFilter {
-        workspace: query.workspace.as_deref(),
+        workspaces: &permitted.list(query.workspace)?,
         action: query.action.map(ModerationAction::as_str),
         request_id: query.request_id.as_deref(),
     };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_core::money::NanoUsd;
 use tollgate_core::time::UnixMillis;
 
+use crate::access::Permitted;
 use crate::http::extract::Params;
 use crate::http::problem::{FieldError, Problem};
 use crate::ledger::rollups::read::{Group, Stats, StatsQuery};
@@ -119,9 +120,10 @@ pub(super) struct Projection {
 /// `GET /admin/v1/stats`.
 pub(super) async fn show(
     State(app): State<App>,
+    permitted: Permitted,
     Params(params): Params<StatsParams>,
 ) -> Result<Json<StatsAnswer>, Problem> {
-    let (query, stats) = params.ask(&app).await?;
+    let (query, stats) = params.ask(&app, &permitted).await?;
     let mut series = Vec::with_capacity(stats.points.len());
     for (time, group, sums) in stats.points {
         series.push(Point {
@@ -147,14 +149,15 @@ pub(super) async fn show(
 /// `GET /admin/v1/stats/projection`.
 pub(super) async fn projection(
     State(app): State<App>,
+    permitted: Permitted,
     Params(params): Params<ProjectionParams>,
 ) -> Result<Json<Projection>, Problem> {
     let now = app.clock().now();
     let (start, end) = month(now)?;
-    let workspace = params.workspace.as_deref().filter(|name| !name.is_empty());
+    let workspace = permitted.one(params.workspace)?;
     let pace = app
         .ledger()
-        .pace(workspace, start.as_millisecond(), now.into())
+        .pace(workspace.as_deref(), start.as_millisecond(), now.into())
         .await?;
     let projected = pace.projected(now.into(), end.as_millisecond());
     Ok(Json(Projection {
@@ -170,14 +173,15 @@ pub(super) async fn projection(
 
 impl StatsParams {
     /// What the ledger answers, and from when to when.
-    pub(super) async fn ask(&self, app: &App) -> Result<((i64, i64), Stats), Problem> {
+    pub(super) async fn ask(&self, app: &App, permitted: &Permitted) -> Result<((i64, i64), Stats), Problem> {
+        let workspace = permitted.one(self.workspace.clone())?;
         let (from, to) = self.period(app.clock().now().into())?;
         let query = StatsQuery {
             from,
             to,
             interval: self.interval,
             dimension: self.group_by,
-            workspace: self.workspace.as_deref().filter(|name| !name.is_empty()),
+            workspace: workspace.as_deref(),
             groups: self.groups((to - from) / self.interval.step())?,
         };
         Ok(((from, to), app.ledger().stats(query).await?))

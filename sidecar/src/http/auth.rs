@@ -1,21 +1,32 @@
 //! Bearer tokens (RFC 6750) and the page's sessions, checked before a byte of the body is read.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tollgate_core::key::KeyHash;
 
 use super::problem::Problem;
-use crate::principal::{Caller, Principal};
+use crate::ledger::operators::StoredOperator;
+use crate::principal::{Caller, Grants, Principal};
 use crate::secret::Token;
+use crate::secret_key::ADMIN_PREFIX;
 use crate::session;
 use crate::state::App;
+
+const MAX_USER_AGENT_CHARS: usize = 256;
 
 /// Lets a request of the admin API pass if it bears the admin token or a session's cookie, and puts the [`Caller`]
 /// into its extensions.
 pub async fn require_admin(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match identify(&app, request.method(), request.headers()).await {
-        Ok(Some(caller)) => {
+        Ok(Some(mut caller)) => {
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            caller.address = peer.map(|ConnectInfo(peer)| peer.ip().to_string());
+            let sent_with = request.headers().get(header::USER_AGENT);
+            caller.user_agent = sent_with.and_then(|value| value.to_str().ok()).map(bounded);
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -42,13 +53,46 @@ pub async fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result
     if !headers.contains_key(header::AUTHORIZATION) {
         return session::resume(app, method, headers).await;
     }
-    if !bears_one_of(headers, std::slice::from_ref(&app.config().admin_token)) {
-        return Err(Problem::unauthorized());
+    if bears_one_of(headers, std::slice::from_ref(&app.config().admin_token)) {
+        return Ok(Some(Caller::admin_token()));
     }
+    let sent = bearer(headers).filter(|sent| sent.starts_with(ADMIN_PREFIX.as_bytes()));
+    let caller = match sent {
+        Some(sent) => by_token(app, sent).await?,
+        None => None,
+    };
+    caller.map(Some).ok_or_else(Problem::unauthorized)
+}
+
+/// Whose token of the API this is, and what it allows now: no more than whoever made it may do themselves.
+async fn by_token(app: &App, sent: &[u8]) -> Result<Option<Caller>, Problem> {
+    let ledger = app.ledger();
+    let now = app.clock().now().into();
+    let token = ledger.token_by_hash(&KeyHash::of(sent).0).await?;
+    let Some(token) = token.filter(|token| token.is_good(now)) else {
+        return Ok(None);
+    };
+    let mut grants = Grants::one(token.workspace.as_deref(), token.role);
+    if let Some(id) = &token.operator_id {
+        let maker = ledger.operator(id).await?.filter(StoredOperator::is_active);
+        let Some(maker) = maker else { return Ok(None) };
+        grants = grants.within(&maker.roles);
+    }
+    ledger.use_token(&token, now).await?;
+    let scopes = token.scopes.map(|scopes| scopes.0.into_iter().collect());
+    let principal = Principal::ApiToken {
+        id: token.id,
+        operator_id: token.operator_id,
+    };
     Ok(Some(Caller {
-        principal: Principal::AdminToken,
-        session: None,
+        scopes,
+        ..Caller::new(principal, grants)
     }))
+}
+
+/// As much of it as the audit log keeps.
+fn bounded(user_agent: &str) -> String {
+    user_agent.chars().take(MAX_USER_AGENT_CHARS).collect()
 }
 
 fn bears_one_of(headers: &HeaderMap, tokens: &[Token]) -> bool {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::Segment;
 
 use super::problem::{FieldError, Problem};
@@ -45,6 +45,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let RawBody(bytes) = RawBody::from_request(request, state).await?;
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            // Serde takes an array for a struct, field by field: such a body would pass for one that says nothing.
+            parse::<IgnoredAny>(&bytes)?;
+            return Err(Problem::invalid(vec![FieldError {
+                pointer: "#".to_owned(),
+                detail: "expected an object, got an array".to_owned(),
+            }]));
+        }
         parse(&bytes).map(Self)
     }
 }

@@ -84,7 +84,10 @@ pub fn about<'a>(
 
 /// Nobody need say who asks.
 pub fn open(mut operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.inner_mut().security = vec![Default::default()];
+    let described = operation.inner_mut();
+    described.security = vec![Default::default()];
+    let is_open = serde_json::Value::Bool(true);
+    described.extensions.insert("x-tollgate-open".to_owned(), is_open);
     operation
 }
 
@@ -144,7 +147,9 @@ fn security(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     let bearer = SecurityScheme::Http {
         scheme: "bearer".to_owned(),
         bearer_format: None,
-        description: Some("The admin token of the sidecar's configuration.".to_owned()),
+        description: Some(
+            "The admin token of the sidecar's configuration, or a token of POST /tokens.".to_owned(),
+        ),
         extensions: Default::default(),
     };
     let session = SecurityScheme::ApiKey {

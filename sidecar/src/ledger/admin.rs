@@ -8,7 +8,7 @@ use tollgate_core::time::UnixMillis;
 use super::accounts::{AccountRow, AccountRows, Books};
 use super::budgets::{BudgetRow, BudgetRows, StoredBudget, budgets};
 use super::engine::Locking;
-use super::{Ledger, LedgerError, number};
+use super::{Ledger, LedgerError, Workspaces, number};
 
 const UPDATE: &str = "UPDATE budgets SET name = $2, amount = $3, thresholds = $4, enforcement = $5, \
     on_unavailable = $6, is_changed = $7, declared = $8, updated_at = $9, archived_at = $10, version = $11 \
@@ -38,8 +38,10 @@ pub struct Standing {
 }
 
 /// Which budgets a page shows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct BudgetFilter<'a> {
+    /// Only of these, by the workspace that the subject names.
+    pub workspaces: &'a Workspaces,
     /// Only those that this template made.
     pub template_id: Option<&'a str>,
     /// Only of the subject with this key.
@@ -74,6 +76,7 @@ on_engines! {
         async fn page(conn, filter: BudgetFilter<'_>, after: &str, rows: u32) -> Vec<BudgetRow> {
             let mut select = QueryBuilder::new("SELECT * FROM budgets WHERE id > ");
             select.push_bind(after);
+            push_within!(select, filter.workspaces);
             if let Some(template_id) = filter.template_id {
                 select.push(" AND template_id = ").push_bind(template_id);
             }

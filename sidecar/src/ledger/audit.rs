@@ -10,7 +10,7 @@ use sqlx::QueryBuilder;
 use tollgate_core::time::UnixMillis;
 
 use super::log::{LogPage, Part};
-use super::{Counter, LAST, Ledger, LedgerError, TAKE, number};
+use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
 
 /// Rows that are verified at a time.
 const VERIFY_ROWS: i64 = 1_000;
@@ -142,7 +142,7 @@ impl Ledger {
     /// [`LedgerError`] where the database fails.
     pub async fn audit_log(
         &self,
-        workspace: Option<&str>,
+        workspaces: &Workspaces,
         part: Part,
         rows: u32,
     ) -> Result<LogPage<StoredEntry>, LedgerError> {
@@ -151,9 +151,7 @@ impl Ledger {
         let found: Vec<StoredEntry> = read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM audit_log WHERE seq > ");
             select.push_bind(part.after()).push(" AND seq <= ").push_bind(part.up_to(head));
-            if let Some(workspace) = workspace {
-                select.push(" AND workspace = ").push_bind(workspace);
-            }
+            push_within!(select, workspaces);
             select.push(part.order()).push_bind(i64::from(rows));
             select.build_query_as().fetch_all(conn).await?
         });
@@ -194,6 +192,50 @@ impl Ledger {
             });
         }
         Ok(Verified::Whole { rows: seq, head })
+    }
+}
+
+// === impl AuditEntry ===
+
+impl AuditEntry {
+    /// A change by somebody, of which nothing more is said yet.
+    pub fn change(time: UnixMillis, by: &Actor, action: &'static str, target: &str) -> Self {
+        Self {
+            time,
+            actor: by.clone(),
+            action,
+            target: target.to_owned(),
+            workspace: None,
+            detail: Value::Object(Default::default()),
+        }
+    }
+
+    /// Whose the thing is.
+    #[must_use]
+    pub fn of(self, workspace: Option<&str>) -> Self {
+        Self {
+            workspace: workspace.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// As it was.
+    #[must_use]
+    pub fn before(self, value: Value) -> Self {
+        self.with("before", value)
+    }
+
+    /// As it is now.
+    #[must_use]
+    pub fn after(self, value: Value) -> Self {
+        self.with("after", value)
+    }
+
+    fn with(mut self, field: &str, value: Value) -> Self {
+        if let Some(fields) = self.detail.as_object_mut() {
+            fields.insert(field.to_owned(), value);
+        }
+        self
     }
 }
 

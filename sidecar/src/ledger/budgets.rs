@@ -170,6 +170,11 @@ impl Ledger {
 // === impl StoredBudget ===
 
 impl StoredBudget {
+    /// Whose it is: the workspace that its subject names.
+    pub fn workspace(&self) -> Option<&str> {
+        self.budget.subject.workspace()
+    }
+
     /// A new budget that no template makes.
     pub const fn new(id: String, budget: Budget, now: UnixMillis) -> Self {
         Self {

@@ -13,7 +13,7 @@ use tollgate_core::wire::BudgetCharge;
 use super::log::{LogPage, Part};
 use super::rollups::write::RollupRows;
 use super::settle::ChargeRows;
-use super::{Counter, LAST, Ledger, LedgerError, TAKE, number};
+use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
 
 /// Rows in one INSERT: 30 values each, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 250;
@@ -122,10 +122,10 @@ pub struct Unreadable {
 }
 
 /// Which events a page shows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct EventFilter<'a> {
-    /// Only of this workspace.
-    pub workspace: Option<&'a str>,
+    /// Only of these.
+    pub workspaces: &'a Workspaces,
     /// Only of the key with this id.
     pub key: Option<&'a str>,
 }
@@ -267,9 +267,7 @@ impl Ledger {
         let mut found: Vec<StoredEvent> = read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM events WHERE seq > ");
             select.push_bind(part.after()).push(" AND seq <= ").push_bind(part.up_to(head));
-            if let Some(workspace) = filter.workspace {
-                select.push(" AND workspace = ").push_bind(workspace);
-            }
+            push_within!(select, filter.workspaces);
             if let Some(key) = filter.key {
                 select.push(" AND key_id = ").push_bind(key);
             }

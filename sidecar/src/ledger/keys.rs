@@ -1,11 +1,12 @@
 //! Keys in the ledger. Every change takes the next version in its own transaction: the feed for gateways.
 
 use jiff::Timestamp;
+use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use tollgate_core::key::{KeyHash, KeyRecord, KeyStatus};
 use tollgate_core::time::UnixMillis;
 
-use super::{Counter, LAST, Ledger, LedgerError, TAKE};
+use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
 
 /// Keys in one answer to a gateway that asks for changes.
 const CHANGES_PAGE: usize = 1000;
@@ -17,8 +18,6 @@ const UPDATE: &str = "UPDATE keys SET name = $2, models = $3, expires_at = $4, s
     updated_at = $7, version = $8 WHERE id = $1";
 const BY_HASH: &str = "SELECT * FROM keys WHERE sha256 = $1";
 const BY_ID: &str = "SELECT * FROM keys WHERE id = $1";
-const PAGE: &str = "SELECT * FROM keys WHERE id > $1 ORDER BY id LIMIT $2";
-const PAGE_OF_WORKSPACE: &str = "SELECT * FROM keys WHERE workspace = $3 AND id > $1 ORDER BY id LIMIT $2";
 const CHANGED: &str = "SELECT * FROM keys WHERE version > $1 ORDER BY version LIMIT $2";
 
 /// A key as the ledger keeps it. The secret itself is nowhere.
@@ -133,24 +132,23 @@ impl Ledger {
         Ok(read!(self, conn => sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await?))
     }
 
-    /// Keys in the order of their ids, after one of them, of one workspace or of all.
+    /// Keys in the order of their ids, after one of them.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn keys(
         &self,
-        workspace: Option<&str>,
+        workspaces: &Workspaces,
         after: &str,
         rows: u32,
     ) -> Result<Vec<StoredKey>, LedgerError> {
-        let rows = i64::from(rows);
-        let keys = match workspace {
-            None => read!(self, conn => sqlx::query_as(PAGE).bind(after).bind(rows).fetch_all(conn).await?),
-            Some(workspace) => read!(self, conn => {
-                sqlx::query_as(PAGE_OF_WORKSPACE).bind(after).bind(rows).bind(workspace).fetch_all(conn).await?
-            }),
-        };
-        Ok(keys)
+        Ok(read!(self, conn => {
+            let mut select = QueryBuilder::new("SELECT * FROM keys WHERE id > ");
+            select.push_bind(after);
+            push_within!(select, workspaces);
+            select.push(" ORDER BY id LIMIT ").push_bind(i64::from(rows));
+            select.build_query_as().fetch_all(conn).await?
+        }))
     }
 
     /// Changes a key. A change that leaves the key as it was takes no version.

@@ -26,8 +26,11 @@ macro_rules! push_in {
 
 #[macro_use]
 mod engine;
+#[macro_use]
+mod workspaces;
 mod accounts;
 pub mod admin;
+pub mod api_tokens;
 mod applying;
 pub mod audit;
 pub mod budgets;
@@ -41,6 +44,7 @@ pub mod leases;
 pub mod log;
 mod make;
 pub mod notifications;
+pub mod operators;
 pub mod rollups;
 pub mod sessions;
 mod settle;
@@ -51,6 +55,7 @@ use tollgate_core::time::UnixMillis;
 
 pub use self::engine::Ledger;
 pub use self::error::LedgerError;
+pub use self::workspaces::Workspaces;
 
 /// A number that is taken in the transaction that uses it, by writing the counter's row. The row stays
 /// locked until that transaction commits, so numbers become visible in their order: whoever has seen *n* has

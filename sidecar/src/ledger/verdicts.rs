@@ -7,7 +7,7 @@ use sqlx::types::Json;
 
 use super::events::rfc3339;
 use super::log::{LogPage, Part};
-use super::{Counter, LAST, Ledger, LedgerError, TAKE};
+use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
 
 const INSERT: &str = "INSERT INTO verdicts (seq, time, request_id, workspace, key_id, model, policy, phase, action, \
     categories, rules, text) ";
@@ -47,10 +47,10 @@ pub struct StoredVerdict {
 }
 
 /// Which verdicts a page shows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct VerdictFilter<'a> {
-    /// Only of this workspace.
-    pub workspace: Option<&'a str>,
+    /// Only of these.
+    pub workspaces: &'a Workspaces,
     /// Only with this action.
     pub action: Option<&'a str>,
     /// Only of this exchange.
@@ -112,9 +112,7 @@ impl Ledger {
         let found: Vec<StoredVerdict> = read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM verdicts WHERE seq > ");
             select.push_bind(part.after()).push(" AND seq <= ").push_bind(part.up_to(head));
-            if let Some(workspace) = filter.workspace {
-                select.push(" AND workspace = ").push_bind(workspace);
-            }
+            push_within!(select, filter.workspaces);
             if let Some(action) = filter.action {
                 select.push(" AND action = ").push_bind(action);
             }

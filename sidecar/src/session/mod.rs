@@ -20,11 +20,15 @@ pub use self::routes::routes;
 pub use self::secret::SessionSecret;
 pub use self::throttle::Throttle;
 use crate::http::problem::Problem;
+use crate::ledger::operators::StoredOperator;
 use crate::principal::{Caller, Principal};
 use crate::state::App;
 
 /// What every change of a session must bring.
 pub const CSRF_HEADER: &str = "x-tollgate-csrf";
+
+/// The principal of a session that was begun with the admin token; all others are ids of operators.
+const ADMIN_TOKEN: &str = "admin_token";
 
 /// A session that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +50,8 @@ pub async fn resume(app: &App, method: &Method, headers: &HeaderMap) -> Result<O
     let Some(stored) = app.ledger().session(&secret.id()).await? else {
         return Ok(None);
     };
-    let Some(principal) = Principal::parse(&stored.principal) else {
+    let Some((caller, credential)) = whose(app, &secret, &stored.principal).await? else {
         return Ok(None);
-    };
-    let credential = match principal {
-        Principal::AdminToken => secret.credential(&app.config().admin_token),
     };
     let is_current: bool = stored.credential.as_slice().ct_eq(&credential).into();
     let Some(expires_at) = Timestamp::from_millisecond(stored.expires_at).ok() else {
@@ -61,7 +62,29 @@ pub async fn resume(app: &App, method: &Method, headers: &HeaderMap) -> Result<O
     }
     check_origin(&secret, method, headers)?;
     let session = Some(Session { secret, expires_at });
-    Ok(Some(Caller { principal, session }))
+    Ok(Some(Caller { session, ..caller }))
+}
+
+/// Whose session it is, and what its credential must be today; nobody's where the operator is gone.
+async fn whose(
+    app: &App,
+    secret: &SessionSecret,
+    principal: &str,
+) -> Result<Option<(Caller, [u8; 32])>, Problem> {
+    if principal == ADMIN_TOKEN {
+        let credential = secret.credential(app.config().admin_token.digest());
+        return Ok(Some((Caller::admin_token(), credential)));
+    }
+    let operator = app.ledger().operator(principal).await?;
+    let operator = operator.filter(StoredOperator::is_active);
+    Ok(operator.map(|operator| {
+        let credential = secret.credential(operator.password_hash.unwrap_or_default().as_bytes());
+        let principal = Principal::Operator {
+            id: operator.id,
+            name: operator.name,
+        };
+        (Caller::new(principal, operator.roles.0), credential)
+    }))
 }
 
 /// Refuses what a page of another origin may have had the browser send.

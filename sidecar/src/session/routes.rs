@@ -1,5 +1,6 @@
 //! `/admin/v1/session`: sign in, who is signed in, sign out.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,32 +17,47 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
-use super::{SessionSecret, cookie};
+use super::{ADMIN_TOKEN, SessionSecret, cookie};
+use crate::access::Scope;
 use crate::http::auth;
 use crate::http::extract::JsonBody;
 use crate::http::openapi::{about, also, open};
-use crate::http::problem::Problem;
+use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::{NO_STORE, Unstored};
+use crate::ledger::operators::StoredOperator;
 use crate::ledger::sessions::StoredSession;
-use crate::principal::Principal;
+use crate::password;
+use crate::principal::Grants;
 use crate::state::App;
 
 /// A working day: the page stays open, and asks again the next morning.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 
-/// `POST /admin/v1/session`.
+/// `POST /admin/v1/session`: an operator's name and password, or the admin token.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
     /// The admin token.
-    token: String,
+    #[serde(default)]
+    token: Option<String>,
+    /// An operator's.
+    #[serde(default)]
+    name: Option<String>,
+    /// The operator's.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    password: Option<String>,
 }
 
 /// `GET /admin/v1/session`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SessionView {
-    /// Who asks; null where nobody is signed in.
-    principal: Option<&'static str>,
+    /// Who asks: `admin_token`, `operator:…` or `token:…`; null where nobody is signed in.
+    principal: Option<String>,
+    /// What they may do where: a role for each workspace, and for all of them with `*`.
+    roles: Option<Grants>,
+    /// What they may do at all; null for whatever their role may.
+    scopes: Option<BTreeSet<Scope>>,
     /// For the header `x-tollgate-csrf` of every change; null where the request bears a token instead of a cookie.
     csrf: Option<String>,
     /// When the session ends.
@@ -74,7 +90,9 @@ async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Unstored<Ses
     let caller = auth::identify(&app, &Method::GET, &headers).await?;
     let session = caller.as_ref().and_then(|caller| caller.session.as_ref());
     let view = SessionView {
-        principal: caller.as_ref().map(|caller| caller.principal.name()),
+        principal: caller.as_ref().map(|caller| caller.principal.to_string()),
+        roles: caller.as_ref().map(|caller| caller.grants.clone()),
+        scopes: caller.as_ref().and_then(|caller| caller.scopes.clone()),
         csrf: session.map(|session| session.secret.csrf()),
         expires_at: session.map(|session| session.expires_at),
     };
@@ -95,18 +113,16 @@ async fn begin(
         tracing::warn!(address = %peer.ip(), "too many tries to sign in");
         return Err(Problem::try_again_in(too_many.retry_after));
     }
-    if !app.config().admin_token.matches(sent.token.as_bytes()) {
-        tracing::warn!(address = %peer.ip(), "a sign-in was refused");
-        return Err(Problem::unauthorized_because(
-            "this is not the admin token of the sidecar's configuration",
-        ));
-    }
-    app.sign_ins().forget(peer.ip());
     let secret = SessionSecret::generate()?;
+    let checked = sent.check(&app, &secret).await;
+    let (principal, credential) = checked.inspect_err(|problem| {
+        tracing::warn!(address = %peer.ip(), reason = problem.title, "a sign-in was refused");
+    })?;
+    app.sign_ins().forget(peer.ip());
     let session = StoredSession {
         id: secret.id().to_vec(),
-        principal: Principal::AdminToken.name().to_owned(),
-        credential: secret.credential(&app.config().admin_token).to_vec(),
+        principal,
+        credential: credential.to_vec(),
         created_at: now.as_millisecond(),
         expires_at: now
             .as_millisecond()
@@ -132,6 +148,46 @@ async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Cookie, Probl
 
 fn answer(cookie: Option<HeaderValue>) -> Result<Cookie, Problem> {
     cookie.map(Cookie).ok_or_else(Problem::internal)
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// The principal of a session that they begin, and its credential.
+    ///
+    /// # Errors
+    /// A [`Problem`] where they are wrong, or are none.
+    async fn check(self, app: &App, secret: &SessionSecret) -> Result<(String, [u8; 32]), Problem> {
+        match (self.token, self.name, self.password) {
+            (Some(token), None, None) => {
+                let admin_token = &app.config().admin_token;
+                if !admin_token.matches(token.as_bytes()) {
+                    return Err(Problem::unauthorized_because(
+                        "this is not the admin token of the sidecar's configuration",
+                    ));
+                }
+                Ok((ADMIN_TOKEN.to_owned(), secret.credential(admin_token.digest())))
+            }
+            (None, Some(name), Some(password)) => {
+                let found = app.ledger().operator_by_name(&name).await?;
+                let operator = found.filter(StoredOperator::is_active);
+                let kept = operator
+                    .as_ref()
+                    .and_then(|operator| operator.password_hash.clone());
+                let is_right = password::matches(password, kept.clone()).await?;
+                match operator.zip(kept).filter(|_| is_right) {
+                    Some((operator, kept)) => Ok((operator.id, secret.credential(kept.as_bytes()))),
+                    None => Err(Problem::unauthorized_because(
+                        "no operator has this name and this password",
+                    )),
+                }
+            }
+            _ => Err(Problem::invalid(vec![FieldError {
+                pointer: "#".to_owned(),
+                detail: "expected name and password, or token".to_owned(),
+            }])),
+        }
+    }
 }
 
 // === impl Cookie ===

@@ -5,7 +5,6 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::secret::Token;
 use crate::secret_key::{NoRandomness, random};
 
 /// 256 bits that nobody can guess.
@@ -50,9 +49,10 @@ impl SessionSecret {
         self.csrf().as_bytes().ct_eq(sent).into()
     }
 
-    /// Ties the session to the token that it was begun with. Without the secret it tells nothing of the token.
-    pub(super) fn credential(&self, token: &Token) -> [u8; 32] {
-        self.derive(b"credential", token.digest())
+    /// Ties the session to what it was begun with: a token's digest, or what is kept of a password. Without the secret
+    /// it tells nothing of that.
+    pub(super) fn credential(&self, kept: &[u8]) -> [u8; 32] {
+        self.derive(b"credential", kept)
     }
 
     fn derive(&self, purpose: &[u8], more: &[u8]) -> [u8; 32] {
@@ -89,12 +89,11 @@ mod tests {
     #[test]
     fn what_is_derived_differs_by_purpose_and_by_token() {
         let secret = SessionSecret([7; 32]);
-        let (one, other) = (Token::new("one").unwrap(), Token::new("other").unwrap());
         let derived = [
             secret.id(),
             secret.derive(b"csrf", &[]),
-            secret.credential(&one),
-            secret.credential(&other),
+            secret.credential(b"one"),
+            secret.credential(b"other"),
         ];
         let different: std::collections::HashSet<_> = derived.iter().collect();
         assert_eq!(different.len(), derived.len());

@@ -3,6 +3,7 @@
 
 mod audit;
 mod auth;
+mod authorisation;
 mod budgets;
 mod calendar;
 mod cli;
@@ -18,6 +19,7 @@ mod migrations;
 mod moderations;
 mod money;
 mod openapi;
+mod operators;
 mod problems;
 mod reclaim;
 mod session;

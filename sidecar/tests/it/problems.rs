@@ -48,6 +48,15 @@ async fn a_field_that_is_unknown_or_wrong_is_named() {
 }
 
 #[tokio::test]
+async fn an_array_is_no_body_that_says_nothing() {
+    let sidecar = Sidecar::start().await;
+    let response = sidecar
+        .admin(Method::PATCH, "/admin/v1/keys/key_x", &json!([null, null]))
+        .await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
 async fn every_wrong_field_is_told_at_once() {
     let sidecar = Sidecar::start().await;
     let response = sidecar

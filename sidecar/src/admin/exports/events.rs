@@ -7,6 +7,7 @@ use serde::Serialize;
 use tollgate_core::money::NanoUsd;
 
 use super::{Download, ExportError, ExportParams, cell, csv_of};
+use crate::access::Permitted;
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
@@ -88,12 +89,13 @@ struct Reading {
 /// `GET /admin/v1/exports/events.csv`.
 pub(in crate::admin) async fn events(
     State(app): State<App>,
+    permitted: Permitted,
     Params(params): Params<ExportParams>,
 ) -> Result<Download, Problem> {
     let (from, to) = params.period(app.clock().now())?;
     let reading = Reading {
         ledger: app.ledger().clone(),
-        workspace: params.workspace(),
+        workspace: permitted.one(params.workspace)?,
         after: Moment::before(from),
         to,
         is_first: true,

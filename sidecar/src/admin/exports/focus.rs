@@ -13,6 +13,7 @@ use serde_json::json;
 use tollgate_core::money::NanoUsd;
 
 use super::{DAY_MS, Download, ExportError, ExportParams, cell, csv_of};
+use crate::access::Permitted;
 use crate::admin::stats::{month, wrong};
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
@@ -115,6 +116,7 @@ struct Reading {
 /// `GET /admin/v1/exports/focus.csv`: whole days, the ones of `from` and of `to` included.
 pub(in crate::admin) async fn focus(
     State(app): State<App>,
+    permitted: Permitted,
     Params(params): Params<ExportParams>,
 ) -> Result<Download, Problem> {
     let (from, to) = params.period(app.clock().now())?;
@@ -126,7 +128,7 @@ pub(in crate::admin) async fn focus(
     }
     let reading = Reading {
         ledger: app.ledger().clone(),
-        workspace: params.workspace(),
+        workspace: permitted.one(params.workspace)?,
         day: Interval::Day.start(from),
         to,
         is_first: true,

@@ -111,10 +111,6 @@ impl ExportParams {
         }
         Ok((from, to))
     }
-
-    fn workspace(&self) -> Option<String> {
-        self.workspace.clone().filter(|name| !name.is_empty())
-    }
 }
 
 /// Rows as CSV, with a line of their fields' names where it is the first part.

@@ -5,6 +5,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::{Download, cell, csv_of};
+use crate::access::Permitted;
 use crate::admin::stats::{StatsParams, Total, timestamp};
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
@@ -42,9 +43,10 @@ struct Row {
 /// `GET /admin/v1/exports/stats.csv`: the series of `/stats`, with the same parameters.
 pub(in crate::admin) async fn stats(
     State(app): State<App>,
+    permitted: Permitted,
     Params(params): Params<StatsParams>,
 ) -> Result<Download, Problem> {
-    let (_, stats) = params.ask(&app).await?;
+    let (_, stats) = params.ask(&app, &permitted).await?;
     let mut rows = Vec::with_capacity(stats.points.len());
     for (time, group, sums) in stats.points {
         rows.push(Row::new(timestamp(time)?.to_string(), Total::new(group, &sums)));

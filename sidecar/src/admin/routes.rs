@@ -1,0 +1,191 @@
+//! Which paths there are, what each needs, and what it is called.
+
+use aide::axum::routing::{delete_with, get_with, patch_with, post_with};
+
+use super::{audit, budgets, events, exports, keys, moderations, operators, stats, tokens, webhooks};
+use crate::access::{Guarded, Rule, Scope};
+use crate::http::openapi::{about, also};
+use crate::principal::Role;
+
+const READ_KEYS: Rule = Rule::workspace(Scope::KeysRead, Role::Viewer);
+const WRITE_KEYS: Rule = Rule::workspace(Scope::KeysWrite, Role::Member);
+const READ_BUDGETS: Rule = Rule::workspace(Scope::BudgetsRead, Role::Viewer);
+const WRITE_BUDGETS: Rule = Rule::workspace(Scope::BudgetsWrite, Role::Admin);
+const READ_AUDIT: Rule = Rule::workspace(Scope::AuditRead, Role::Viewer);
+const READ_EVENTS: Rule = Rule::workspace(Scope::EventsRead, Role::Viewer);
+const READ_STATS: Rule = Rule::workspace(Scope::StatsRead, Role::Viewer);
+const READ_MODERATIONS: Rule = Rule::workspace(Scope::ModerationsRead, Role::Viewer);
+const READ_WEBHOOKS: Rule = Rule::everywhere(Scope::WebhooksRead, Role::Viewer);
+const WRITE_WEBHOOKS: Rule = Rule::everywhere(Scope::WebhooksWrite, Role::Admin);
+const READ_OPERATORS: Rule = Rule::everywhere(Scope::OperatorsRead, Role::Admin);
+const WRITE_OPERATORS: Rule = Rule::everywhere(Scope::OperatorsWrite, Role::Admin);
+const READ_TOKENS: Rule = Rule::workspace(Scope::OperatorsRead, Role::Admin);
+const WRITE_TOKENS: Rule = Rule::workspace(Scope::OperatorsWrite, Role::Admin);
+
+/// All that need to know who asks.
+pub(super) fn guarded() -> Guarded {
+    let routes = keys_of(Guarded::new());
+    let routes = budgets_of(routes);
+    let routes = logs_of(routes);
+    let routes = stats_of(routes);
+    let routes = webhooks_of(routes);
+    let routes = operators_of(routes);
+    tokens_of(routes)
+}
+
+fn keys_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("keys", id, summary);
+    let list = get_with(keys::list, about("listKeys", "List keys"));
+    let create = about("createKey", "Create a key, which is shown this once");
+    let create = post_with(keys::create, create);
+    let show = get_with(keys::show, about("getKey", "Show a key"));
+    let edit = patch_with(keys::edit, |operation| {
+        also::<409>(about(
+            "editKey",
+            "Change a key: what is absent stays, null clears",
+        )(operation))
+    });
+    let pause = post_with(keys::pause, |operation| {
+        also::<409>(about("pauseKey", "Pause a key until it is resumed")(operation))
+    });
+    let resume = post_with(keys::resume, |operation| {
+        also::<409>(about("resumeKey", "Resume a paused key")(operation))
+    });
+    let revoke = post_with(keys::revoke, about("revokeKey", "Revoke a key, for good"));
+    routes
+        .on(READ_KEYS, "/keys", list)
+        .on(WRITE_KEYS, "/keys", create)
+        .on(READ_KEYS, "/keys/{id}", show)
+        .on(WRITE_KEYS, "/keys/{id}", edit)
+        .on(WRITE_KEYS, "/keys/{id}/pause", pause)
+        .on(WRITE_KEYS, "/keys/{id}/resume", resume)
+        .on(WRITE_KEYS, "/keys/{id}/revoke", revoke)
+}
+
+fn budgets_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("budgets", id, summary);
+    let list = get_with(budgets::list, about("listBudgets", "List budgets"));
+    let create = post_with(budgets::create, |operation| {
+        also::<409>(about("createBudget", "Create a budget, or a template of budgets")(operation))
+    });
+    let show = get_with(budgets::show, about("getBudget", "Show a budget"));
+    let edit = patch_with(budgets::edit, |operation| {
+        also::<409>(about("editBudget", "Change a budget: what is absent stays")(
+            operation,
+        ))
+    });
+    let archive = about("archiveBudget", "Archive a budget, for good");
+    let archive = delete_with(budgets::archive, archive);
+    let deposit = post_with(budgets::deposit, |operation| {
+        also::<409>(about("deposit", "Add to a prepaid balance")(operation))
+    });
+    routes
+        .on(READ_BUDGETS, "/budgets", list)
+        .on(WRITE_BUDGETS, "/budgets", create)
+        .on(READ_BUDGETS, "/budgets/{id}", show)
+        .on(WRITE_BUDGETS, "/budgets/{id}", edit)
+        .on(WRITE_BUDGETS, "/budgets/{id}", archive)
+        .on(WRITE_BUDGETS, "/budgets/{id}/deposits", deposit)
+}
+
+fn logs_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("logs", id, summary);
+    let audit = get_with(audit::list, about("listAuditEntries", "Read the audit log"));
+    let events = get_with(events::list, about("listEvents", "Read events"));
+    let moderations = about("listModerations", "Read moderation's verdicts");
+    let moderations = get_with(moderations::list, moderations);
+    routes
+        .on(READ_AUDIT, "/audit", audit)
+        .on(READ_EVENTS, "/events", events)
+        .on(READ_MODERATIONS, "/moderations", moderations)
+}
+
+fn stats_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("stats", id, summary);
+    let show = get_with(stats::show, about("getStats", "Read statistics"));
+    let projection = about("getProjection", "Say where the month leads");
+    let projection = get_with(stats::projection, projection);
+    let as_csv = about("exportStats", "Download statistics as CSV");
+    let as_csv = get_with(exports::stats, as_csv);
+    let events = get_with(exports::events, about("exportEvents", "Download events as CSV"));
+    let focus = get_with(
+        exports::focus,
+        about("exportFocus", "Download costs in FOCUS 1.2"),
+    );
+    routes
+        .on(READ_STATS, "/stats", show)
+        .on(READ_STATS, "/stats/projection", projection)
+        .on(READ_STATS, "/exports/stats.csv", as_csv)
+        .on(READ_EVENTS, "/exports/events.csv", events)
+        .on(READ_STATS, "/exports/focus.csv", focus)
+}
+
+fn webhooks_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("webhooks", id, summary);
+    let list = get_with(webhooks::list, about("listWebhooks", "List webhooks"));
+    let create = about(
+        "createWebhook",
+        "Create a webhook, whose secret is shown this once",
+    );
+    let create = post_with(webhooks::create, create);
+    let show = get_with(webhooks::show, about("getWebhook", "Show a webhook"));
+    let edit = about("editWebhook", "Change a webhook: what is absent stays");
+    let edit = patch_with(webhooks::edit, edit);
+    let delete = about("deleteWebhook", "Delete a webhook with its deliveries");
+    let delete = delete_with(webhooks::delete, delete);
+    let deliveries = about("listDeliveries", "List a webhook's deliveries and dead letters");
+    let deliveries = get_with(webhooks::deliveries, deliveries);
+    let retry = post_with(
+        webhooks::retry,
+        about("retryDelivery", "Send a dead letter again"),
+    );
+    routes
+        .on(READ_WEBHOOKS, "/webhooks", list)
+        .on(WRITE_WEBHOOKS, "/webhooks", create)
+        .on(READ_WEBHOOKS, "/webhooks/{id}", show)
+        .on(WRITE_WEBHOOKS, "/webhooks/{id}", edit)
+        .on(WRITE_WEBHOOKS, "/webhooks/{id}", delete)
+        .on(READ_WEBHOOKS, "/webhooks/{id}/deliveries", deliveries)
+        .on(
+            WRITE_WEBHOOKS,
+            "/webhooks/{id}/deliveries/{delivery}/retry",
+            retry,
+        )
+}
+
+fn operators_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("operators", id, summary);
+    let list = get_with(operators::list, about("listOperators", "List operators"));
+    let create = post_with(operators::create, |operation| {
+        also::<409>(about("createOperator", "Create an operator")(operation))
+    });
+    let show = get_with(operators::show, about("getOperator", "Show an operator"));
+    let edit = about("editOperator", "Change an operator's password, roles or status");
+    let edit = patch_with(operators::edit, edit);
+    let delete = about("deleteOperator", "Delete an operator with their tokens");
+    let delete = delete_with(operators::delete, delete);
+    routes
+        .on(READ_OPERATORS, "/operators", list)
+        .on(WRITE_OPERATORS, "/operators", create)
+        .on(READ_OPERATORS, "/operators/{id}", show)
+        .on(WRITE_OPERATORS, "/operators/{id}", edit)
+        .on(WRITE_OPERATORS, "/operators/{id}", delete)
+}
+
+fn tokens_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("tokens", id, summary);
+    let list = get_with(tokens::list, about("listTokens", "List tokens of this API"));
+    let create = about(
+        "createToken",
+        "Create a token of this API, which is shown this once",
+    );
+    let create = post_with(tokens::create, create);
+    let show = get_with(tokens::show, about("getToken", "Show a token of this API"));
+    let revoke = about("revokeToken", "Revoke a token of this API, for good");
+    let revoke = post_with(tokens::revoke, revoke);
+    routes
+        .on(READ_TOKENS, "/tokens", list)
+        .on(WRITE_TOKENS, "/tokens", create)
+        .on(READ_TOKENS, "/tokens/{id}", show)
+        .on(WRITE_TOKENS, "/tokens/{id}/revoke", revoke)
+}
