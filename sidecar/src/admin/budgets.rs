@@ -102,7 +102,11 @@ pub(super) async fn create(
     permitted.make(budget.subject.workspace())?;
     let now = app.clock().now().into();
     let new = StoredBudget::new(new_id("bud", now)?, budget, now);
-    match app.ledger().create_budget(&new, now).await? {
+    match app
+        .ledger()
+        .create_budget(&new, now, &permitted.caller().actor())
+        .await?
+    {
         Made::Done(standing) => {
             let view = BudgetView::from(*standing);
             tracing::info!(budget_id = %view.id, name = %view.name, amount = %view.amount, "budget created");
@@ -170,7 +174,7 @@ pub(super) async fn edit(
         }
         patch.apply(&mut stored.budget)
     };
-    changed(&app, &permitted, &id, change).await
+    changed(&app, &permitted, &id, "budget.edit", change).await
 }
 
 /// `DELETE /admin/v1/budgets/{id}`: archives it, with all that it has made where it is a template. Its leases run
@@ -185,7 +189,7 @@ pub(super) async fn archive(
         stored.archived_at = stored.archived_at.or(Some(now));
         Ok(())
     };
-    changed(&app, &permitted, &id, change).await
+    changed(&app, &permitted, &id, "budget.archive", change).await
 }
 
 /// `POST /admin/v1/budgets/{id}/deposits`. The same key with the same body is answered the same, whenever it comes.
@@ -209,7 +213,8 @@ pub(super) async fn deposit(
     if amount == 0 {
         return Err(invalid("nothing is no deposit".to_owned()));
     }
-    let deposit = match app.ledger().deposit(&id, &key, amount, now).await? {
+    let by = permitted.caller().actor();
+    let deposit = match app.ledger().deposit(&id, &key, amount, now, &by).await? {
         Deposited::Done(deposit) => {
             tracing::info!(budget_id = %id, deposit_id = %deposit.id, amount, "deposit made");
             app.returns().announce(std::slice::from_ref(&id));
@@ -236,15 +241,17 @@ async fn changed(
     app: &App,
     permitted: &Permitted,
     id: &str,
+    action: &'static str,
     change: impl Fn(&mut StoredBudget) -> Result<(), Problem>,
 ) -> Result<Json<BudgetView>, Problem> {
     let change = |stored: &mut StoredBudget| {
         permitted.object(stored.workspace(), no_such_budget)?;
         change(stored)
     };
+    let by = permitted.caller().actor();
     match app
         .ledger()
-        .change_budget(id, app.clock().now().into(), change)
+        .change_budget(id, app.clock().now().into(), &by, action, change)
         .await?
     {
         Changed::Done(standing, returned) => {

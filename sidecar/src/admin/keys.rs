@@ -87,7 +87,9 @@ pub(super) async fn create(
         updated_at: now.as_millisecond(),
         version: 0,
     };
-    app.ledger().insert_key(&stored).await?;
+    app.ledger()
+        .insert_key(&stored, &permitted.caller().actor())
+        .await?;
     tracing::info!(key_id = %stored.id, workspace = %stored.workspace, "key created");
     let location = format!("{BASE}/keys/{}", stored.id);
     let created = CreatedKey {
@@ -134,7 +136,7 @@ pub(super) async fn edit(
     JsonBody(patch): JsonBody<KeyPatch>,
 ) -> Result<Json<KeyView>, Problem> {
     patch.check(&app.config().moderation)?;
-    change(&app, &permitted, &id, |key| {
+    change(&app, &permitted, &id, "key.edit", |key| {
         if key.status.0 == KeyStatus::Revoked {
             return Err(revoked());
         }
@@ -161,7 +163,10 @@ pub(super) async fn pause(
     permitted: Permitted,
     PathId(id): PathId,
 ) -> Result<Json<KeyView>, Problem> {
-    change(&app, &permitted, &id, |key| set_status(key, KeyStatus::Paused)).await
+    change(&app, &permitted, &id, "key.pause", |key| {
+        set_status(key, KeyStatus::Paused)
+    })
+    .await
 }
 
 /// `POST /admin/v1/keys/{id}/resume`. Resuming an active key is no change.
@@ -170,7 +175,10 @@ pub(super) async fn resume(
     permitted: Permitted,
     PathId(id): PathId,
 ) -> Result<Json<KeyView>, Problem> {
-    change(&app, &permitted, &id, |key| set_status(key, KeyStatus::Active)).await
+    change(&app, &permitted, &id, "key.resume", |key| {
+        set_status(key, KeyStatus::Active)
+    })
+    .await
 }
 
 /// `POST /admin/v1/keys/{id}/revoke`. For good.
@@ -179,20 +187,29 @@ pub(super) async fn revoke(
     permitted: Permitted,
     PathId(id): PathId,
 ) -> Result<Json<KeyView>, Problem> {
-    change(&app, &permitted, &id, |key| set_status(key, KeyStatus::Revoked)).await
+    change(&app, &permitted, &id, "key.revoke", |key| {
+        set_status(key, KeyStatus::Revoked)
+    })
+    .await
 }
 
 async fn change(
     app: &App,
     permitted: &Permitted,
     id: &str,
+    action: &'static str,
     change: impl FnOnce(&mut StoredKey) -> Result<(), Problem>,
 ) -> Result<Json<KeyView>, Problem> {
     let change = |key: &mut StoredKey| {
         permitted.object(Some(&key.workspace), no_such_key)?;
         change(key)
     };
-    match app.ledger().change_key(id, app.clock().now(), change).await? {
+    let by = permitted.caller().actor();
+    match app
+        .ledger()
+        .change_key(id, app.clock().now(), &by, action, change)
+        .await?
+    {
         Changed::Done(key) => {
             tracing::info!(key_id = %key.id, status = key.status.as_str(), version = key.version, "key changed");
             Ok(Json((*key).into()))

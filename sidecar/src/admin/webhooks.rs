@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json as SqlJson;
 
+use crate::access::Permitted;
 use crate::http::extract::{JsonBody, Params, PathId, PathParts};
 use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
@@ -138,6 +139,7 @@ enum DeliveryState {
 /// `POST /admin/v1/webhooks`.
 pub(super) async fn create(
     State(app): State<App>,
+    permitted: Permitted,
     JsonBody(new): JsonBody<NewWebhook>,
 ) -> Result<Created<CreatedWebhook>, Problem> {
     check(Some(&new.url), &new.kinds)?;
@@ -152,7 +154,9 @@ pub(super) async fn create(
         created_at: now.as_millisecond(),
         updated_at: now.as_millisecond(),
     };
-    app.ledger().insert_webhook(&stored).await?;
+    app.ledger()
+        .insert_webhook(&stored, &permitted.caller().actor())
+        .await?;
     tracing::info!(webhook = %stored.id, "webhook created");
     let location = format!("{BASE}/webhooks/{}", stored.id);
     let created = CreatedWebhook {
@@ -191,6 +195,7 @@ pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<J
 /// `PATCH /admin/v1/webhooks/{id}`.
 pub(super) async fn edit(
     State(app): State<App>,
+    permitted: Permitted,
     PathId(id): PathId,
     JsonBody(patch): JsonBody<WebhookPatch>,
 ) -> Result<Json<WebhookView>, Problem> {
@@ -206,7 +211,11 @@ pub(super) async fn edit(
         status.as_str().clone_into(&mut webhook.status);
     }
     webhook.updated_at = app.clock().now().as_millisecond();
-    if !app.ledger().update_webhook(&webhook).await? {
+    if !app
+        .ledger()
+        .update_webhook(&webhook, &permitted.caller().actor())
+        .await?
+    {
         return Err(no_such_webhook());
     }
     tracing::info!(webhook = %id, status = %webhook.status, "webhook changed");
@@ -214,8 +223,13 @@ pub(super) async fn edit(
 }
 
 /// `DELETE /admin/v1/webhooks/{id}`, with its deliveries.
-pub(super) async fn delete(State(app): State<App>, PathId(id): PathId) -> Result<NoContent, Problem> {
-    if !app.ledger().delete_webhook(&id).await? {
+pub(super) async fn delete(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+) -> Result<NoContent, Problem> {
+    let (now, by) = (app.clock().now(), permitted.caller().actor());
+    if !app.ledger().delete_webhook(&id, now, &by).await? {
         return Err(no_such_webhook());
     }
     tracing::info!(webhook = %id, "webhook deleted");
@@ -246,10 +260,12 @@ pub(super) async fn deliveries(
 /// `POST /admin/v1/webhooks/{id}/deliveries/{delivery_id}/retry`: a dead letter gets all its attempts again.
 pub(super) async fn retry(
     State(app): State<App>,
+    permitted: Permitted,
     PathParts(DeliveryPath { id, delivery }): PathParts<DeliveryPath>,
 ) -> Result<Accepted, Problem> {
     let now = app.clock().now();
-    if app.ledger().deliver_again(&id, &delivery, now).await? {
+    let by = permitted.caller().actor();
+    if app.ledger().deliver_again(&id, &delivery, now, &by).await? {
         return Ok(Accepted);
     }
     Err(Problem::not_found("this webhook has no dead letter with this id"))

@@ -25,8 +25,7 @@ pub async fn require_admin(State(app): State<App>, mut request: Request, next: N
         Ok(Some(mut caller)) => {
             let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
             caller.address = peer.map(|ConnectInfo(peer)| peer.ip().to_string());
-            let sent_with = request.headers().get(header::USER_AGENT);
-            caller.user_agent = sent_with.and_then(|value| value.to_str().ok()).map(bounded);
+            caller.user_agent = user_agent(request.headers());
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -90,9 +89,10 @@ async fn by_token(app: &App, sent: &[u8]) -> Result<Option<Caller>, Problem> {
     }))
 }
 
-/// As much of it as the audit log keeps.
-fn bounded(user_agent: &str) -> String {
-    user_agent.chars().take(MAX_USER_AGENT_CHARS).collect()
+/// What a request says that it was sent with: as much of it as the audit log keeps.
+pub fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(MAX_USER_AGENT_CHARS).collect())
 }
 
 fn bears_one_of(headers: &HeaderMap, tokens: &[Token]) -> bool {

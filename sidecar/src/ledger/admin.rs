@@ -6,6 +6,7 @@ use tollgate_core::budget::Window;
 use tollgate_core::time::UnixMillis;
 
 use super::accounts::{AccountRow, AccountRows, Books};
+use super::audit::{Actor, AuditEntry, AuditRows};
 use super::budgets::{BudgetRow, BudgetRows, StoredBudget, budgets};
 use super::engine::Locking;
 use super::{Ledger, LedgerError, Workspaces, number};
@@ -201,7 +202,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn create_budget(&self, new: &StoredBudget, now: UnixMillis) -> Result<Created, LedgerError> {
+    pub async fn create_budget(
+        &self,
+        new: &StoredBudget,
+        now: UnixMillis,
+        by: &Actor,
+    ) -> Result<Created, LedgerError> {
         let mut new = new.clone();
         transact!(self, conn => {
             new.version = BudgetRows::take_budget_version(&mut *conn).await?;
@@ -211,6 +217,10 @@ impl Ledger {
                 return Ok(Created::Made(Box::new(made)));
             }
             BudgetRows::insert_budget(&mut *conn, &new).await?;
+            let entry = AuditEntry::change(now, by, "budget.create", &new.id)
+                .of(new.workspace())
+                .after(new.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
             let standing = StandingRows::standings(&mut *conn, vec![new], now).await?.pop();
             standing.map(|standing| Created::Done(Box::new(standing))).ok_or(LedgerError::Unmade)
         })
@@ -253,15 +263,19 @@ impl Ledger {
         &self,
         id: &str,
         now: UnixMillis,
+        by: &Actor,
+        action: &'static str,
         change: impl Fn(&mut StoredBudget) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
-        retry!(self.try_change(id, now, &change))
+        retry!(self.try_change(id, now, by, action, &change))
     }
 
     async fn try_change<E>(
         &self,
         id: &str,
         now: UnixMillis,
+        by: &Actor,
+        action: &'static str,
         change: &impl Fn(&mut StoredBudget) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
         transact!(self, conn => {
@@ -284,6 +298,11 @@ impl Ledger {
             new.version = version;
             new.updated_at = now;
             let returned = StandingRows::apply_change(&mut *conn, &new, now).await?;
+            let entry = AuditEntry::change(now, by, action, id)
+                .of(new.workspace())
+                .before(old.audited())
+                .after(new.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
             let standing = StandingRows::standings(&mut *conn, vec![new], now).await?.pop();
             Ok(Changed::Done(Box::new(standing.ok_or(LedgerError::Unmade)?), returned))
         })

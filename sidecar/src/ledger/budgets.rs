@@ -4,6 +4,7 @@
 //! remember is old. A budget that a template makes takes none: whoever asks for the first time is told of it.
 
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use tollgate_core::budget::{Budget, Enforcement, OnUnavailable, Period, StartDay, Subject, Unit, Window};
@@ -167,9 +168,34 @@ impl Ledger {
     }
 }
 
+/// What a budget is, for the ledger to remember and for the audit log to tell.
+pub(super) fn described(budget: &Budget) -> Value {
+    json!({
+        "name": budget.name,
+        "subject": budget.subject,
+        "unit": budget.unit,
+        "period": budget.period,
+        "start_day": budget.start_day,
+        "time_zone": budget.time_zone,
+        "amount": budget.unit.show_amount(budget.amount),
+        "thresholds": budget.thresholds,
+        "enforcement": budget.enforcement,
+        "on_unavailable": budget.on_unavailable,
+    })
+}
+
 // === impl StoredBudget ===
 
 impl StoredBudget {
+    /// As the audit log tells of it.
+    pub(super) fn audited(&self) -> Value {
+        let mut audited = described(&self.budget);
+        if let Some(fields) = audited.as_object_mut() {
+            fields.insert("is_archived".to_owned(), json!(self.archived_at.is_some()));
+        }
+        audited
+    }
+
     /// Whose it is: the workspace that its subject names.
     pub fn workspace(&self) -> Option<&str> {
         self.budget.subject.workspace()
@@ -292,7 +318,7 @@ impl TryFrom<BudgetRow> for StoredBudget {
 
 /// A unit variant as JSON spells it.
 fn spelled<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+    serde_json::from_value(Value::String(text.to_owned())).ok()
 }
 
 /// Budgets from their rows.

@@ -7,7 +7,7 @@ use tollgate_core::budget::Budget;
 use tollgate_core::time::UnixMillis;
 
 use super::admin::StandingRows;
-use super::budgets::{BudgetRows, StoredBudget, budgets};
+use super::budgets::{BudgetRows, StoredBudget, budgets, described};
 use super::{Ledger, LedgerError};
 use crate::secret_key::new_id;
 
@@ -78,17 +78,5 @@ fn is_same(a: &Budget, b: &Budget) -> bool {
 
 /// A budget as the ledger remembers that it was declared.
 fn written(budget: &Budget) -> String {
-    serde_json::json!({
-        "name": budget.name,
-        "subject": budget.subject,
-        "unit": budget.unit,
-        "period": budget.period,
-        "start_day": budget.start_day,
-        "time_zone": budget.time_zone,
-        "amount": budget.unit.show_amount(budget.amount),
-        "thresholds": budget.thresholds,
-        "enforcement": budget.enforcement,
-        "on_unavailable": budget.on_unavailable,
-    })
-    .to_string()
+    described(budget).to_string()
 }

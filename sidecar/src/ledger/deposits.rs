@@ -1,9 +1,11 @@
 //! Deposits: how a prepaid balance, a total budget, grows.
 
+use serde_json::json;
 use tollgate_core::budget::{MAX_AMOUNT, Period};
 use tollgate_core::time::UnixMillis;
 
 use super::accounts::{AccountRows, Books, NewAccount};
+use super::audit::{Actor, AuditEntry, AuditRows};
 use super::budgets::{BudgetRows, StoredBudget};
 use super::{Ledger, LedgerError, number};
 use crate::secret_key::new_id;
@@ -89,8 +91,9 @@ impl Ledger {
         key: &str,
         amount: u64,
         now: UnixMillis,
+        by: &Actor,
     ) -> Result<Deposited, LedgerError> {
-        retry!(self.try_deposit(budget_id, key, amount, now))
+        retry!(self.try_deposit(budget_id, key, amount, now, by))
     }
 
     async fn try_deposit(
@@ -99,6 +102,7 @@ impl Ledger {
         key: &str,
         amount: u64,
         now: UnixMillis,
+        by: &Actor,
     ) -> Result<Deposited, LedgerError> {
         transact!(self, conn => {
             // The budget's row is the lock that makes looking for the key and using it one step.
@@ -136,6 +140,12 @@ impl Ledger {
                 created_at: number(now.0),
             };
             DepositRows::add_deposit(&mut *conn, &deposit, key).await?;
+            let show = |amount| budget.budget.unit.show_amount(amount);
+            let entry = AuditEntry::change(now, by, "budget.deposit", budget_id)
+                .of(budget.workspace())
+                .before(json!({"amount": show(budget.budget.amount)}))
+                .after(json!({"amount": show(raised), "deposit_id": deposit.id, "deposited": show(amount)}));
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
             Ok(Deposited::Done(deposit))
         })
     }

@@ -10,7 +10,9 @@ use sqlx::types::Json;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::BudgetCharge;
 
+use super::audit::{AuditEntry, AuditRows};
 use super::log::{LogPage, Part};
+use super::refusals::refusal;
 use super::rollups::write::RollupRows;
 use super::settle::ChargeRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
@@ -247,6 +249,8 @@ impl Ledger {
             let new: Vec<&StoredEvent> = new.collect();
             RollupRows::roll_up(&mut *conn, &new, before, last, now).await?;
             let returned = ChargeRows::settle(&mut *conn, &new, now).await?;
+            let refused: Vec<AuditEntry> = new.iter().filter_map(|event| refusal(event)).collect();
+            AuditRows::add_audit(&mut *conn, &refused).await?;
             Ok(Added { new: new.len() as u64, returned })
         })
     }

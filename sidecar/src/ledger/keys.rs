@@ -1,11 +1,13 @@
 //! Keys in the ledger. Every change takes the next version in its own transaction: the feed for gateways.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use tollgate_core::key::{KeyHash, KeyRecord, KeyStatus};
 use tollgate_core::time::UnixMillis;
 
+use super::audit::{Actor, AuditEntry, AuditRows};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
 
 /// Keys in one answer to a gateway that asks for changes.
@@ -88,7 +90,8 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn insert_key(&self, key: &StoredKey) -> Result<(), LedgerError> {
+    pub async fn insert_key(&self, key: &StoredKey, by: &Actor) -> Result<(), LedgerError> {
+        let now = UnixMillis(u64::try_from(key.created_at).unwrap_or(0));
         transact!(self, conn => {
             let version: i64 = sqlx::query_scalar(TAKE)
                 .bind(1_i64)
@@ -112,6 +115,10 @@ impl Ledger {
                 .bind(version)
                 .execute(&mut *conn)
                 .await?;
+            let entry = AuditEntry::change(now, by, "key.create", &key.id)
+                .of(Some(&key.workspace))
+                .after(key.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
         Ok(())
     }
@@ -159,6 +166,8 @@ impl Ledger {
         &self,
         id: &str,
         now: Timestamp,
+        by: &Actor,
+        action: &'static str,
         change: impl FnOnce(&mut StoredKey) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
         transact!(self, conn => {
@@ -192,6 +201,11 @@ impl Ledger {
                 .bind(new.version)
                 .execute(&mut *conn)
                 .await?;
+            let entry = AuditEntry::change(now.into(), by, action, id)
+                .of(Some(&new.workspace))
+                .before(old.audited())
+                .after(new.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
             Ok(Changed::Done(Box::new(new)))
         })
     }
@@ -231,6 +245,15 @@ impl Ledger {
 // === impl StoredKey ===
 
 impl StoredKey {
+    /// As the audit log tells of it.
+    fn audited(&self) -> Value {
+        json!({
+            "prefix": self.prefix, "name": self.name, "workspace": self.workspace, "user": self.user,
+            "models": self.models.0, "expires_at_ms": self.expires_at, "status": self.status.as_str(),
+            "moderation": self.moderation, "environment": self.environment,
+        })
+    }
+
     /// The key as gateways cache it. None where its hash is no SHA-256, which no statement here writes.
     pub fn record(self) -> Option<KeyRecord> {
         Some(KeyRecord {

@@ -45,6 +45,7 @@ pub mod log;
 mod make;
 pub mod notifications;
 pub mod operators;
+mod refusals;
 pub mod rollups;
 pub mod sessions;
 mod settle;

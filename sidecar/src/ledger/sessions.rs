@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::audit::{Actor, AuditEntry, AuditRows};
 use super::{Ledger, LedgerError};
 
 const INSERT: &str =
@@ -37,6 +38,7 @@ impl Ledger {
         session: &StoredSession,
         earlier: Option<&[u8; 32]>,
         now: Timestamp,
+        by: &Actor,
     ) -> Result<(), LedgerError> {
         transact!(self, conn => {
             sqlx::query(DELETE_EXPIRED).bind(now.as_millisecond()).execute(&mut *conn).await?;
@@ -51,6 +53,8 @@ impl Ledger {
                 .bind(session.expires_at)
                 .execute(&mut *conn)
                 .await?;
+            let entry = AuditEntry::change(now.into(), by, "session.begin", &session.principal);
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
         Ok(())
     }

@@ -5,9 +5,10 @@
 //! made by whichever sidecar claims it first.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 
+use super::audit::{Actor, AuditEntry, AuditRows};
 use super::{Counter, LAST, Ledger, LedgerError};
 use crate::secret_key::new_id;
 
@@ -151,10 +152,10 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn insert_webhook(&self, webhook: &StoredWebhook) -> Result<(), LedgerError> {
+    pub async fn insert_webhook(&self, webhook: &StoredWebhook, by: &Actor) -> Result<(), LedgerError> {
+        let now = Timestamp::from_millisecond(webhook.created_at).unwrap_or_default();
         // What happened before is not for it.
-        self.fan_out_notifications(Timestamp::from_millisecond(webhook.created_at).unwrap_or_default())
-            .await?;
+        self.fan_out_notifications(now).await?;
         transact!(self, conn => {
             sqlx::query(INSERT)
                 .bind(&webhook.id)
@@ -166,6 +167,8 @@ impl Ledger {
                 .bind(webhook.updated_at)
                 .execute(&mut *conn)
                 .await?;
+            let entry = AuditEntry::change(now.into(), by, "webhook.create", &webhook.id).after(webhook.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
         Ok(())
     }
@@ -190,8 +193,11 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn update_webhook(&self, webhook: &StoredWebhook) -> Result<bool, LedgerError> {
-        let rows = transact!(self, conn => {
+    pub async fn update_webhook(&self, webhook: &StoredWebhook, by: &Actor) -> Result<bool, LedgerError> {
+        let now = Timestamp::from_millisecond(webhook.updated_at).unwrap_or_default();
+        transact!(self, conn => {
+            let old: Option<StoredWebhook> = sqlx::query_as(BY_ID).bind(&webhook.id).fetch_optional(&mut *conn).await?;
+            let Some(old) = old else { return Ok(false) };
             sqlx::query(UPDATE)
                 .bind(&webhook.id)
                 .bind(&webhook.url)
@@ -199,21 +205,28 @@ impl Ledger {
                 .bind(&webhook.status)
                 .bind(webhook.updated_at)
                 .execute(&mut *conn)
-                .await?
-                .rows_affected()
+                .await?;
+            let entry = AuditEntry::change(now.into(), by, "webhook.edit", &webhook.id)
+                .before(old.audited())
+                .after(webhook.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
-        Ok(rows > 0)
+        Ok(true)
     }
 
     /// Removes a webhook with its deliveries; false where it is gone.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn delete_webhook(&self, id: &str) -> Result<bool, LedgerError> {
-        let rows = transact!(self, conn => {
-            sqlx::query(DELETE).bind(id).execute(&mut *conn).await?.rows_affected()
+    pub async fn delete_webhook(&self, id: &str, now: Timestamp, by: &Actor) -> Result<bool, LedgerError> {
+        transact!(self, conn => {
+            let old: Option<StoredWebhook> = sqlx::query_as(BY_ID).bind(id).fetch_optional(&mut *conn).await?;
+            let Some(old) = old else { return Ok(false) };
+            sqlx::query(DELETE).bind(id).execute(&mut *conn).await?;
+            let entry = AuditEntry::change(now.into(), by, "webhook.delete", id).before(old.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
-        Ok(rows > 0)
+        Ok(true)
     }
 
     /// Makes the deliveries of notifications that have none yet.
@@ -364,23 +377,34 @@ impl Ledger {
         webhook_id: &str,
         delivery_id: &str,
         now: Timestamp,
+        by: &Actor,
     ) -> Result<bool, LedgerError> {
-        let rows = transact!(self, conn => {
-            sqlx::query(AGAIN)
+        transact!(self, conn => {
+            let again = sqlx::query(AGAIN)
                 .bind(delivery_id)
                 .bind(webhook_id)
                 .bind(now.as_millisecond())
                 .execute(&mut *conn)
-                .await?
-                .rows_affected()
+                .await?;
+            if again.rows_affected() == 0 {
+                return Ok(false);
+            }
+            let entry = AuditEntry::change(now.into(), by, "delivery.retry", delivery_id)
+                .before(json!({"webhook_id": webhook_id}));
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
-        Ok(rows > 0)
+        Ok(true)
     }
 }
 
 // === impl StoredWebhook ===
 
 impl StoredWebhook {
+    /// As the audit log tells of it: without its secret.
+    fn audited(&self) -> Value {
+        json!({"url": self.url, "kinds": self.kinds.0, "status": self.status})
+    }
+
     /// Whether it is told of notifications of this kind.
     pub fn wants(&self, kind: &str) -> bool {
         self.kinds.0.is_empty() || self.kinds.0.iter().any(|wanted| wanted == kind)

@@ -24,10 +24,11 @@ use crate::http::extract::JsonBody;
 use crate::http::openapi::{about, also, open};
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::{NO_STORE, Unstored};
+use crate::ledger::audit::Actor;
 use crate::ledger::operators::StoredOperator;
 use crate::ledger::sessions::StoredSession;
 use crate::password;
-use crate::principal::Grants;
+use crate::principal::{Grants, Principal};
 use crate::state::App;
 
 /// A working day: the page stays open, and asks again the next morning.
@@ -115,7 +116,7 @@ async fn begin(
     }
     let secret = SessionSecret::generate()?;
     let checked = sent.check(&app, &secret).await;
-    let (principal, credential) = checked.inspect_err(|problem| {
+    let (who, principal, credential) = checked.inspect_err(|problem| {
         tracing::warn!(address = %peer.ip(), reason = problem.title, "a sign-in was refused");
     })?;
     app.sign_ins().forget(peer.ip());
@@ -128,9 +129,14 @@ async fn begin(
             .as_millisecond()
             .saturating_add(i64::try_from(LIFETIME.as_millis()).unwrap_or(0)),
     };
+    let by = Actor {
+        name: who.to_string(),
+        address: Some(peer.ip().to_string()),
+        user_agent: auth::user_agent(&headers),
+    };
     let earlier = cookie::read(&headers).map(|secret| secret.id());
     app.ledger()
-        .begin_session(&session, earlier.as_ref(), now)
+        .begin_session(&session, earlier.as_ref(), now, &by)
         .await?;
     tracing::info!(address = %peer.ip(), principal = %session.principal, "signed in");
     answer(cookie::keep(&secret, LIFETIME, &headers))
@@ -153,11 +159,15 @@ fn answer(cookie: Option<HeaderValue>) -> Result<Cookie, Problem> {
 // === impl Credentials ===
 
 impl Credentials {
-    /// The principal of a session that they begin, and its credential.
+    /// Whose they are, and the principal and the credential of a session that they begin.
     ///
     /// # Errors
     /// A [`Problem`] where they are wrong, or are none.
-    async fn check(self, app: &App, secret: &SessionSecret) -> Result<(String, [u8; 32]), Problem> {
+    async fn check(
+        self,
+        app: &App,
+        secret: &SessionSecret,
+    ) -> Result<(Principal, String, [u8; 32]), Problem> {
         match (self.token, self.name, self.password) {
             (Some(token), None, None) => {
                 let admin_token = &app.config().admin_token;
@@ -166,7 +176,8 @@ impl Credentials {
                         "this is not the admin token of the sidecar's configuration",
                     ));
                 }
-                Ok((ADMIN_TOKEN.to_owned(), secret.credential(admin_token.digest())))
+                let credential = secret.credential(admin_token.digest());
+                Ok((Principal::AdminToken, ADMIN_TOKEN.to_owned(), credential))
             }
             (None, Some(name), Some(password)) => {
                 let found = app.ledger().operator_by_name(&name).await?;
@@ -176,7 +187,12 @@ impl Credentials {
                     .and_then(|operator| operator.password_hash.clone());
                 let is_right = password::matches(password, kept.clone()).await?;
                 match operator.zip(kept).filter(|_| is_right) {
-                    Some((operator, kept)) => Ok((operator.id, secret.credential(kept.as_bytes()))),
+                    Some((operator, kept)) => {
+                        let id = operator.id;
+                        let name = operator.name;
+                        let principal = Principal::Operator { id: id.clone(), name };
+                        Ok((principal, id, secret.credential(kept.as_bytes())))
+                    }
                     None => Err(Problem::unauthorized_because(
                         "no operator has this name and this password",
                     )),

@@ -312,3 +312,35 @@ async fn who_may_only_look_changes_nothing() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_route_that_changes_something_is_in_the_audit_log() {
+    let mut world = World::new().await;
+    let routes = world.routes().await;
+    // Nothing changes: the key is not paused, and there is no such dead letter.
+    let changes_nothing = |route: &&Route| ["resumeKey", "retryDelivery"].contains(&route.id.as_str());
+    for route in routes
+        .iter()
+        .filter(|route| route.method != Method::GET && !changes_nothing(route))
+    {
+        let made = usize::from(route.path.contains("{id}"));
+        let before = world.sidecar.get("/admin/v1/audit").await["next"].clone();
+        let (status, text) = world.ask(route, Some(ADMIN), OWN).await;
+        assert!(status.is_success(), "{}: {text}", route.id);
+        let after = format!("/admin/v1/audit?after={}", before.as_str().unwrap());
+        let entries = world.sidecar.get(&after).await["entries"]
+            .as_array()
+            .unwrap()
+            .clone();
+        assert_eq!(entries.len(), made + 1, "{}: {entries:?}", route.id);
+        let entry = entries.last().unwrap();
+        assert!(
+            entry["actor"] == "admin_token" && entry["target"].is_string(),
+            "{entry}"
+        );
+        assert!(
+            entry["detail"]["before"].is_object() || entry["detail"]["after"].is_object(),
+            "{entry}"
+        );
+    }
+}
