@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::namespace::Namespace;
 use crate::prompts::Prompts;
 
 /// Longest latency that is told from longer ones.
@@ -31,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) credentials: Vec<String>,
     /// Headers of every request beside those that all rows get.
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The network that it is in, where that is another than ours.
+    pub(crate) namespace: Option<Namespace>,
 }
 
 /// What came of it.
@@ -64,7 +67,7 @@ pub(crate) async fn run(
 ) -> Result<Load> {
     let mut connections = Vec::new();
     for _ in 0..clients {
-        connections.push(connect(target.address).await?);
+        connections.push(connect(target).await?);
     }
     let began = Instant::now();
     let shared = Rc::new(Shared {
@@ -95,10 +98,19 @@ pub(crate) async fn run(
 /// # Errors
 ///
 /// Where nobody listens.
-pub(crate) async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address)
-        .await
-        .with_context(|| format!("nobody listens on {address}"))?;
+pub(crate) async fn connect(target: &Target) -> Result<SendRequest<Full<Bytes>>> {
+    let address = target.address;
+    let stream = match &target.namespace {
+        None => TcpStream::connect(address).await.map_err(Into::into),
+        Some(namespace) => namespace
+            .within(|| {
+                let stream = std::net::TcpStream::connect(address)?;
+                stream.set_nonblocking(true)?;
+                Ok(stream)
+            })
+            .and_then(|stream| Ok(TcpStream::from_std(stream)?)),
+    };
+    let stream = stream.with_context(|| format!("nobody listens on {address}"))?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
     // What goes wrong with the connection, its requests tell.

@@ -5,6 +5,7 @@ mod compare;
 mod listen;
 mod load;
 mod machine;
+mod namespace;
 mod plan;
 mod processor;
 mod progress;
@@ -38,6 +39,9 @@ struct Args {
     /// Rows to measure; bare Envoy is always one
     #[arg(long, value_delimiter = ',', value_name = "ROW")]
     rows: Vec<Kind>,
+    /// Rows to measure beside those: other gateways, which are installed first
+    #[arg(long, value_delimiter = ',', value_name = "ROW")]
+    with: Vec<Kind>,
     /// Sizes of request bodies in bytes
     #[arg(long, value_delimiter = ',', default_values_t = [512, 2_048, 10_240, 102_400])]
     sizes: Vec<usize>,
@@ -86,6 +90,7 @@ async fn run(args: Args) -> Result<()> {
     } else {
         args.rows
     };
+    kinds.extend(args.with);
     if !kinds.contains(&Kind::Bare) {
         kinds.insert(0, Kind::Bare);
     }

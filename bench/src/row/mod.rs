@@ -3,6 +3,7 @@
 mod bare;
 mod ext_proc;
 mod native;
+mod peer;
 mod proxy;
 mod tollgate;
 
@@ -13,6 +14,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tollgate_stack::Stack;
 
+use self::peer::Peer;
 use self::proxy::Proxy;
 use crate::load::Target;
 
@@ -31,6 +33,12 @@ pub(crate) enum Kind {
     Native,
     /// ext_proc, all four phases buffered, and a server that does nothing
     ExtProc,
+    /// LiteLLM's proxy (PyPI), installed into target/ when first asked for
+    Litellm,
+    /// litellm-rs (crates.io), installed into target/ when first asked for: minutes
+    LitellmRs,
+    /// Portkey's open gateway (npm), installed into target/ when first asked for; needs root
+    Portkey,
 }
 
 /// A running row.
@@ -46,6 +54,7 @@ pub(crate) struct Row {
 enum Running {
     Stack(Box<Stack>),
     Proxy(#[expect(dead_code, reason = "its process ends with it")] Proxy),
+    Peer(#[expect(dead_code, reason = "its process ends with it")] Peer),
 }
 
 // === impl Kind ===
@@ -60,6 +69,9 @@ impl Kind {
             Self::Tollgate => "**Tollgate, everything on**",
             Self::Native => "Envoy's own filters",
             Self::ExtProc => "ext_proc, idle server",
+            Self::Litellm => "LiteLLM 1.106.0",
+            Self::LitellmRs => "litellm-rs 0.9.0",
+            Self::Portkey => "Portkey 1.15.2",
         }
     }
 
@@ -79,6 +91,14 @@ impl Kind {
                 "headers and buffered bodies of request and answer sent to a gRPC server on the other core, which \
                  changes nothing; the server's own time is not in the figures"
             }
+            Self::Litellm => {
+                "one worker, one key (the master key), requests and tokens a minute of its deployment, usage and \
+                 cost; no database, so no budgets and no ledger"
+            }
+            Self::LitellmRs => {
+                "one worker, nobody authenticated, no limits, no guardrails; prices its answers"
+            }
+            Self::Portkey => "nobody authenticated, no limits",
         }
     }
 
@@ -93,6 +113,9 @@ impl Kind {
             Self::Tollgate => tollgate::start(upstream).await,
             Self::Native => native::start(upstream).await,
             Self::ExtProc => ext_proc::start(upstream).await,
+            Self::Litellm => peer::litellm::start(upstream).await,
+            Self::LitellmRs => peer::litellm_rs::start(upstream).await,
+            Self::Portkey => peer::portkey::start().await,
         }
     }
 }
@@ -109,7 +132,7 @@ impl Row {
     pub(crate) async fn settled(&self) -> Result<()> {
         match &self.running {
             Running::Stack(stack) => tollgate::settled(stack).await,
-            Running::Proxy(_) => Ok(()),
+            Running::Proxy(_) | Running::Peer(_) => Ok(()),
         }
     }
 }

@@ -87,6 +87,7 @@ impl Proxy {
             path: "/v1/chat/completions".to_owned(),
             credentials,
             headers: Vec::new(),
+            namespace: None,
         }
     }
 }

@@ -54,6 +54,7 @@ pub(super) async fn start(upstream: SocketAddr) -> Result<Row> {
         path: "/v1/chat/completions".to_owned(),
         credentials,
         headers: vec![("x-tollgate-session", "bench-session".to_owned())],
+        namespace: None,
     };
     Ok(Row {
         kind: Kind::Tollgate,

@@ -51,7 +51,7 @@ pub(super) async fn measure(
     target.headers.push((PACE, shape.pace_ms.to_string()));
     let mut connections = Vec::new();
     for _ in 0..shape.clients {
-        connections.push(connect(target.address).await?);
+        connections.push(connect(&target).await?);
     }
     let shared = Rc::new(Shared {
         target,
