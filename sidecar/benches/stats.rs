@@ -133,6 +133,7 @@ fn event(random: &mut fastrand::Rng, hour: i64) -> StoredEvent {
         dialect: Some(ENDPOINTS[model % ENDPOINTS.len()].to_owned()),
         provider: Some(PROVIDERS[model % PROVIDERS.len()].to_owned()),
         request_model: Some(format!("model-{model}")),
+        downgraded_model: None,
         response_model: None,
         stream: true,
         status: if is_refused { 429 } else { 200 },

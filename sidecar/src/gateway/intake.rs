@@ -86,6 +86,7 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
         dialect: event.dialect.and_then(spelled),
         provider: event.provider.map(bounded),
         request_model: event.request_model.map(bounded),
+        downgraded_model: event.downgraded_model.map(bounded),
         response_model: event.response_model.map(bounded),
         stream: event.stream,
         status: i64::from(event.status),

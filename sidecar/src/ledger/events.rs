@@ -17,7 +17,7 @@ use super::rollups::write::RollupRows;
 use super::settle::ChargeRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
 
-/// Rows in one INSERT: 30 values each, and SQLite takes 32,766.
+/// Rows in one INSERT: 31 values each, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 250;
 /// Events that are read at once where all of a period are.
 const EVENTS_AT_ONCE: i64 = 1_000;
@@ -25,7 +25,7 @@ const EVENTS_AT_ONCE: i64 = 1_000;
 const QUARANTINED_BYTES: usize = 16 * 1024;
 
 const INSERT: &str = "INSERT INTO events (seq, event_id, request_id, time, workspace, user_id, session, key_id, \
-    dialect, provider, request_model, response_model, stream, status, error_code, input_tokens, output_tokens, \
+    dialect, provider, request_model, downgraded_model, response_model, stream, status, error_code, input_tokens, output_tokens, \
     cached_input_tokens, cache_creation_input_tokens, reasoning_output_tokens, usage_status, cost_nanousd, \
     price_fallback, latency_ms, time_to_first_token_ms, request_bytes, response_bytes, gateway_id, region, \
     would_refuse) ";
@@ -61,6 +61,8 @@ pub struct StoredEvent {
     pub provider: Option<String>,
     /// The model that the client asked for.
     pub request_model: Option<String>,
+    /// The model that stood in for it because a budget ran low.
+    pub downgraded_model: Option<String>,
     /// The model that answered.
     pub response_model: Option<String>,
     /// Whether the client asked for a stream.
@@ -207,6 +209,7 @@ impl Ledger {
                         .push_bind(&event.dialect)
                         .push_bind(&event.provider)
                         .push_bind(&event.request_model)
+                        .push_bind(&event.downgraded_model)
                         .push_bind(&event.response_model)
                         .push_bind(event.stream)
                         .push_bind(event.status)

@@ -216,8 +216,8 @@ pub(crate) fn event(id: &str, workspace: &str) -> Value {
     json!({
         "event_id": id, "request_id": format!("req-{id}"), "time": "2026-01-02T03:04:05.678Z",
         "workspace": workspace, "key_id": format!("key-of-{workspace}"), "dialect": "chat_completions",
-        "provider": "openai", "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06", "stream": true,
-        "status": 200, "input_tokens": 11, "output_tokens": 7, "cached_input_tokens": 5,
+        "provider": "openai", "request_model": "gpt-4", "downgraded_model": "gpt-4o",
+        "response_model": "gpt-4o-2024-08-06", "stream": true, "status": 200, "input_tokens": 11, "output_tokens": 7, "cached_input_tokens": 5,
         "cache_creation_input_tokens": 0, "reasoning_output_tokens": 3, "usage_status": "complete",
         "cost_nanousd": 97_500, "latency_ms": 812, "time_to_first_token_ms": 95, "request_bytes": 130,
         "response_bytes": 2_048, "gateway_id": "gw-1", "region": "eu"

@@ -3,6 +3,7 @@
 
 mod away;
 mod clamp;
+mod downgrade;
 mod hang_up;
 mod hot_path;
 mod refusal;

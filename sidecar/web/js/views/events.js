@@ -141,6 +141,7 @@ function details(event) {
     ],
     ['Session', event.session],
     ['Asked for', event.request_model],
+    ['Downgraded to', event.downgraded_model],
     ['Answered by', [event.response_model, event.provider].filter(Boolean).join(' · ')],
     ['Wire format', `${event.dialect ?? '–'}${event.stream ? ', streamed' : ''}`],
     [
