@@ -16,8 +16,7 @@ use super::applying::{Answering, Missing};
 use super::budgets::{BudgetRows, budgets};
 use super::{Ledger, LedgerError};
 
-/// A budget counts as spent, where it has refused a request, from this part of its amount on, in percent: a
-/// request that is larger than the whole budget says nothing about it.
+/// A budget that has refused a request, however large, counts as spent from this part of its amount on, in percent.
 const NEARLY_SPENT: u128 = 80;
 
 /// How often what a request needs is made before it is given up: somebody may be archiving it meanwhile.
@@ -130,8 +129,10 @@ impl Ledger {
                 books.forget_renewals();
             }
             told.extend(books.cross(None, now)?);
-            for denied in denied.iter().flatten() {
-                told.extend(books.cross(spent_line(&books, denied), now)?);
+            for (asked, denied) in asked.iter().zip(&denied) {
+                let Some(denied) = denied else { continue };
+                let refused = spent_line(&books, denied, bounded(asked.request.least));
+                told.extend(books.cross(refused, now)?);
             }
             AccountRows::write_books(&mut *conn, &mut books, &told).await?;
             let answering = Answering { wanted: &wanted, books: &books, counted: &counted, rules, now };
@@ -229,11 +230,14 @@ fn bounded(mut amounts: Amounts) -> Amounts {
     amounts
 }
 
-/// The line that refused a request because it is spent.
-fn spent_line(books: &Books, denied: &Denied) -> Option<usize> {
-    let account = &books.lines.get(denied.line)?.account;
-    let is_spent = u128::from(account.spent) * 100 >= u128::from(account.amount) * NEARLY_SPENT;
-    (!denied.may_return && is_spent).then_some(denied.line)
+/// The line that refused a request because it is spent: next to nothing is left, or not enough for a request that is
+/// no larger than what it has paid for so far. A larger one says nothing about the budget: others may still be paid.
+fn spent_line(books: &Books, denied: &Denied, least: Amounts) -> Option<usize> {
+    let line = books.lines.get(denied.line)?;
+    let account = &line.account;
+    let is_nearly_spent = u128::from(account.spent) * 100 >= u128::from(account.amount) * NEARLY_SPENT;
+    let has_paid_as_much = account.spent > 0 && least.of(line.unit) <= account.spent;
+    (!denied.may_return && (is_nearly_spent || has_paid_as_much)).then_some(denied.line)
 }
 
 fn report_on(

@@ -156,6 +156,25 @@ async fn a_budget_that_refuses_what_little_is_left_has_reached_its_end() {
 }
 
 #[tokio::test]
+async fn a_budget_of_few_requests_has_reached_its_end_when_it_cannot_pay_another_one() {
+    let sidecar = Sidecar::start().await;
+    let budget = sidecar.create_budget(json!({"amount": "0.0000001"})).await;
+    let told = async || sidecar.sql("SELECT COUNT(*) FROM notifications").await;
+    let id = lease_id(&sidecar.lease(&ask("a", 60)).await);
+    sidecar.charge("e", json!([charge(&budget, Some(id), 60)])).await;
+    // One that is larger than all that it has paid for: smaller ones may still be paid.
+    assert_eq!(
+        sidecar.lease(&ask("b", 61)).await["exhausted"]["may_return"],
+        false
+    );
+    assert_eq!(told().await, 0);
+    sidecar.lease(&ask("b", 60)).await;
+    assert_eq!(told().await, 2, "both thresholds");
+    sidecar.lease(&ask("b", 60)).await;
+    assert_eq!(told().await, 2, "they were told before");
+}
+
+#[tokio::test]
 async fn a_batch_of_more_budgets_than_a_statement_takes_is_settled() {
     const EVENTS: i64 = 1_000;
     let sidecar = Sidecar::start().await;
