@@ -17,6 +17,7 @@ pub mod desk;
 pub mod gateway;
 pub mod health;
 pub mod http;
+mod https;
 pub mod ledger;
 pub mod moderation;
 pub mod password;

@@ -10,8 +10,8 @@ use http_body_util::Full;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::secret::SigningSecret;
+use crate::https::Client;
 use crate::ledger::webhooks::DueDelivery;
 
 /// Longest error that is kept with a delivery, in characters.

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::attempt::{Outcome, attempt};
-use super::client::{Client, client};
 use super::schedule::Schedule;
 use crate::clock::Clock;
+use crate::https::{Client, client};
 use crate::ledger::webhooks::{DueDelivery, Verdict};
 use crate::ledger::{Ledger, LedgerError};
 

@@ -10,7 +10,6 @@
 //! somebody sends it again.
 
 mod attempt;
-mod client;
 mod deliver;
 mod schedule;
 mod secret;

@@ -7,6 +7,7 @@ mod authorisation;
 mod budgets;
 mod calendar;
 mod cli;
+mod commands;
 mod console;
 mod crash;
 mod defaults;

@@ -1,4 +1,4 @@
-//! The HTTP client that deliveries are made with.
+//! The HTTP client that deliveries are made with, and that the command line asks with.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -10,17 +10,17 @@ use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
 /// HTTP and HTTPS, no redirects: a receiver that moved is told by its operator, not by whoever answers there now.
-pub(super) type Client = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(crate) type Client = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A client that trusts the system's certificates.
 ///
 /// # Errors
 /// Where this build has no usable TLS.
-pub(super) fn client() -> Result<Client, rustls::Error> {
+pub(crate) fn client() -> Result<Client, rustls::Error> {
     let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(default_provider()) {
         Ok(builder) => builder,
         Err(error) => {
-            tracing::warn!(%error, "the system has no root certificates: webhooks cannot be delivered over https");
+            tracing::warn!(%error, "the system has no root certificates: nobody can be asked over https");
             let config = ClientConfig::builder_with_provider(default_provider().into())
                 .with_safe_default_protocol_versions()?
                 .with_root_certificates(RootCertStore::empty())
