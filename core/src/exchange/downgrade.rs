@@ -14,9 +14,10 @@ impl Exchange {
             return chosen;
         }
         let facts = self.budget_facts(&chosen);
-        let known = env.money.set(&facts, env.now.millis());
+        let now = env.now.millis();
+        let known = env.money.set(env.cells, &facts, now);
         // A budget that ran low while the sidecar was there has not recovered since it went away.
-        let Some(set) = known.or_else(|| env.money.stale_set(&facts)) else {
+        let Some(set) = known.or_else(|| env.money.stale_set(env.cells, &facts, now)) else {
             return chosen;
         };
         let Some(cheaper) = self.cheaper(&set, &chosen, env) else {

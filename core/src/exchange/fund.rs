@@ -46,9 +46,9 @@ impl Exchange {
         }
         let now = env.now.millis();
         let facts = self.budget_facts(prepared.model());
-        let known = env.money.set(&facts, now);
+        let known = env.money.set(env.cells, &facts, now);
         let set = if prepared.tries.is_away {
-            known.or_else(|| env.money.stale_set(&facts))
+            known.or_else(|| env.money.stale_set(env.cells, &facts, now))
         } else {
             known
         };
@@ -192,7 +192,7 @@ impl Exchange {
                 {
                     return Err(self.unfunded(*prepared, unavailable(), env));
                 }
-                let set = env.money.learn(&facts, &answer, now);
+                let set = env.money.learn(env.cells, &facts, &answer, now);
                 if let Some(exhausted) = &answer.exhausted {
                     let at = set
                         .budgets()

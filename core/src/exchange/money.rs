@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::budget::purse::{BudgetSet, BudgetSets, Purse, WorkerTag};
+use crate::budget::purse::{BudgetSet, BudgetSets, Purse, SharedSets, WorkerTag};
 use crate::budget::{Amounts, Facts};
 use crate::cells::{CellError, Cells};
 use crate::config::Budgets;
@@ -14,6 +14,8 @@ pub struct Money {
     pub(super) purse: Purse,
     pub(super) worker: WorkerTag,
     sets: BudgetSets,
+    /// What other workers know.
+    shared: SharedSets,
     defined: Defined,
     instance: Option<String>,
     random: u128,
@@ -40,6 +42,7 @@ impl Money {
             purse: Purse::new("tollgate/1", config.max_budgets, config.max_exchange_ms),
             worker: tag(worker),
             sets: BudgetSets::new(config.max_remembered, config.remember_ms),
+            shared: SharedSets::new("tollgate/1/budgets", config.remember_ms),
             defined: Defined::Unknown,
             instance: None,
             random,
@@ -59,12 +62,34 @@ impl Money {
         self.defined == Defined::Some
     }
 
-    pub(super) fn set(&self, facts: &Facts, now: UnixMillis) -> Option<Rc<BudgetSet>> {
+    /// The budgets that apply, as this worker or another one has learned not long ago.
+    pub(super) fn set(&mut self, cells: &dyn Cells, facts: &Facts, now: UnixMillis) -> Option<Rc<BudgetSet>> {
+        if let Some(set) = self.sets.get(facts, now) {
+            return Some(set);
+        }
+        self.look_around(cells, facts, now);
         self.sets.get(facts, now)
     }
 
-    pub(super) fn stale_set(&self, facts: &Facts) -> Option<Rc<BudgetSet>> {
+    /// The budgets that apply, however long ago that was learned.
+    pub(super) fn stale_set(
+        &mut self,
+        cells: &dyn Cells,
+        facts: &Facts,
+        now: UnixMillis,
+    ) -> Option<Rc<BudgetSet>> {
+        if let Some(set) = self.sets.get_stale(facts) {
+            return Some(set);
+        }
+        self.look_around(cells, facts, now);
         self.sets.get_stale(facts)
+    }
+
+    /// Takes over what other workers know. Where the host refuses, the ledger can be asked.
+    fn look_around(&mut self, cells: &dyn Cells, facts: &Facts, now: UnixMillis) {
+        if let Ok(Some(known)) = self.shared.read(cells, facts, now) {
+            self.sets.adopt(facts, known);
+        }
     }
 
     /// A budget that, as the ledger said a moment ago, cannot pay this request.
@@ -73,9 +98,21 @@ impl Money {
         set.budgets().iter().position(|budget| budget.id == denied.id)
     }
 
-    pub(super) fn learn(&mut self, facts: &Facts, answer: &LeaseAnswer, now: UnixMillis) -> Rc<BudgetSet> {
+    /// Remembers which budgets apply, and tells the other workers.
+    pub(super) fn learn(
+        &mut self,
+        cells: &dyn Cells,
+        facts: &Facts,
+        answer: &LeaseAnswer,
+        now: UnixMillis,
+    ) -> Rc<BudgetSet> {
         self.hear(answer.version);
-        self.sets.learn(facts, answer, now)
+        let set = self.sets.learn(facts, answer, now);
+        // Where the host refuses, another worker asks for itself.
+        let _ = self
+            .shared
+            .learn(cells, facts, answer.version, set.budgets(), now);
+        set
     }
 
     /// The name of this Envoy towards the ledger.

@@ -76,7 +76,7 @@ impl Fault {
         (Self::TellNoThreshold, Rule::ThresholdsToldOnce),
         (Self::DepositTwice, Rule::AmountAsSet),
         (Self::DoNotWait, Rule::RefusedForAReason),
-        (Self::LoseUpdates, Rule::ReportedAsReserved),
+        (Self::LoseUpdates, Rule::ReservedWithinGranted),
         (Self::SkipWriteOff, Rule::NothingIsLeftOver),
         (Self::ForgetUnsentEvents, Rule::OneEventEach),
         (Self::InheritTheInstance, Rule::ReportedAsReserved),

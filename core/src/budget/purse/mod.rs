@@ -2,7 +2,7 @@
 //!
 //! A request's way through it:
 //!
-//! 1. [`BudgetSets::get`] says which budgets apply, [`Purse::reserve`] reserves from all of them or from none.
+//! 1. [`BudgetSets::get`] (or [`SharedSets::read`]) says which budgets apply, [`Purse::reserve`] reserves from all of them or from none.
 //! 2. [`NotReserved::Short`] (or no set known): [`Purse::ask`] makes the question for the ledger,
 //!    [`Purse::install`] takes its answer in, and the request reserves again, with less output where that is all
 //!    there is ([`Purse::left`], [`affordable_output`]). It asks again where other requests were faster, a few
@@ -21,6 +21,7 @@ mod recent;
 mod reservation;
 mod reserve;
 mod set;
+mod shared_sets;
 mod shelf;
 mod standing;
 mod talk;
@@ -29,6 +30,7 @@ pub use held::WorkerTag;
 pub use reservation::Reservation;
 pub use reserve::{NotReserved, WhenShort};
 pub use set::{BudgetSet, BudgetSets, affordable_output};
+pub use shared_sets::{SharedSet, SharedSets};
 pub use standing::Standing;
 pub use talk::Waiting;
 

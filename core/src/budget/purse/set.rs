@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::shared_sets::SharedSet;
 use crate::budget::period::Period;
 use crate::budget::spec::Enforcement;
 use crate::budget::subject::Facts;
@@ -141,16 +142,23 @@ impl BudgetSets {
         self.by_facts.get(facts).map(|known| Rc::clone(&known.set))
     }
 
+    /// Remembers what another worker has learned. Nothing that is of an older version than what is known here.
+    pub fn adopt(&mut self, facts: &Facts, known: SharedSet) {
+        self.forget_older(known.version);
+        if known.version < self.version {
+            return;
+        }
+        let set = BudgetSet {
+            budgets: known.budgets,
+        };
+        self.remember(facts, Rc::new(set), known.learned_at);
+    }
+
     /// Remembers an answer: which budgets apply, and that one of them is spent.
     pub fn learn(&mut self, facts: &Facts, answer: &LeaseAnswer, now: UnixMillis) -> Rc<BudgetSet> {
         self.forget_older(answer.version);
         let set = Rc::new(BudgetSet::new(answer));
-        make_room(&mut self.by_facts, facts, self.max);
-        let known = Remembered {
-            set: Rc::clone(&set),
-            learned_at: now,
-        };
-        self.by_facts.insert(facts.clone(), known);
+        self.remember(facts, Rc::clone(&set), now);
         for budget in set.budgets() {
             self.denied.remove(&budget.id);
         }
@@ -183,6 +191,12 @@ impl BudgetSets {
             self.by_facts.clear();
             self.denied.clear();
         }
+    }
+
+    fn remember(&mut self, facts: &Facts, set: Rc<BudgetSet>, learned_at: UnixMillis) {
+        make_room(&mut self.by_facts, facts, self.max);
+        self.by_facts
+            .insert(facts.clone(), Remembered { set, learned_at });
     }
 
     fn deny(&mut self, exhausted: &Exhausted, budget: &AppliedBudget, now: UnixMillis) {
@@ -255,4 +269,4 @@ const fn is_within(at: UnixMillis, span_ms: u64, now: UnixMillis) -> bool {
 
 #[cfg(test)]
 #[path = "set_tests.rs"]
-mod tests;
+pub(super) mod tests;

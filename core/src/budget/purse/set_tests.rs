@@ -6,7 +6,7 @@ use crate::money::NanoUsd;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
-fn budget(id: &str, unit: Unit, period: Period, amount: u64) -> AppliedBudget {
+pub(in crate::budget::purse) fn budget(id: &str, unit: Unit, period: Period, amount: u64) -> AppliedBudget {
     AppliedBudget {
         id: id.to_owned(),
         name: "demo".to_owned(),
@@ -23,7 +23,7 @@ fn budget(id: &str, unit: Unit, period: Period, amount: u64) -> AppliedBudget {
     }
 }
 
-fn facts(user: &str) -> Facts {
+pub(in crate::budget::purse) fn facts(user: &str) -> Facts {
     Facts {
         user: Some(user.to_owned()),
         ..Facts::default()
@@ -53,6 +53,22 @@ fn a_set_is_remembered_for_its_facts_and_for_a_while() {
     assert!(sets.get(&facts("bob"), NOW).is_none());
     assert!(sets.get(&facts("ann"), NOW.plus(5_000)).is_none());
     assert!(sets.get_stale(&facts("ann")).is_some());
+}
+
+#[test]
+fn what_another_worker_has_learned_is_as_old_as_it_was_there() {
+    let mut sets = BudgetSets::new(10, 5_000);
+    let learned = |version| SharedSet::learned(version, NOW, BudgetSet::new(&answer(version, None)).budgets);
+    sets.adopt(&facts("ann"), learned(2));
+    assert!(sets.get(&facts("ann"), NOW.plus(4_999)).is_some());
+    assert!(sets.get(&facts("ann"), NOW.plus(5_000)).is_none());
+    sets.adopt(&facts("bob"), learned(1));
+    assert!(
+        sets.get_stale(&facts("bob")).is_none(),
+        "it is of an older version"
+    );
+    sets.adopt(&facts("bob"), learned(3));
+    assert!(sets.get_stale(&facts("ann")).is_none(), "so is this, now");
 }
 
 #[test]

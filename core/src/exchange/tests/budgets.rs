@@ -70,6 +70,28 @@ fn with_a_lease_in_hand_nobody_is_asked() {
 }
 
 #[test]
+fn what_one_worker_has_heard_of_a_callers_budgets_every_worker_knows() {
+    let config = config(&json!({}));
+    let mut bench = Bench::with_budgets(&config);
+    let mut first = bench.exchange();
+    let answer = granted(1_000_000_000, 0, 500_000_000);
+    send_asking(&mut bench, &mut first, CHAT, Some(&answer));
+    // Another worker of the same Envoy, with the lease in hand, pays from it without a question; also long after, where
+    // the sidecar is away.
+    bench.money = Money::new(&bench.config.budgets, [2; 16]);
+    let mut second = bench.exchange();
+    let ended = bench.send(&mut second, "/v1/chat/completions", CHAT);
+    assert!(matches!(ended, Ended::Released { .. }));
+    bench.now.0 += bench.config.budgets.remember_ms * 1_000_000;
+    bench.money = Money::new(&bench.config.budgets, [3; 16]);
+    let mut third = bench.exchange();
+    let (asked, ended) = send_asking(&mut bench, &mut third, CHAT, None);
+    assert_eq!(asked.holds, [], "which leases to name is not known any more");
+    // Its own budget says what happens then, and not the policy for budgets that nobody knows.
+    assert_eq!(ended, Ended::Refused(503));
+}
+
+#[test]
 fn a_request_without_an_output_cap_gets_the_one_that_was_reserved() {
     let mut bench = Bench::with_budgets(&config(&json!({})));
     let mut exchange = bench.exchange();
