@@ -187,8 +187,19 @@ impl World {
         underway.is_some_and(|underway| underway.ended.is_none())
     }
 
+    /// Workers that were to die with one of their next calls live on.
+    fn spare_workers(&self) {
+        for slot in self.gateways.iter().flat_map(|gateway| &gateway.workers) {
+            let mut slot = slot.borrow_mut();
+            if let Some(worker) = slot.as_mut().filter(|worker| !worker.is_dead()) {
+                worker.dies_after = None;
+            }
+        }
+    }
+
     /// Every gateway serves a request that its budgets can pay, and refuses one that they cannot.
     fn probe(&mut self) -> Result<(), Broken> {
+        self.spare_workers();
         for gateway in 0..self.plan.gateways {
             for workspace in 0..self.plan.workspaces() {
                 let number = self.requests.len() as u64 + 1;
