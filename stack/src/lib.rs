@@ -4,6 +4,7 @@
 //! what a developer gets.
 
 pub mod admin;
+pub mod debian;
 pub mod envoy;
 pub mod envoy_config;
 pub mod mock;

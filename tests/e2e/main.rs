@@ -8,6 +8,8 @@ mod budgets;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod docs;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use tollgate_stack::debian::CHROMIUM;
 use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::postgres;
 use tollgate_stack::progress::{Progress, run as run_step};
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     // Before the tests that need them, so that no test spends its patience on them.
     repository.build(Filter::Shipped, &progress)?;
     EnvoySource::default().binary(&repository, &progress)?;
+    CHROMIUM.program(&repository, &progress)?;
     cargo(
         "end to end: the real Envoy, the SDKs, the README",
         &["test", "-p", "tollgate-tests", "--locked"],

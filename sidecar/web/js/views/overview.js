@@ -1,7 +1,7 @@
 // The overview: what it costs, who uses it, and what is about to run out.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { compact, count, date, duration, money, percent, shortDate, shortMoney } from '../format.js';
+import { compact, count, duration, money, percent, shortDate, shortMoney } from '../format.js';
 import { SERIES, seriesToken } from '../parts/chart.js';
 import { empty, framed, shown } from '../parts/states.js';
 import { Resource } from '../resource.js';
@@ -122,7 +122,7 @@ function figures({ now, before, month }, title) {
       <dt>This month</dt>
       <dd class="value">${money(month.projected)}</dd>
       <dd class="delta" title="If it goes on as in the last seven days">
-        projected for ${date(month.end)}, ${money(month.spent)} so far
+        projected by ${shortDate(month.end)}, ${money(month.spent)} so far
       </dd>
     </div>
   </dl>`;

@@ -1,0 +1,120 @@
+//! The operators' page in Chromium, against the real system. What is done and checked there is in `tests/console/*.py`.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tollgate_stack::debian::CHROMIUM;
+use tollgate_stack::progress::Silent;
+use tollgate_stack::python::Venv;
+use tollgate_stack::{Repository, Stack, wait};
+use tollgate_tests::{SETTLED, chat, event, post};
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// A system where requests are paid from budgets, with a budget of ten requests for the page's workspace.
+async fn start() -> Stack {
+    let started = Stack::builder().filter_config(|config| config["budgets"] = json!({}));
+    let stack = started.start().await.unwrap();
+    let budget = json!({
+        "name": "the page's requests", "subject": {"workspace": "console"}, "unit": "requests", "period": "day",
+        "amount": "10", "thresholds": [60, 80],
+    });
+    stack.admin.post("/admin/v1/budgets", &budget).await.unwrap();
+    stack
+}
+
+/// Runs a script, and does to the system what its lines ask for.
+async fn run(script: &str, stack: &mut Stack, more: Value) {
+    let repository = Repository::here();
+    let folder = repository.root().join("tests/console");
+    let requirements = std::fs::read_to_string(folder.join("requirements.txt")).unwrap();
+    let packages: Vec<&str> = requirements.lines().collect();
+    let venv = Venv::with(&repository, "console", &packages, &Silent).unwrap();
+    let mut settings = json!({
+        "chromium": CHROMIUM.program(&repository, &Silent).unwrap(),
+        "sidecar": stack.sidecar,
+        "gateway": stack.gateway,
+        "token": stack.admin_token,
+    });
+    let all = settings.as_object_mut().unwrap();
+    all.extend(more.as_object().unwrap().clone());
+    let mut child = Command::new(venv.python())
+        .arg(folder.join(script))
+        .arg(settings.to_string())
+        // A proxy of the machine is not for the loopback interface.
+        .env("NO_PROXY", "*")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut answers = child.stdin.take().unwrap();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        match line.unwrap().as_str() {
+            "kill sidecar" => stack.kill_sidecar().unwrap(),
+            "start sidecar" => stack.start_sidecar().await.unwrap(),
+            other => println!("{script}: {other}"),
+        }
+        // A script that has ended needs no answer.
+        let _ = answers.write_all(b"done\n");
+    }
+    assert!(child.wait().unwrap().success(), "{script} failed, see above");
+}
+
+#[tokio::test]
+async fn an_operator_creates_watches_and_revokes_a_key_and_outlives_the_sidecar() {
+    let mut stack = start().await;
+    run("work.py", &mut stack, json!({})).await;
+}
+
+/// Has workspaces, keys, budgets and calls, so that there is something to see: answers, refusals, a bar of each colour.
+async fn use_it(stack: &Stack) {
+    const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "gpt-4.1"];
+    let workspaces = [
+        ("research", "ada", 19),
+        ("support", "helpdesk", 15),
+        ("platform", "grace", 8),
+        ("growth", "linus", 24),
+    ];
+    for (workspace, user, calls) in workspaces {
+        let budget = json!({
+            "name": format!("Calls of {workspace}"), "subject": {"workspace": workspace}, "unit": "requests",
+            "period": "week", "amount": "24",
+        });
+        let budget = stack.admin.post("/admin/v1/budgets", &budget).await.unwrap();
+        let path = format!("/admin/v1/budgets/{}", budget["id"].as_str().unwrap());
+        let key = json!({"name": format!("{user}'s"), "workspace": workspace, "user": user});
+        let (_, key) = stack.admin.create_key(&key).await.unwrap();
+        let call = async |n: usize| {
+            let mut body = chat(&format!("echo {}", "a word or two ".repeat(1 + n * 7 % 40)));
+            body["model"] = json!(MODELS[n % MODELS.len()]);
+            post(stack, CHAT, &key, &body).await.unwrap()
+        };
+        // The gateway hears of a new budget within two seconds.
+        wait::until(SETTLED, "no call is charged to the budget", async || {
+            call(0).await;
+            let budget = stack.admin.get(&path).await?;
+            Ok((budget["spent"] != json!("0")).then_some(()))
+        })
+        .await
+        .unwrap();
+        let mut last = call(1).await;
+        for n in 2..calls {
+            last = call(n).await;
+        }
+        event(stack, &last).await.unwrap();
+    }
+    for key in ["expired", "paused"] {
+        let answer = post(stack, CHAT, stack.key(key), &chat("echo a")).await.unwrap();
+        event(stack, &answer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_view_is_accessible_keeps_its_policy_and_fits_its_screen() {
+    let mut stack = start().await;
+    use_it(&stack).await;
+    let shots = std::env::var("TOLLGATE_SCREENSHOTS").ok();
+    run("views.py", &mut stack, json!({ "shots": shots })).await;
+}
