@@ -19,6 +19,7 @@ pub mod health;
 pub mod http;
 mod https;
 pub mod ledger;
+pub mod metrics;
 pub mod moderation;
 pub mod password;
 pub mod principal;

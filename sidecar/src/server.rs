@@ -24,7 +24,7 @@ use crate::ledger::Ledger;
 use crate::state::App;
 use crate::verdict_log::VerdictLog;
 use crate::webhook::Deliverer;
-use crate::{admin, console, gateway, health, upkeep};
+use crate::{admin, console, gateway, health, metrics, upkeep};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -112,6 +112,7 @@ pub fn router(app: App) -> Router {
         .nest("/v1", gateway::routes(&app))
         .nest("/admin/v1", admin::routes(&app))
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(console::routes())
         .fallback(async || Problem::not_found("no such path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
@@ -125,6 +126,7 @@ pub fn router(app: App) -> Router {
         ))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TraceLayer::new_for_http())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), metrics::count))
         .layer(SetResponseHeaderLayer::overriding(
             HeaderName::from_static(SIDECAR_HEADER),
             version,

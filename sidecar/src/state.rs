@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::returns::Returns;
 use crate::session::Throttle;
 use crate::verdict_log::VerdictLog;
@@ -24,6 +25,7 @@ struct Inner {
     returns: Returns,
     sign_ins: Throttle,
     desk: Desk,
+    metrics: Metrics,
     draining: AtomicBool,
 }
 
@@ -40,6 +42,7 @@ impl App {
             returns: Returns::default(),
             sign_ins: Throttle::default(),
             desk: Desk::default(),
+            metrics: Metrics::default(),
             draining: AtomicBool::new(false),
         }))
     }
@@ -77,6 +80,11 @@ impl App {
     /// Where questions for money are answered.
     pub fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    /// What is counted of it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// Says that shutdown began: from now on the sidecar is not ready.

@@ -37,6 +37,16 @@ pub const CHROMIUM: Package = Package {
     purpose: "the page is tested in it; without it: `cargo test -p tollgate-tests -- --skip console`",
 };
 
+/// What runs the queries of the dashboard and of the alerts.
+pub const PROMETHEUS: Package = Package {
+    name: "prometheus",
+    variable: "TOLLGATE_PROMETHEUS",
+    programs: &["prometheus"],
+    places: &[],
+    purpose: "the dashboard and the alerts are tested in it; without it: \
+        `cargo test -p tollgate-tests -- --skip prometheus`",
+};
+
 // === impl Package ===
 
 impl Package {

@@ -34,6 +34,8 @@ mod observability;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod prometheus;
+#[cfg(test)]
 mod quick_start;
 #[cfg(test)]
 mod recordings;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use tollgate_stack::debian::CHROMIUM;
+use tollgate_stack::debian::{CHROMIUM, PROMETHEUS};
 use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::postgres;
 use tollgate_stack::progress::{Progress, run as run_step};
@@ -71,6 +71,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     repository.build(Filter::Shipped, &progress)?;
     EnvoySource::default().binary(&repository, &progress)?;
     CHROMIUM.program(&repository, &progress)?;
+    PROMETHEUS.program(&repository, &progress)?;
     cargo(
         "end to end: the real Envoy, the SDKs, the README",
         &["test", "-p", "tollgate-tests", "--locked"],

@@ -26,9 +26,11 @@ pub(super) async fn accept(
         .await?;
     app.returns().announce(&added.returned);
     let readable = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
-    Ok(Json(EventsAccepted {
+    let accepted = EventsAccepted {
         accepted: added.new,
         duplicates: readable.saturating_sub(added.new),
         rejected: u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX),
-    }))
+    };
+    app.metrics().count_events(&accepted);
+    Ok(Json(accepted))
 }

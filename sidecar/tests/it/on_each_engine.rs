@@ -16,6 +16,7 @@ mod events;
 mod exports;
 mod keys;
 mod leases;
+mod metrics;
 mod migrations;
 mod moderations;
 mod money;
