@@ -108,16 +108,16 @@ async fn write_year(config: &Config, now: Timestamp) {
     let ledger = Ledger::open(&config.database).await.unwrap();
     let mut random = fastrand::Rng::with_seed(7);
     let end = now.as_millisecond();
-    let per_hour = EVENTS / usize::try_from(DAYS * 24).unwrap();
-    for hour in 0..DAYS * 24 {
-        let start = end - DAYS * DAY_MS + hour * DAY_MS / 24;
-        let events: Vec<StoredEvent> = (0..per_hour).map(|_| event(&mut random, start)).collect();
+    let per_day = EVENTS / usize::try_from(DAYS).unwrap();
+    for day in 0..DAYS {
+        let start = end - (DAYS - day) * DAY_MS;
+        let events: Vec<StoredEvent> = (0..per_day).map(|_| event(&mut random, start)).collect();
         ledger.roll_up_alone(&events, now.into()).await.unwrap();
     }
     ledger.close().await;
 }
 
-fn event(random: &mut fastrand::Rng, hour: i64) -> StoredEvent {
+fn event(random: &mut fastrand::Rng, day: i64) -> StoredEvent {
     let key = few_often(random, KEYS);
     let model = few_often(random, MODELS);
     let is_refused = random.u8(..) < 5;
@@ -125,7 +125,7 @@ fn event(random: &mut fastrand::Rng, hour: i64) -> StoredEvent {
         seq: 0,
         event_id: String::new(),
         request_id: String::new(),
-        time: hour + random.i64(0..DAY_MS / 24),
+        time: day + random.i64(0..DAY_MS),
         workspace: Some(format!("workspace-{}", key % WORKSPACES)),
         user: Some(format!("user-{}", key % USERS)),
         session: None,
