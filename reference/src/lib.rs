@@ -98,6 +98,8 @@ fn sidecar_order() -> Order {
         .of::<sidecar::Spec>()
         .of::<sidecar::LimitsSpec>()
         .of::<sidecar::WebhooksSpec>()
+        .of::<sidecar::OidcSpec>()
+        .of::<sidecar::GroupRoleSpec>()
         .of::<sidecar::LogSpec>()
         .of::<sidecar::BudgetsSpec>()
         .of::<sidecar::TiersSpec>()

@@ -1,4 +1,4 @@
-//! The HTTP client that deliveries are made with, and that the command line asks with.
+//! The HTTP client: for deliveries, for the provider of single sign-on, and for the command line.
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -110,6 +110,17 @@ impl Grants {
         Workspaces::Only(here.map(|(workspace, _)| workspace.clone()).collect())
     }
 
+    /// Adds a role; of two for one workspace the stronger counts.
+    pub fn add(&mut self, workspace: &str, role: Role) {
+        let here = self.0.entry(workspace.to_owned()).or_insert(role);
+        *here = role.max(*here);
+    }
+
+    /// Whether nothing may be done anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What both allow.
     #[must_use]
     pub fn within(&self, other: &Self) -> Self {

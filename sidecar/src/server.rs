@@ -60,7 +60,7 @@ pub async fn serve_until(
         .with_context(|| format!("cannot open the ledger {:?}", config.database))?;
     let patience = config.shutdown_timeout;
     let (verdicts, verdict_writer) = VerdictLog::start(ledger.clone());
-    let app = App::new(config, ledger.clone(), clock, verdicts);
+    let app = App::new(config, ledger.clone(), clock, verdicts)?;
     // A ledger that was away must know it before a lease is asked for.
     let now = app.clock().now().into();
     ledger.beat(now).await?;

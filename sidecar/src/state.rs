@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::returns::Returns;
 use crate::session::Throttle;
+use crate::session::oidc::Provider;
 use crate::verdict_log::VerdictLog;
 
 /// The running sidecar. Clones are the same one.
@@ -26,6 +27,7 @@ struct Inner {
     sign_ins: Throttle,
     desk: Desk,
     metrics: Metrics,
+    provider: Option<Provider>,
     draining: AtomicBool,
 }
 
@@ -33,8 +35,17 @@ struct Inner {
 
 impl App {
     /// A sidecar over an open ledger.
-    pub fn new(config: Config, ledger: Ledger, clock: Clock, verdicts: VerdictLog) -> Self {
-        Self(Arc::new(Inner {
+    ///
+    /// # Errors
+    /// Where single sign-on is configured and this build has no usable TLS.
+    pub fn new(
+        config: Config,
+        ledger: Ledger,
+        clock: Clock,
+        verdicts: VerdictLog,
+    ) -> Result<Self, rustls::Error> {
+        let provider = config.oidc.clone().map(Provider::new).transpose()?;
+        Ok(Self(Arc::new(Inner {
             config,
             ledger,
             clock,
@@ -43,8 +54,9 @@ impl App {
             sign_ins: Throttle::default(),
             desk: Desk::default(),
             metrics: Metrics::default(),
+            provider,
             draining: AtomicBool::new(false),
-        }))
+        })))
     }
 
     /// The configuration.
@@ -85,6 +97,11 @@ impl App {
     /// What is counted of it.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who says who an operator is, where there is single sign-on.
+    pub fn provider(&self) -> Option<&Provider> {
+        self.0.provider.as_ref()
     }
 
     /// Says that shutdown began: from now on the sidecar is not ready.

@@ -110,6 +110,7 @@ pub(super) async fn create(
         created_at: now.as_millisecond(),
         updated_at: now.as_millisecond(),
         version: 1,
+        subject: None,
     };
     if !app
         .ledger()

@@ -38,6 +38,7 @@ pub const OVERRIDES: &[(&str, &str)] = &[
         "TOLLGATE_SIDECAR__BUDGETS__LEASE_MAX_AGE",
         "budgets.lease_max_age",
     ),
+    ("TOLLGATE_SIDECAR__OIDC__CLIENT_SECRET", "oidc.client_secret"),
     (
         "TOLLGATE_SIDECAR__BUDGETS__MAX_PER_TEMPLATE",
         "budgets.max_per_template",
@@ -84,6 +85,11 @@ fn set(spec: &mut Spec, name: &str, value: String) -> Result<(), String> {
         Some("webhooks.first_retry") => spec.webhooks.first_retry = Span::parse(&value)?,
         Some("webhooks.max_retry") => spec.webhooks.max_retry = Span::parse(&value)?,
         Some("webhooks.attempts") => spec.webhooks.attempts = number(&value)?,
+        Some("oidc.client_secret") => {
+            let oidc = spec.oidc.as_mut();
+            oidc.ok_or("there is no `oidc` that it would belong to")?
+                .client_secret = Some(value);
+        }
         Some("webhooks.timeout") => spec.webhooks.timeout = Span::parse(&value)?,
         _ => {
             let known: Vec<&str> = OVERRIDES.iter().map(|(variable, _)| *variable).collect();

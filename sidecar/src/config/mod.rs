@@ -5,6 +5,7 @@
 
 mod budgets;
 pub mod env;
+pub mod oidc;
 pub mod spec;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use tollgate_core::config::Fault;
 use tracing_subscriber::EnvFilter;
 
 pub use self::budgets::Budgets;
+pub use self::oidc::Oidc;
 use self::spec::Spec;
 use crate::moderation::Moderation;
 use crate::secret::Token;
@@ -46,6 +48,8 @@ pub struct Config {
     pub budgets: Budgets,
     /// How webhooks are delivered.
     pub webhooks: Schedule,
+    /// How operators sign in by single sign-on, if they may.
+    pub oidc: Option<Oidc>,
     /// Moderation policies, compiled.
     pub moderation: Moderation,
 }
@@ -154,6 +158,10 @@ impl TryFrom<Spec> for Config {
         );
         let budgets = Budgets::compile(&spec.budgets, &mut faults);
         let webhooks = schedule(&spec.webhooks, &mut faults);
+        let oidc = spec
+            .oidc
+            .as_ref()
+            .and_then(|spec| Oidc::compile(spec, &mut faults));
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
@@ -172,6 +180,7 @@ impl TryFrom<Spec> for Config {
             shutdown_timeout: spec.shutdown_timeout.get(),
             budgets,
             webhooks,
+            oidc,
             moderation,
         })
     }

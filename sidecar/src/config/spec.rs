@@ -8,6 +8,7 @@ use tollgate_core::budget::ledger::LeaseRules;
 use tollgate_core::config::Span;
 
 use crate::moderation::spec::ModerationSpec;
+use crate::principal::Role;
 
 /// The whole file.
 ///
@@ -41,6 +42,8 @@ pub struct Spec {
     pub webhooks: WebhooksSpec,
     /// How budgets are leased, and which are there from the start.
     pub budgets: BudgetsSpec,
+    /// How operators sign in by single sign-on; by name and password alone unless this is there.
+    pub oidc: Option<OidcSpec>,
     /// Moderation policies, by name.
     pub moderation: ModerationSpec,
 }
@@ -129,6 +132,56 @@ pub struct WebhooksSpec {
     pub timeout: Span,
 }
 
+/// Single sign-on of operators by OpenID Connect: the authorisation code flow with PKCE. Who signs in is an operator with
+/// the roles of their groups, from one sign-in to the next.
+///
+/// ```yaml
+/// oidc:
+///   issuer: https://login.example.com
+///   client_id: tollgate
+///   client_secret: replace-with-the-client-secret
+///   redirect_url: https://tollgate.example.com/admin/v1/session/oidc/callback
+///   roles:
+///     - {group: platform, role: owner}
+///     - {group: research-leads, workspace: research, role: admin}
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct OidcSpec {
+    /// Required: the provider, by the URL that its tokens bear; `/.well-known/openid-configuration` is read under it.
+    pub issuer: String,
+    /// Required: what the provider knows this sidecar as.
+    pub client_id: String,
+    /// What the sidecar proves that with; none for a public client.
+    pub client_secret: Option<String>,
+    /// Required: where the provider sends the browser back to, the page's address and
+    /// `/admin/v1/session/oidc/callback`.
+    pub redirect_url: String,
+    /// What is asked for beside `openid`.
+    pub scopes: Vec<String>,
+    /// The claim of the ID token that names the operator.
+    pub name_claim: String,
+    /// The claim of the ID token that lists groups.
+    pub groups_claim: String,
+    /// Required: what groups may do. Who is in none of them cannot sign in.
+    pub roles: Vec<GroupRoleSpec>,
+}
+
+/// What a group may do where.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GroupRoleSpec {
+    /// The group as the provider spells it; `*` for everybody whom it knows.
+    pub group: String,
+    /// One workspace; all of them unless this is there.
+    #[serde(default)]
+    pub workspace: Option<String>,
+    /// `viewer`, `member`, `admin` or `owner`.
+    pub role: Role,
+}
+
 /// What is logged, as JSON on standard error.
 ///
 /// ```yaml
@@ -157,6 +210,7 @@ impl Default for Spec {
             shutdown_timeout: Span::from_millis(10_000),
             webhooks: WebhooksSpec::default(),
             budgets: BudgetsSpec::default(),
+            oidc: None,
             moderation: ModerationSpec::default(),
         }
     }
@@ -211,6 +265,23 @@ impl Default for WebhooksSpec {
             max_retry: Span::from_millis(3_600_000),
             attempts: 12,
             timeout: Span::from_millis(10_000),
+        }
+    }
+}
+
+// === impl OidcSpec ===
+
+impl Default for OidcSpec {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            redirect_url: String::new(),
+            scopes: ["email", "profile"].map(str::to_owned).to_vec(),
+            name_claim: "email".to_owned(),
+            groups_claim: "groups".to_owned(),
+            roles: Vec::new(),
         }
     }
 }

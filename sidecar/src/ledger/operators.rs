@@ -8,8 +8,8 @@ use super::audit::{Actor, AuditEntry, AuditRows};
 use super::{Ledger, LedgerError, number};
 use crate::principal::Grants;
 
-const INSERT: &str = "INSERT INTO operators (id, name, password_hash, roles, status, created_at, updated_at, version) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING";
+const INSERT: &str = "INSERT INTO operators (id, name, password_hash, roles, status, created_at, updated_at, version, subject) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
 /// Locks the row, too.
 const TAKE_ONE: &str = "UPDATE operators SET version = version + 1 WHERE id = $1 RETURNING *";
 const UPDATE: &str =
@@ -17,6 +17,7 @@ const UPDATE: &str =
 const DELETE: &str = "DELETE FROM operators WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM operators WHERE id = $1";
 const BY_NAME: &str = "SELECT * FROM operators WHERE name = $1";
+const BY_SUBJECT: &str = "SELECT * FROM operators WHERE subject = $1";
 const PAGE: &str = "SELECT * FROM operators WHERE id > $1 ORDER BY id LIMIT $2";
 
 /// An operator as the ledger keeps it.
@@ -38,6 +39,8 @@ pub struct StoredOperator {
     pub updated_at: i64,
     /// One more with each change.
     pub version: i64,
+    /// Whom the provider of single sign-on means, by its name and theirs; none for who signs in by password.
+    pub subject: Option<String>,
 }
 
 /// What a change to an operator came to.
@@ -70,6 +73,7 @@ impl Ledger {
                 .bind(new.created_at)
                 .bind(new.updated_at)
                 .bind(new.version)
+                .bind(&new.subject)
                 .execute(&mut *conn)
                 .await?;
             if inserted.rows_affected() == 0 {
@@ -95,6 +99,14 @@ impl Ledger {
     /// [`LedgerError`] where the database fails.
     pub async fn operator_by_name(&self, name: &str) -> Result<Option<StoredOperator>, LedgerError> {
         Ok(read!(self, conn => sqlx::query_as(BY_NAME).bind(name).fetch_optional(conn).await?))
+    }
+
+    /// The operator whom a provider of single sign-on means.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn operator_by_subject(&self, subject: &str) -> Result<Option<StoredOperator>, LedgerError> {
+        Ok(read!(self, conn => sqlx::query_as(BY_SUBJECT).bind(subject).fetch_optional(conn).await?))
     }
 
     /// Operators in the order of their ids, after one of them.

@@ -12,33 +12,42 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The session's secret in a request; none where there is no cookie, or one that is no secret.
 pub(super) fn read(headers: &HeaderMap) -> Option<SessionSecret> {
+    SessionSecret::parse(value(headers, NAME)?)
+}
+
+/// The value of the first cookie of a name.
+pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let texts = lines.filter_map(|line| line.to_str().ok());
     let mut pairs = texts
         .flat_map(|text| text.split(';'))
         .filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.trim() == NAME)?;
-    SessionSecret::parse(value.trim())
+    let (_, value) = pairs.find(|(given, _)| given.trim() == name)?;
+    Some(value.trim())
 }
 
 /// Has the browser keep the secret for so long.
 pub(super) fn keep(secret: &SessionSecret, lifetime: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
-    set(&secret.to_text(), lifetime.as_secs(), headers)
+    set(&session(&secret.to_text()), lifetime, headers)
 }
 
 /// Has the browser forget it.
 pub(super) fn forget(headers: &HeaderMap) -> Option<HeaderValue> {
-    set("", 0, headers)
+    set(&session(""), Duration::ZERO, headers)
 }
 
-fn set(value: &str, seconds: u64, headers: &HeaderMap) -> Option<HeaderValue> {
+fn session(value: &str) -> String {
+    format!("{NAME}={value}; Path=/admin/v1; SameSite=Strict")
+}
+
+/// Has the browser keep a cookie for so long, out of every page's reach.
+pub(super) fn set(cookie: &str, lifetime: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
     // The sidecar itself speaks HTTP. A client that lies here gets a cookie that it will not send: its own loss.
     let is_https = headers
         .get(FORWARDED_PROTO)
         .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
     let secure = if is_https { "; Secure" } else { "" };
-    let text =
-        format!("{NAME}={value}; Path=/admin/v1; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let text = format!("{cookie}; Max-Age={}; HttpOnly{secure}", lifetime.as_secs());
     HeaderValue::try_from(text).ok()
 }
 

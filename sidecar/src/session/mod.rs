@@ -5,6 +5,7 @@
 //! which only a page of this origin can read, and the browser's word that the request comes from there.
 
 mod cookie;
+pub mod oidc;
 mod origin;
 mod routes;
 mod secret;

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
-use super::{ADMIN_TOKEN, SessionSecret, cookie};
+use super::{ADMIN_TOKEN, SessionSecret, cookie, oidc};
 use crate::access::Scope;
 use crate::http::auth;
 use crate::http::extract::JsonBody;
@@ -63,6 +63,8 @@ struct SessionView {
     csrf: Option<String>,
     /// When the session ends.
     expires_at: Option<Timestamp>,
+    /// Where a browser goes for single sign-on; null where there is none.
+    single_sign_on: Option<&'static str>,
 }
 
 /// What keeps a session's cookie in the browser, or has it forgotten.
@@ -71,20 +73,22 @@ struct Cookie(HeaderValue);
 /// All routes of `/session`. They ask for no token themselves: this is where one is brought.
 pub fn routes() -> ApiRouter<App> {
     let about = |id, summary| about("session", id, summary);
-    ApiRouter::new().api_route(
-        "/session",
-        get_with(show, |operation| {
-            open(about(
-                "getSession",
-                "Say who asks, and what a change of the page needs",
-            )(operation))
-        })
-        .post_with(begin, |operation| {
-            let begin = about("beginSession", "Sign in: the answer sets the session's cookie");
-            also::<429>(open(begin(operation)))
-        })
-        .delete_with(end, |operation| open(about("endSession", "Sign out")(operation))),
-    )
+    ApiRouter::new()
+        .api_route(
+            "/session",
+            get_with(show, |operation| {
+                open(about(
+                    "getSession",
+                    "Say who asks, and what a change of the page needs",
+                )(operation))
+            })
+            .post_with(begin, |operation| {
+                let begin = about("beginSession", "Sign in: the answer sets the session's cookie");
+                also::<429>(open(begin(operation)))
+            })
+            .delete_with(end, |operation| open(about("endSession", "Sign out")(operation))),
+        )
+        .merge(oidc::routes())
 }
 
 async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Unstored<SessionView>, Problem> {
@@ -96,6 +100,7 @@ async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Unstored<Ses
         scopes: caller.as_ref().and_then(|caller| caller.scopes.clone()),
         csrf: session.map(|session| session.secret.csrf()),
         expires_at: session.map(|session| session.expires_at),
+        single_sign_on: app.provider().map(|_| oidc::BEGIN),
     };
     Ok(Unstored(view))
 }
@@ -120,6 +125,25 @@ async fn begin(
         tracing::warn!(address = %peer.ip(), reason = problem.title, "a sign-in was refused");
     })?;
     app.sign_ins().forget(peer.ip());
+    let by = Actor {
+        name: who.to_string(),
+        address: Some(peer.ip().to_string()),
+        user_agent: auth::user_agent(&headers),
+    };
+    let cookie = keep_session(&app, &secret, principal, credential, &by, &headers).await?;
+    Ok(Cookie(cookie))
+}
+
+/// Begins a session in place of the one that the same browser had, and has the browser keep it.
+pub(super) async fn keep_session(
+    app: &App,
+    secret: &SessionSecret,
+    principal: String,
+    credential: [u8; 32],
+    by: &Actor,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, Problem> {
+    let now = app.clock().now();
     let session = StoredSession {
         id: secret.id().to_vec(),
         principal,
@@ -129,17 +153,12 @@ async fn begin(
             .as_millisecond()
             .saturating_add(i64::try_from(LIFETIME.as_millis()).unwrap_or(0)),
     };
-    let by = Actor {
-        name: who.to_string(),
-        address: Some(peer.ip().to_string()),
-        user_agent: auth::user_agent(&headers),
-    };
-    let earlier = cookie::read(&headers).map(|secret| secret.id());
+    let earlier = cookie::read(headers).map(|secret| secret.id());
     app.ledger()
-        .begin_session(&session, earlier.as_ref(), now, &by)
+        .begin_session(&session, earlier.as_ref(), now, by)
         .await?;
-    tracing::info!(address = %peer.ip(), principal = %session.principal, "signed in");
-    answer(cookie::keep(&secret, LIFETIME, &headers))
+    tracing::info!(address = by.address, principal = %session.principal, "signed in");
+    cookie::keep(secret, LIFETIME, headers).ok_or_else(Problem::internal)
 }
 
 /// Ending a session that has ended is no change.
@@ -149,11 +168,8 @@ async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Cookie, Probl
         app.ledger().end_session(&session.secret.id()).await?;
         tracing::info!("signed out");
     }
-    answer(cookie::forget(&headers))
-}
-
-fn answer(cookie: Option<HeaderValue>) -> Result<Cookie, Problem> {
-    cookie.map(Cookie).ok_or_else(Problem::internal)
+    let cookie = cookie::forget(&headers).ok_or_else(Problem::internal)?;
+    Ok(Cookie(cookie))
 }
 
 // === impl Credentials ===

@@ -137,7 +137,13 @@ impl World {
         open.sort();
         assert_eq!(
             open,
-            ["delete /session", "get /session", "post /session"],
+            [
+                "delete /session",
+                "get /session",
+                "get /session/oidc",
+                "get /session/oidc/callback",
+                "post /session"
+            ],
             "open to everyone"
         );
         routes

@@ -333,6 +333,7 @@ async fn who_bears_the_token_needs_no_session() {
         view,
         json!({
             "principal": "admin_token", "roles": {"*": "owner"}, "scopes": null, "csrf": null, "expires_at": null,
+            "single_sign_on": null,
         })
     );
     let nobody = sidecar.request(Method::GET, SESSION).send().await.unwrap();
