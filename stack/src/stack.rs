@@ -198,7 +198,12 @@ impl Stack {
 
     /// The first sidecar's log: a JSON object a line.
     pub fn sidecar_log(&self) -> String {
-        read_log(&self.system.launch().log("sidecar", 0))
+        self.sidecar_log_of(0)
+    }
+
+    /// As [`Self::sidecar_log`], of a sidecar by its number, from 0.
+    pub fn sidecar_log_of(&self, sidecar: usize) -> String {
+        read_log(&self.system.launch().log("sidecar", sidecar))
     }
 }
 

@@ -6,6 +6,7 @@ mod clamp;
 mod downgrade;
 mod hang_up;
 mod hot_path;
+mod killed;
 mod price_change;
 mod refusal;
 mod rush;
