@@ -4,6 +4,8 @@
 //! file that touches the host is [`host`].
 
 mod access_log;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod alloc;
 mod configuration;
 mod gateway;
 mod host;
