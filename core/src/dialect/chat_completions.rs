@@ -3,7 +3,7 @@
 
 use super::at::{At, Invalid};
 use super::content::{self, Voice};
-use super::fields::{array, is_array, is_object, object, present};
+use super::fields::{array, body, is_array, is_object, object, present};
 use super::prompt::{PieceKind, Role};
 use super::request::{CapPlace, IncludeUsage, MessageHead, Request};
 use super::rewrite::is_reasoning_model;
@@ -43,7 +43,7 @@ const MESSAGE: [&str; 9] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = object(request.body, Naming::Exact, &BODY, &At::ROOT)?;
+    let fields = body(request.body, Naming::Exact, &BODY)?;
     let [model, models, messages, prompt, stream, stream_options, n, ..] = fields;
     let [.., user, safety_identifier, prompt_cache_key, metadata, documents] = fields;
     let [

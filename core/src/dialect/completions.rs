@@ -4,7 +4,7 @@ use super::Naming;
 use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_stream_options};
 use super::embeddings::read_input;
-use super::fields::object;
+use super::fields::body;
 use super::prompt::{PieceKind, Role};
 use super::request::Request;
 use super::scalar;
@@ -24,7 +24,7 @@ const BODY: [&str; 11] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = object(request.body, Naming::Exact, &BODY, &At::ROOT)?;
+    let fields = body(request.body, Naming::Exact, &BODY)?;
     let [
         model,
         prompt,

@@ -1,15 +1,18 @@
 //! Objects and arrays of a body, read one level at a time and borrowed: known fields as raw JSON, the rest
 //! skipped. Skipping does not recurse, so nesting costs no stack.
+//!
+//! [`body`] reads the whole body, and refuses what is no JSON. Everything else here reads parts of a body that was
+//! read before, and only tells them apart.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::at::{At, Invalid};
+use super::scan;
 
 /// How a dialect spells its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +37,14 @@ struct KeyOf<'n> {
     names: &'n [&'n str],
 }
 
-struct ReadObject<'n, 's, 'a> {
-    naming: Naming,
-    names: &'n [&'n str],
-    slots: &'s mut [Option<&'a str>],
+struct ReadBody<'n, 's, 'a> {
+    key_of: KeyOf<'n>,
+    slots: Slots<'s, 'a>,
+}
+
+/// Where the values of known fields go.
+struct Slots<'s, 'a> {
+    values: &'s mut [Option<&'a str>],
     fault: &'s mut Option<Fault>,
 }
 
@@ -48,19 +55,22 @@ struct Fault {
     variant: bool,
 }
 
-struct ReadEntries<F>(F);
-
-struct ReadIndex<'s, 'a>(&'s mut Vec<(Cow<'a, str>, &'a str)>);
-
-struct AnyKey;
-
-struct ReadArray<'s, 'a, F> {
-    each: F,
-    fault: &'s mut Option<Invalid>,
-    borrowed: PhantomData<&'a str>,
-}
-
 // === impl KeyOf ===
+
+impl KeyOf<'_> {
+    fn of(&self, key: &str) -> Key {
+        for (slot, name) in self.names.iter().enumerate() {
+            if key == *name || self.naming == Naming::Proto && is_snake_of(key, name) {
+                return Key::Known(slot);
+            }
+        }
+        let variant = self
+            .names
+            .iter()
+            .position(|name| folds_to(key, name, self.naming));
+        variant.map_or(Key::Unknown, Key::Variant)
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
     type Value = Key;
@@ -78,100 +88,56 @@ impl Visitor<'_> for KeyOf<'_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
-        for (slot, name) in self.names.iter().enumerate() {
-            if key == *name || self.naming == Naming::Proto && is_snake_of(key, name) {
-                return Ok(Key::Known(slot));
-            }
+        Ok(self.of(key))
+    }
+}
+
+// === impl Key ===
+
+impl Key {
+    /// The slot of a field that is known, and whether it is spelt in another way; `None` for any other field.
+    const fn place(&self) -> Option<(usize, bool)> {
+        match self {
+            Self::Known(slot) => Some((*slot, false)),
+            Self::Variant(slot) => Some((*slot, true)),
+            Self::Unknown => None,
         }
-        let variant = self
-            .names
-            .iter()
-            .position(|name| folds_to(key, name, self.naming));
-        Ok(variant.map_or(Key::Unknown, Key::Variant))
     }
 }
 
-// === impl ReadObject ===
+// === impl Slots ===
 
-impl<'de> Visitor<'de> for ReadObject<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl<'s, 'a> Slots<'s, 'a> {
+    const fn new(values: &'s mut [Option<&'a str>], fault: &'s mut Option<Fault>) -> Self {
+        Self { values, fault }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self {
-            naming,
-            names,
-            slots,
-            fault,
-        } = self;
-        while let Some(key) = map.next_key_seed(KeyOf { naming, names })? {
-            let (slot, variant) = match key {
-                Key::Unknown => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-                Key::Known(slot) => (slot, false),
-                Key::Variant(slot) => (slot, true),
-            };
-            let value: &'de RawValue = map.next_value()?;
-            let place = slots.get_mut(slot);
-            let duplicate = place.is_some_and(|place| place.replace(value.get()).is_some());
-            if (variant || duplicate) && fault.is_none() {
-                *fault = Some(Fault { slot, variant });
-            }
+    fn fill(&mut self, (slot, variant): (usize, bool), value: &'a str) {
+        let place = self.values.get_mut(slot);
+        let duplicate = place.is_some_and(|place| place.replace(value).is_some());
+        if (variant || duplicate) && self.fault.is_none() {
+            *self.fault = Some(Fault { slot, variant });
         }
-        Ok(())
     }
 }
 
-// === impl ReadIndex ===
+// === impl Fault ===
 
-impl<'de> Visitor<'de> for ReadIndex<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(AnyKey)? {
-            let value: &'de RawValue = map.next_value()?;
-            self.0.push((key, value.get()));
+impl Fault {
+    fn at(self, names: &[&'static str], at: &At<'_>) -> Invalid {
+        let name = names.get(self.slot).copied().unwrap_or_default();
+        let place = at.field(name);
+        if self.variant {
+            place.invalid(format!("{place} is spelt in another case"))
+        } else {
+            place.invalid(format!("{place} is given more than once"))
         }
-        Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for AnyKey {
-    type Value = Cow<'de, str>;
+// === impl ReadBody ===
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for AnyKey {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(key.to_owned()))
-    }
-}
-
-// === impl ReadEntries ===
-
-impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for ReadEntries<F> {
+impl<'de> Visitor<'de> for ReadBody<'_, '_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -179,57 +145,58 @@ impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for ReadEntries<F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+        let KeyOf { naming, names } = self.key_of;
+        while let Some(key) = map.next_key_seed(KeyOf { naming, names })? {
+            let Some(place) = key.place() else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
             let value: &'de RawValue = map.next_value()?;
-            (self.0)(&key, value.get());
+            self.slots.fill(place, value.get());
         }
         Ok(())
     }
 }
 
-// === impl ReadArray ===
-
-impl<'de, F> Visitor<'de> for ReadArray<'_, 'de, F>
-where
-    F: FnMut(usize, &'de str) -> Result<(), Invalid>,
-{
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        let mut index = 0;
-        while let Some(value) = seq.next_element::<&'de RawValue>()? {
-            if let Err(invalid) = (self.each)(index, value.get()) {
-                *self.fault = Some(invalid);
-                return Err(de::Error::custom("refused"));
+/// The values of the `names` in the body `json`, as raw JSON; `null` is a value.
+pub(super) fn body<'a, const N: usize>(
+    json: &'a str,
+    naming: Naming,
+    names: &[&'static str; N],
+) -> Result<[Option<&'a str>; N], Invalid> {
+    let mut slots = [None; N];
+    let mut fault = None;
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader
+        .deserialize_map(ReadBody {
+            key_of: KeyOf { naming, names },
+            slots: Slots::new(&mut slots, &mut fault),
+        })
+        .and_then(|()| reader.end())
+        .map_err(|error| match error.classify() {
+            Category::Data => At::ROOT.must("be an object"),
+            Category::Syntax | Category::Eof | Category::Io => {
+                At::ROOT.invalid(format!("the body is not valid JSON: {error}"))
             }
-            index += 1;
-        }
-        Ok(())
-    }
+        })?;
+    fault.map_or(Ok(slots), |fault| Err(fault.at(names, &At::ROOT)))
 }
 
-/// The values of the `names` in the object `json`, as raw JSON; `null` is a value.
+/// The values of the `names` in the object `json` of a body that was read before; `null` is a value.
 pub(super) fn object<'a, const N: usize>(
     json: &'a str,
     naming: Naming,
     names: &[&'static str; N],
     at: &At<'_>,
 ) -> Result<[Option<&'a str>; N], Invalid> {
+    if !is_object(json) {
+        return Err(at.must("be an object"));
+    }
     let mut slots = [None; N];
-    let Some(fault) = read_object(json, naming, names, &mut slots, at)? else {
-        return Ok(slots);
-    };
-    let name = names.get(fault.slot).copied().unwrap_or_default();
-    let place = at.field(name);
-    Err(if fault.variant {
-        place.invalid(format!("{place} is spelt in another case"))
-    } else {
-        place.invalid(format!("{place} is given more than once"))
-    })
+    match read_object(json, naming, names, &mut slots) {
+        None => Ok(slots),
+        Some(fault) => Err(fault.at(names, at)),
+    }
 }
 
 /// All fields of an object that was read before, for look-ups by names that were not known then: one scan, however
@@ -241,15 +208,9 @@ pub(super) struct Index<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Index<'a> {
     /// The fields of `json`; none where it is no object.
-    pub(super) fn of(json: &'a str) -> Result<Self, Ambiguous> {
-        let mut fields = Vec::new();
-        if is_object(json.trim_start()) {
-            // What cannot be read to its end was not read before either.
-            serde_json::Deserializer::from_str(json)
-                .deserialize_map(ReadIndex(&mut fields))
-                .map_err(|_| Ambiguous)?;
-        }
-        Ok(Self(fields))
+    pub(super) fn of(json: &'a str) -> Self {
+        let fields = scan::fields(json.trim_start());
+        Self(fields.map(|(key, value)| (scan::key_text(key), value)).collect())
     }
 
     /// The value at the end of a path of names, as [`lookup`].
@@ -299,9 +260,8 @@ pub(super) fn lookup<'a, 'n>(
             return Ok(None);
         }
         let mut slot = [None];
-        match read_object(found, naming, &[name], &mut slot, &At::ROOT) {
-            Ok(None) => {}
-            Ok(Some(_)) | Err(_) => return Err(Ambiguous),
+        if read_object(found, naming, &[name], &mut slot).is_some() {
+            return Err(Ambiguous);
         }
         let [value] = slot;
         match present(value) {
@@ -318,30 +278,23 @@ pub(super) fn nested<'a>(json: &'a str, names: &[&str]) -> Option<&'a str> {
 }
 
 /// Calls `each` for every element of the array `json`.
-pub(super) fn array<'a, F>(json: &'a str, at: &At<'_>, each: F) -> Result<(), Invalid>
+pub(super) fn array<'a, F>(json: &'a str, at: &At<'_>, mut each: F) -> Result<(), Invalid>
 where
     F: FnMut(usize, &'a str) -> Result<(), Invalid>,
 {
     if !is_array(json) {
         return Err(at.must("be an array"));
     }
-    let mut fault = None;
-    let read = serde_json::Deserializer::from_str(json).deserialize_seq(ReadArray {
-        each,
-        fault: &mut fault,
-        borrowed: PhantomData,
-    });
-    match (fault, read) {
-        (Some(invalid), _) => Err(invalid),
-        (None, Err(_)) => Err(at.must("be an array")),
-        (None, Ok(())) => Ok(()),
-    }
+    scan::elements(json)
+        .enumerate()
+        .try_for_each(|(index, element)| each(index, element))
 }
 
 /// Calls `each` for every field of the object `json`; for none where it is no object.
-pub(super) fn entries<'a>(json: &'a str, each: impl FnMut(&str, &'a str)) {
-    // What cannot be read any further (a lone surrogate in a key) ends the walk: it is for counting only.
-    let _ = serde_json::Deserializer::from_str(json).deserialize_map(ReadEntries(each));
+pub(super) fn entries<'a>(json: &'a str, mut each: impl FnMut(&str, &'a str)) {
+    for (key, value) in scan::fields(json) {
+        each(&scan::key_text(key), value);
+    }
 }
 
 /// The value, unless it is absent or `null`.
@@ -366,25 +319,16 @@ fn read_object<'a>(
     naming: Naming,
     names: &[&str],
     slots: &mut [Option<&'a str>],
-    at: &At<'_>,
-) -> Result<Option<Fault>, Invalid> {
+) -> Option<Fault> {
+    let key_of = KeyOf { naming, names };
     let mut fault = None;
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader
-        .deserialize_map(ReadObject {
-            naming,
-            names,
-            slots,
-            fault: &mut fault,
-        })
-        .and_then(|()| reader.end())
-        .map_err(|error| match error.classify() {
-            Category::Data => at.must("be an object"),
-            Category::Syntax | Category::Eof | Category::Io => {
-                at.invalid(format!("the body is not valid JSON: {error}"))
-            }
-        })?;
-    Ok(fault)
+    let mut slots = Slots::new(slots, &mut fault);
+    for (key, value) in scan::fields(json) {
+        if let Some(place) = key_of.of(&scan::key_text(key)).place() {
+            slots.fill(place, value);
+        }
+    }
+    fault
 }
 
 /// Whether `key` is the snake_case of the lowerCamelCase `name`.
@@ -404,6 +348,10 @@ fn folds_to(key: &str, name: &str, naming: Naming) -> bool {
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
     };
+    // A letter stands for one letter: of ASCII alone, only names of one length are the same.
+    if naming == Naming::Exact && key.len() != name.len() && key.is_ascii() {
+        return false;
+    }
     let counts = |character: &char| naming == Naming::Exact || *character != '_';
     key.chars()
         .filter(counts)

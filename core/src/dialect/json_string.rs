@@ -1,18 +1,12 @@
 //! Strings of a body: decoded, encoded, and found inside JSON values of any shape.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserializer as _;
-use serde::de::{self, Visitor};
 
 /// The strings among the values of a JSON text, in order, each with the key right before it.
 pub(super) struct Strings<'a> {
     json: &'a str,
     at: usize,
 }
-
-struct Decode;
 
 // === impl Strings ===
 
@@ -67,36 +61,75 @@ impl<'a> Iterator for Strings<'a> {
     }
 }
 
-// === impl Decode ===
-
-impl<'de> Visitor<'de> for Decode {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_bytes<E: de::Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(text(bytes))
-    }
-
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        Ok(text(bytes).into_owned().into())
-    }
-}
-
 /// The text of a raw JSON string. A lone surrogate, which JavaScript clients send when they cut a text, becomes
 /// U+FFFD: whether it is taken is the provider's business.
 pub(super) fn decode(raw: &str) -> Cow<'_, str> {
-    // Read as bytes, because `serde_json` refuses lone surrogates in strings, but not in byte strings.
-    serde_json::Deserializer::from_str(raw)
-        .deserialize_bytes(Decode)
-        .unwrap_or_default()
+    let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Cow::Borrowed("");
+    };
+    let Some((plain, mut escaped)) = split_at_escape(quoted) else {
+        return Cow::Borrowed(quoted);
+    };
+    let mut text = String::with_capacity(quoted.len());
+    text.push_str(plain);
+    loop {
+        let rest = unescape(escaped, &mut text);
+        let Some((more, next)) = split_at_escape(rest) else {
+            text.push_str(rest);
+            return Cow::Owned(text);
+        };
+        text.push_str(more);
+        escaped = next;
+    }
 }
 
-/// Bytes as text. All but those of a lone surrogate are UTF-8, which is told faster than it is mended.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+/// What stands before the first backslash, and what stands behind it.
+fn split_at_escape(text: &str) -> Option<(&str, &str)> {
+    let at = memchr::memchr(b'\\', text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// Appends the character of an escape whose backslash is passed, and returns what follows it.
+fn unescape<'a>(escaped: &'a str, text: &mut String) -> &'a str {
+    let mut rest = escaped.chars();
+    let character = match rest.next() {
+        Some('n') => '\n',
+        Some('t') => '\t',
+        Some('r') => '\r',
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('u') => {
+            let (character, behind) = unicode(rest.as_str());
+            text.push(character);
+            return behind;
+        }
+        Some(other) => other,
+        None => return "",
+    };
+    text.push(character);
+    rest.as_str()
+}
+
+/// The character that four hexadecimal digits name, or eight where they are a pair of surrogates, and what follows.
+fn unicode(digits: &str) -> (char, &str) {
+    let Some((unit, behind)) = code_unit(digits) else {
+        return (char::REPLACEMENT_CHARACTER, "");
+    };
+    if let Some((low @ 0xdc00..=0xdfff, end)) = behind.strip_prefix("\\u").and_then(code_unit)
+        && (0xd800..=0xdbff).contains(&unit)
+    {
+        let pair = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        return (char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER), end);
+    }
+    (
+        char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER),
+        behind,
+    )
+}
+
+fn code_unit(digits: &str) -> Option<(u32, &str)> {
+    let (hex, behind) = digits.split_at_checked(4)?;
+    Some((u32::from_str_radix(hex, 16).ok()?, behind))
 }
 
 /// The text as a JSON string, with its quotes.
@@ -143,7 +176,11 @@ mod tests {
 
     #[test]
     fn a_lone_surrogate_becomes_the_replacement_character() {
-        assert!(decode(r#""cut \ud83d here""#).contains('\u{fffd}'));
+        assert_eq!(decode(r#""cut \ud83d here""#), "cut \u{fffd} here");
+        assert_eq!(
+            decode(r#""\udc00\ud83d\u0041\ud83d\ud83d\ude00""#),
+            "\u{fffd}\u{fffd}A\u{fffd}😀"
+        );
     }
 
     #[test]
@@ -151,5 +188,30 @@ mod tests {
         let text = "quote \" backslash \\ control \u{1} line\nend 😀";
         let raw = String::from_utf8(encode(text)).unwrap();
         assert_eq!(decode(&raw), text);
+    }
+
+    #[test]
+    fn what_is_no_string_is_empty_and_what_is_cut_ends() {
+        for (raw, text) in [
+            ("1", ""),
+            ("[1]", ""),
+            ("\"", ""),
+            (r#""a\""#, "a"),
+            (r#""\u12""#, "\u{fffd}"),
+        ] {
+            assert_eq!(decode(raw), text, "{raw}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_string_decodes_to_what_serde_reads(text in ".*", escaped in proptest::bool::ANY) {
+            let mut raw = String::from_utf8(encode(&text)).unwrap();
+            if escaped {
+                let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+                raw = format!("\"{units}\"");
+            }
+            proptest::prop_assert_eq!(decode(&raw), text);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::at::{At, Invalid};
 use super::chat_completions::read_tools;
 use super::content::{self, Voice};
-use super::fields::{array, is_object, object, present};
+use super::fields::{array, body, is_object, object, present};
 use super::prompt::Role;
 use super::request::{MessageHead, Request};
 use super::{Dialect, Naming, nested, scalar};
@@ -22,7 +22,7 @@ const BODY: [&str; 10] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = object(request.body, Naming::Exact, &BODY, &At::ROOT)?;
+    let fields = body(request.body, Naming::Exact, &BODY)?;
     let [
         model,
         messages,

@@ -21,6 +21,7 @@ mod request;
 mod responses;
 mod rewrite;
 mod scalar;
+mod scan;
 mod tool_text;
 
 use serde::{Deserialize, Serialize};

@@ -63,7 +63,7 @@ pub struct Request<'a> {
     pub(super) stream_options: Option<&'a str>,
     pub(super) vertex: bool,
     /// All fields, once somebody has asked for one that this type does not name.
-    index: OnceCell<Result<Index<'a>, Ambiguous>>,
+    index: OnceCell<Index<'a>>,
 }
 
 /// The model of a request.
@@ -203,10 +203,8 @@ impl<'a> Request<'a> {
     /// # Errors
     /// The parameter is given twice or in another case, so that nobody knows which value the provider takes.
     pub fn parameter(&self, dotted: &str) -> Result<Option<&'a str>, Invalid> {
-        let index = self.index.get_or_init(|| Index::of(self.body)).as_ref();
-        let found = index
-            .map_err(|ambiguous| *ambiguous)
-            .and_then(|index| index.lookup(self.naming(), dotted.split('.')));
+        let index = self.index.get_or_init(|| Index::of(self.body));
+        let found = index.lookup(self.naming(), dotted.split('.'));
         found.map_err(|Ambiguous| {
             Invalid::new(
                 dotted,
