@@ -33,8 +33,12 @@ impl fmt::Display for NanoUsd {
         if nanos == 0 {
             return write!(f, "{dollars}");
         }
-        let digits = format!("{nanos:09}");
-        write!(f, "{dollars}.{}", digits.trim_end_matches('0'))
+        // Ten digits, of which the first keeps the zeros of the others.
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(1_000_000_000 + nanos);
+        f.write_str(itoa::Buffer::new().format(dollars))?;
+        f.write_str(".")?;
+        f.write_str(digits.trim_end_matches('0').get(1..).unwrap_or_default())
     }
 }
 

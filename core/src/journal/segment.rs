@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{JournalError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_KEPT, MUST_CHECK, nanos};
 use crate::cells::{CellError, Cells, Version};
+use crate::decimal;
 use crate::time::UnixNanos;
 
 /// A segment as its owner knows it.
@@ -251,7 +252,7 @@ impl Segment {
     }
 
     fn slot_key(&self, slot: u32) -> String {
-        format!("tollgate/1/j/{}/{slot}", self.index)
+        decimal::numbered(&owner_key(self.index), slot.into())
     }
 }
 
@@ -283,5 +284,5 @@ impl Owner {
 }
 
 fn owner_key(index: u16) -> String {
-    format!("tollgate/1/j/{index}")
+    decimal::numbered("tollgate/1/j", index.into())
 }

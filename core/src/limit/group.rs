@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::meter::{Clock, Denied, Meter, Rule};
 use super::receipt::Item;
 use super::records::{Record, Records};
 use super::select::Facts;
 use super::spec::{Count, MatchSpec, Mode, Per};
+use super::subjects::Subjects;
 use super::take::{Demand, LimitState, Refused};
 use crate::table::{Stamps, Subject, Table};
 use crate::time::UnixMillis;
@@ -41,8 +40,7 @@ pub(super) struct Group {
     pub(super) limits: Vec<Limit>,
     pub(super) table: Table<Records>,
     scope: String,
-    /// Has the salt and the `per` in it already.
-    hasher: Sha256,
+    subjects: Subjects,
 }
 
 /// What a request would take from a group's limits.
@@ -120,32 +118,22 @@ impl Group {
             limits,
             table: Table::new(format!("tollgate/1/l/{}", per.0), subjects),
             scope: per.scope(),
-            hasher: Sha256::new()
-                .chain_update((salt.len() as u64).to_le_bytes())
-                .chain_update(salt)
-                .chain_update([per.0]),
+            subjects: Subjects::new(salt, per.0),
         }
     }
 
     /// Whom a request counts for in this group.
     pub(super) fn subject(&self, facts: &Facts<'_>) -> Subject {
-        let mut hasher = self.hasher.clone();
-        for (per, _) in PerSet::NAMES.iter().filter(|(per, _)| self.per.has(*per)) {
-            let value = match per {
-                Per::Global => None,
-                Per::Workspace => facts.workspace,
-                Per::User => facts.user,
-                Per::Session => facts.session,
-                Per::Key => facts.key_id,
-                Per::Ip => facts.ip,
-                Per::Model => facts.model,
-            };
-            let text = value.unwrap_or_default();
-            hasher.update([u8::from(value.is_some())]);
-            hasher.update((text.len() as u64).to_le_bytes());
-            hasher.update(text);
-        }
-        Subject::of_hash(&hasher.finalize().into())
+        let pers = PerSet::NAMES.iter().filter(|(per, _)| self.per.has(*per));
+        self.subjects.of(pers.map(|(per, _)| match per {
+            Per::Global => None,
+            Per::Workspace => facts.workspace,
+            Per::User => facts.user,
+            Per::Session => facts.session,
+            Per::Key => facts.key_id,
+            Per::Ip => facts.ip,
+            Per::Model => facts.model,
+        }))
     }
 
     /// Takes from all chosen limits, in a copy: what comes of it is only written if nobody refuses.

@@ -20,6 +20,7 @@ mod select;
 mod settle;
 mod slices;
 mod spec;
+mod subjects;
 mod take;
 mod window;
 

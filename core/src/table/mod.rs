@@ -15,6 +15,7 @@ pub use key_cache::{KeyCache, KeyCacheLimits, Lookup};
 
 use self::cell::Content;
 use crate::cells::{CellError, Cells, MAX_ROUNDS, Version};
+use crate::decimal;
 use crate::time::UnixMillis;
 
 /// How many entries share a cell. With sets for an average of half of that, one set in two hundred is full when
@@ -192,7 +193,7 @@ impl<E: Entry> Table<E> {
     }
 
     fn key(&self, subject: Subject) -> String {
-        format!("{}/{}", self.prefix, subject.set_number() % u64::from(self.sets))
+        decimal::numbered(&self.prefix, subject.set_number() % u64::from(self.sets))
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 
 fn race(spec: &Value, workers: u64, requests: u64) -> (u64, Vec<LimitState>) {
     let world = World::new(spec.clone());
+    let (cells, now) = (&world.cells, world.now());
     let admitted = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -13,7 +14,7 @@ fn race(spec: &Value, workers: u64, requests: u64) -> (u64, Vec<LimitState>) {
                 let limits = compile(spec.clone()).unwrap();
                 let plan = limits.select(&facts());
                 for _ in 0..requests {
-                    match limits.take(&world.cells, &plan, Demand::default(), world.now()) {
+                    match limits.take(cells, &plan, Demand::default(), now) {
                         Ok(_) => {
                             admitted.fetch_add(1, Ordering::Relaxed);
                         }
@@ -65,7 +66,8 @@ fn settling_workers_leave_nothing_behind() {
     let (used, in_flight, most) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for worker in 0..4_u64 {
-            let (world, spec, used, in_flight, most) = (&world, spec.clone(), &used, &in_flight, &most);
+            let (cells, now) = (&world.cells, world.now());
+            let (spec, used, in_flight, most) = (spec.clone(), &used, &in_flight, &most);
             scope.spawn(move || {
                 let limits = compile(spec).unwrap();
                 let plan = limits.select(&facts());
@@ -74,7 +76,7 @@ fn settling_workers_leave_nothing_behind() {
                         input_tokens: 40,
                         output_tokens: 60,
                     };
-                    let Ok(taken) = limits.take(&world.cells, &plan, demand, world.now()) else {
+                    let Ok(taken) = limits.take(cells, &plan, demand, now) else {
                         continue;
                     };
                     most.fetch_max(in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -85,9 +87,7 @@ fn settling_workers_leave_nothing_behind() {
                         output_tokens: (worker + round) % 90,
                     };
                     used.fetch_add(40 + actual.output_tokens, Ordering::SeqCst);
-                    limits
-                        .settle(&world.cells, taken.receipt, actual, world.now())
-                        .unwrap();
+                    limits.settle(cells, taken.receipt, actual, now).unwrap();
                 }
             });
         }
