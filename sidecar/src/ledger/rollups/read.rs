@@ -75,13 +75,6 @@ struct PointRow {
     sums: SumsRow,
 }
 
-#[derive(Debug, FromRow)]
-struct RestRow {
-    time: i64,
-    #[sqlx(flatten)]
-    sums: TotalsRow,
-}
-
 /// Which rows a query is about.
 macro_rules! push_condition {
     ($select:expr, $query:expr) => {
@@ -121,16 +114,6 @@ on_engines! {
             Ok(select.build_query_as().persistent(named.is_none()).fetch_all(conn).await?)
         }
 
-        async fn rest(conn, query: StatsQuery<'_>, named: &BTreeSet<&str>) -> Vec<RestRow> {
-            let mut select = QueryBuilder::new("SELECT time, ");
-            select.push(TOTALS);
-            push_condition!(select, query);
-            select.push(" AND value NOT IN ");
-            push_in!(select, named.iter().copied());
-            select.push(" GROUP BY time ORDER BY time");
-            Ok(select.build_query_as().persistent(false).fetch_all(conn).await?)
-        }
-
         async fn first_hour(conn, scope: &str, from: i64) -> Option<i64> {
             const FIRST: &str = "SELECT MIN(time) FROM rollups \
                 WHERE step = $1 AND dimension = 'total' AND scope = $2 AND time >= $3";
@@ -160,11 +143,14 @@ impl Ledger {
             let named: BTreeSet<&str> = groups.iter().map(|(value, _)| value.as_str()).collect();
             let named = (!others.is_empty()).then_some(&named);
             let rows = StatsRows::points(&mut *conn, query, named).await?;
-            let rest = match named {
-                Some(named) => StatsRows::rest(&mut *conn, query, named).await?,
-                None => Vec::new(),
+            // What is not told one by one is all without what is: no third look at every group.
+            let all = if others.is_empty() {
+                Vec::new()
+            } else {
+                let dimension = Dimension::Total;
+                StatsRows::points(&mut *conn, StatsQuery { dimension, ..query }, None).await?
             };
-            put_together(groups, &others, rows, rest)
+            put_together(groups, &others, rows, all)
         })
     }
 
@@ -218,26 +204,30 @@ fn put_together(
     named: Vec<(String, Sums)>,
     others: &[(String, Sums)],
     rows: Vec<PointRow>,
-    rest: Vec<RestRow>,
+    all: Vec<PointRow>,
 ) -> Result<Stats, LedgerError> {
     let mut stats = Stats {
         others: others.len(),
         ..Stats::default()
     };
     let mut latencies: BTreeMap<String, Sums> = BTreeMap::new();
+    let mut told: BTreeMap<i64, Sums> = BTreeMap::new();
     for row in rows {
         let sums = Sums::try_from(row.sums)?;
-        latencies
-            .entry(row.value.clone())
-            .or_default()
-            .latency
-            .merge(&sums.latency);
+        let group = latencies.entry(row.value.clone()).or_default();
+        group.latency.merge(&sums.latency);
+        if !others.is_empty() {
+            told.entry(row.time).or_default().add(&sums);
+        }
         stats.points.push((row.time, Group::Named(row.value), sums));
     }
-    stats.points.extend(
-        rest.into_iter()
-            .map(|row| (row.time, Group::Others, row.sums.into())),
-    );
+    for row in all {
+        let told = told.remove(&row.time).unwrap_or_default();
+        let rest = Sums::try_from(row.sums)?.without(&told);
+        if rest.requests > 0 {
+            stats.points.push((row.time, Group::Others, rest));
+        }
+    }
     stats.points.sort_by(|(a, x, _), (b, y, _)| (a, x).cmp(&(b, y)));
     for (value, mut sums) in named {
         sums.latency = latencies.remove(&value).unwrap_or_default().latency;

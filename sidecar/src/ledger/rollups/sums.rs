@@ -94,6 +94,19 @@ impl Sums {
         self.cost_nanousd = self.cost_nanousd.saturating_add(other.cost_nanousd);
         self.latency.merge(&other.latency);
     }
+
+    /// What is left without a part of it; of latencies that cannot be told.
+    pub fn without(&self, part: &Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(part.requests),
+            refusals: self.refusals.saturating_sub(part.refusals),
+            errors: self.errors.saturating_sub(part.errors),
+            input_tokens: self.input_tokens.saturating_sub(part.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(part.output_tokens),
+            cost_nanousd: self.cost_nanousd.saturating_sub(part.cost_nanousd),
+            latency: Sketch::default(),
+        }
+    }
 }
 
 impl TryFrom<SumsRow> for Sums {
