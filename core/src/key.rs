@@ -29,6 +29,10 @@ pub struct KeyRecord {
     /// After this moment the key is refused with `expired_api_key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<UnixMillis>,
+    /// From this moment on the secret is refused as unknown: another one took its place, and its grace is over. The key
+    /// itself goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retires_at_ms: Option<UnixMillis>,
     /// Whether the key may be used at all.
     #[serde(default)]
     pub status: KeyStatus,

@@ -246,3 +246,59 @@ async fn the_client_cannot_say_who_it_is() {
         assert_eq!(received_header(ours, name).unwrap(), [""; 0], "{name}");
     }
 }
+
+#[tokio::test]
+async fn both_secrets_of_a_rotated_key_work_in_its_grace_and_then_only_the_new_one() {
+    const GRACE: u64 = 4;
+    let stack = stack().await;
+    let (id, old) = create(&stack, json!({})).await;
+    let budget = json!({"subject": {"key": id}, "unit": "requests", "period": "day", "amount": "1000000"});
+    let budget = stack.admin.post("/admin/v1/budgets", &budget).await.unwrap();
+    // Which budget a request of this secret is charged to.
+    let charged = async |secret: &str| {
+        let answer = post(&stack, CHAT, secret, &chat("echo a")).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let event = event(&stack, &answer).await.unwrap();
+        assert_eq!(event["key_id"], json!(id));
+        event["charges"][0]["budget_id"].clone()
+    };
+    wait::until(PROMPTLY, "the gateway does not hear of the budget", async || {
+        Ok((charged(&old).await == budget["id"]).then_some(()))
+    })
+    .await
+    .unwrap();
+
+    let path = format!("/admin/v1/keys/{id}/rotate");
+    let rotated = stack
+        .admin
+        .post(&path, &json!({"grace_seconds": GRACE}))
+        .await
+        .unwrap();
+    let new = rotated["key"].as_str().unwrap();
+    let end: jiff::Timestamp = rotated["previous_until"].as_str().unwrap().parse().unwrap();
+    assert_eq!(
+        charged(new).await,
+        budget["id"],
+        "the key's budget is the new secret's too"
+    );
+    assert_eq!(verdict(&stack, &old, "gpt-4o-mini").await.0, 200);
+    assert!(
+        jiff::Timestamp::now() < end,
+        "the grace was over before the test had looked"
+    );
+
+    let patience = Duration::from_secs(GRACE) + PROMPTLY;
+    let unknown = (401, "invalid_api_key".to_owned());
+    wait::until(patience, "the old secret outlives its grace", async || {
+        let asked_at = jiff::Timestamp::now();
+        let verdict = verdict(&stack, &old, "gpt-4o-mini").await;
+        assert!(
+            asked_at >= end || verdict.0 == 200 || jiff::Timestamp::now() >= end,
+            "{verdict:?} in the grace"
+        );
+        Ok((verdict == unknown).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert_eq!(verdict(&stack, new, "gpt-4o-mini").await.0, 200);
+}

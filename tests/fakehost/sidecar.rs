@@ -103,6 +103,7 @@ pub(crate) fn key_found() -> Answer {
         user: None,
         models: Vec::new(),
         expires_at_ms: None,
+        retires_at_ms: None,
         status: tollgate_core::key::KeyStatus::Active,
         moderation: None,
     };

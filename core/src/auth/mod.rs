@@ -36,8 +36,11 @@ impl Identity {
     /// The identity behind a key, if the key may be used at `now`.
     ///
     /// # Errors
-    /// `invalid_api_key` when revoked, `key_paused`, `expired_api_key`.
+    /// `invalid_api_key` when revoked or no longer the key's secret, `key_paused`, `expired_api_key`.
     pub fn of_key(record: &KeyRecord, now: UnixMillis) -> Result<Self, Refusal> {
+        if record.retires_at_ms.is_some_and(|retires_at| retires_at <= now) {
+            return Err(unknown_key());
+        }
         match record.status {
             KeyStatus::Active => {}
             KeyStatus::Paused => {
@@ -195,5 +198,18 @@ mod tests {
         assert_eq!(at(&record, 0), Err(Code::KeyPaused));
         record.status = KeyStatus::Revoked;
         assert_eq!(at(&record, 0), Err(Code::InvalidApiKey));
+    }
+
+    #[test]
+    fn a_secret_that_was_replaced_is_unknown_once_its_grace_is_over() {
+        let record: KeyRecord = serde_json::from_value(serde_json::json!({
+            "id": "key_1", "sha256": KeyHash::of(b"k").to_hex(), "workspace": "w", "retires_at_ms": 10,
+            "expires_at_ms": 5,
+        }))
+        .unwrap();
+        let at = |now| Identity::of_key(&record, UnixMillis(now)).map_err(|refusal| refusal.code);
+        assert!(at(4).is_ok());
+        assert_eq!(at(9), Err(Code::ExpiredApiKey));
+        assert_eq!(at(10), Err(Code::InvalidApiKey));
     }
 }

@@ -220,6 +220,7 @@ fn compile_keys(specs: &[KeySpec], faults: &mut Faults) -> HashMap<KeyHash, KeyR
             user: spec.user.clone(),
             models: spec.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
             expires_at_ms: spec.expires_at.map(UnixMillis::from),
+            retires_at_ms: None,
             status: spec.status,
             moderation: spec.moderation.clone(),
         };

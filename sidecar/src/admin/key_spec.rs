@@ -4,12 +4,17 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use sqlx::types::Json as SqlJson;
+use tollgate_core::key::KeyStatus;
+
 use crate::http::problem::{FieldError, Problem};
+use crate::ledger::keys::{Status, StoredKey};
 use crate::moderation::Moderation;
-use crate::secret_key::Environment;
+use crate::secret_key::{Environment, NoRandomness, new_key_id};
 
 const MAX_NAME_CHARS: usize = 128;
 const MAX_MODELS: usize = 100;
+const MAX_GRACE_SECONDS: u32 = 30 * 86_400;
 
 /// `POST /admin/v1/keys`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -53,6 +58,36 @@ pub(super) struct KeyPatch {
     pub(super) moderation: Option<Option<String>>,
 }
 
+/// `POST /admin/v1/keys/{id}/rotate`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotation {
+    /// For how long the secret before works too: 0 to 2,592,000 (30 days). With 0 it is refused at once, as when it has
+    /// leaked; so are those that were replaced before it.
+    #[schemars(range(max = 2_592_000))]
+    grace_seconds: u32,
+}
+
+// === impl Rotation ===
+
+impl Rotation {
+    /// # Errors
+    /// A [`Problem`] where the grace is too long.
+    pub(super) fn check(self) -> Result<(), Problem> {
+        if self.grace_seconds > MAX_GRACE_SECONDS {
+            let detail = format!("expected at most {MAX_GRACE_SECONDS}, which is 30 days");
+            return Err(Problem::invalid(vec![FieldError::at("grace_seconds", detail)]));
+        }
+        Ok(())
+    }
+
+    /// When the grace ends: milliseconds since the Unix epoch.
+    pub(super) fn end(self, now: Timestamp) -> i64 {
+        now.as_millisecond()
+            .saturating_add(i64::from(self.grace_seconds) * 1_000)
+    }
+}
+
 // === impl NewKey ===
 
 impl NewKey {
@@ -60,14 +95,49 @@ impl NewKey {
     /// A [`Problem`] with every field that is wrong.
     pub(super) fn check(&self, moderation: &Moderation) -> Result<(), Problem> {
         let mut errors = Vec::new();
-        check_name("name", &self.name, &mut errors);
-        check_name("workspace", &self.workspace, &mut errors);
-        if let Some(user) = &self.user {
-            check_name("user", user, &mut errors);
-        }
-        check_models(self.models.as_deref().unwrap_or_default(), &mut errors);
-        check_policy(self.moderation.as_deref(), moderation, &mut errors);
+        self.note_errors("", moderation, &mut errors);
         unless_empty(errors)
+    }
+
+    /// The key as the ledger keeps it, by the hash of its secret.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] where the operating system gives none for its id.
+    pub(super) fn stored(
+        self,
+        sha256: Vec<u8>,
+        prefix: String,
+        now: Timestamp,
+    ) -> Result<StoredKey, NoRandomness> {
+        Ok(StoredKey {
+            id: new_key_id(now)?,
+            sha256,
+            prefix,
+            name: self.name,
+            workspace: self.workspace,
+            user: self.user,
+            models: SqlJson(self.models.unwrap_or_default()),
+            expires_at: self.expires_at.map(Timestamp::as_millisecond),
+            status: Status(KeyStatus::Active),
+            moderation: self.moderation,
+            environment: self.environment.as_str().to_owned(),
+            created_at: now.as_millisecond(),
+            updated_at: now.as_millisecond(),
+            version: 0,
+            last_used_at: None,
+            previous_until: None,
+        })
+    }
+
+    /// Notes what is wrong, each field behind `at`.
+    pub(super) fn note_errors(&self, at: &str, moderation: &Moderation, errors: &mut Vec<FieldError>) {
+        check_name(&format!("{at}name"), &self.name, errors);
+        check_name(&format!("{at}workspace"), &self.workspace, errors);
+        if let Some(user) = &self.user {
+            check_name(&format!("{at}user"), user, errors);
+        }
+        check_models(at, self.models.as_deref().unwrap_or_default(), errors);
+        check_policy(at, self.moderation.as_deref(), moderation, errors);
     }
 }
 
@@ -82,10 +152,10 @@ impl KeyPatch {
             check_name("name", name, &mut errors);
         }
         if let Some(Some(models)) = &self.models {
-            check_models(models, &mut errors);
+            check_models("", models, &mut errors);
         }
         let policy = self.moderation.as_ref().and_then(Option::as_deref);
-        check_policy(policy, moderation, &mut errors);
+        check_policy("", policy, moderation, &mut errors);
         unless_empty(errors)
     }
 }
@@ -103,20 +173,23 @@ pub(super) fn check_name(field: &str, text: &str, errors: &mut Vec<FieldError>) 
     }
 }
 
-fn check_models(models: &[String], errors: &mut Vec<FieldError>) {
+fn check_models(at: &str, models: &[String], errors: &mut Vec<FieldError>) {
     if models.len() > MAX_MODELS {
-        errors.push(FieldError::at("models", format!("expected at most {MAX_MODELS}")));
+        errors.push(FieldError::at(
+            &format!("{at}models"),
+            format!("expected at most {MAX_MODELS}"),
+        ));
         return;
     }
     for (i, model) in models.iter().enumerate() {
-        check_name(&format!("models/{i}"), model, errors);
+        check_name(&format!("{at}models/{i}"), model, errors);
     }
 }
 
-fn check_policy(policy: Option<&str>, moderation: &Moderation, errors: &mut Vec<FieldError>) {
+fn check_policy(at: &str, policy: Option<&str>, moderation: &Moderation, errors: &mut Vec<FieldError>) {
     if let Some(policy) = policy.filter(|policy| moderation.policy(policy).is_none()) {
         let detail = format!("no policy of this sidecar's configuration is named {policy:?}");
-        errors.push(FieldError::at("moderation", detail));
+        errors.push(FieldError::at(&format!("{at}moderation"), detail));
     }
 }
 

@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json as SqlJson;
 use tollgate_core::key::KeyStatus;
 
-use super::key_spec::{KeyPatch, NewKey};
+use super::key_import::KeyImport;
+use super::key_spec::{KeyPatch, NewKey, Rotation};
 use crate::access::Permitted;
 use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::Problem;
-use crate::http::reply::Created;
-use crate::ledger::keys::{Changed, Status, StoredKey};
-use crate::secret_key::{NoRandomness, SecretKey, new_key_id};
+use crate::http::reply::{Created, Unstored};
+use crate::ledger::keys::{Changed, Inserted, Status, StoredKey};
+use crate::secret_key::{Environment, NoRandomness, SecretKey};
 use crate::state::App;
 
 /// A key as operators see it.
@@ -34,9 +35,13 @@ pub(super) struct KeyView {
     environment: String,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
+    /// Of the last request with it, as its event has it.
+    last_used_at: Option<Timestamp>,
+    /// Until when the secret before the last rotation works, or worked.
+    previous_until: Option<Timestamp>,
 }
 
-/// A new key, with its text: the only time that it is shown.
+/// A key with a new secret: the only time that it is shown.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct CreatedKey {
     key: String,
@@ -50,6 +55,12 @@ pub(super) struct KeyPage {
     keys: Vec<KeyView>,
     /// Where to go on; null where there is no more.
     next: Option<String>,
+}
+
+/// Keys that were imported.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Imported {
+    keys: Vec<KeyView>,
 }
 
 /// `?workspace=&after=&limit=`
@@ -71,25 +82,16 @@ pub(super) async fn create(
     permitted.make(Some(&new.workspace))?;
     let now = app.clock().now();
     let secret = SecretKey::generate(new.environment)?;
-    let stored = StoredKey {
-        id: new_key_id(now)?,
-        sha256: secret.hash().0.to_vec(),
-        prefix: secret.prefix().to_owned(),
-        name: new.name,
-        workspace: new.workspace,
-        user: new.user,
-        models: SqlJson(new.models.unwrap_or_default()),
-        expires_at: new.expires_at.map(Timestamp::as_millisecond),
-        status: Status(KeyStatus::Active),
-        moderation: new.moderation,
-        environment: new.environment.as_str().to_owned(),
-        created_at: now.as_millisecond(),
-        updated_at: now.as_millisecond(),
-        version: 0,
-    };
-    app.ledger()
-        .insert_key(&stored, &permitted.caller().actor())
+    let stored = new.stored(secret.hash().0.to_vec(), secret.prefix().to_owned(), now)?;
+    let by = permitted.caller().actor();
+    let inserted = app
+        .ledger()
+        .insert_keys(std::slice::from_ref(&stored), &by, "key.create")
         .await?;
+    if inserted != Inserted::Done {
+        tracing::error!("the secret that was drawn is there already: the randomness is none");
+        return Err(Problem::internal());
+    }
     tracing::info!(key_id = %stored.id, workspace = %stored.workspace, "key created");
     let location = format!("{BASE}/keys/{}", stored.id);
     let created = CreatedKey {
@@ -193,6 +195,70 @@ pub(super) async fn revoke(
     .await
 }
 
+/// `POST /admin/v1/keys/{id}/rotate`: another secret for the same key. The one before works for a while.
+pub(super) async fn rotate(
+    State(app): State<App>,
+    permitted: Permitted,
+    PathId(id): PathId,
+    JsonBody(rotation): JsonBody<Rotation>,
+) -> Result<Unstored<CreatedKey>, Problem> {
+    rotation.check()?;
+    let live = SecretKey::generate(Environment::Live)?;
+    let test = SecretKey::generate(Environment::Test)?;
+    let until = rotation.end(app.clock().now());
+    let Json(view) = change(&app, &permitted, &id, "key.rotate", |key| {
+        if key.status.0 == KeyStatus::Revoked {
+            return Err(revoked());
+        }
+        let secret = if key.environment == Environment::Test.as_str() {
+            &test
+        } else {
+            &live
+        };
+        key.sha256 = secret.hash().0.to_vec();
+        secret.prefix().clone_into(&mut key.prefix);
+        key.previous_until = Some(until);
+        Ok(())
+    })
+    .await?;
+    let secret = if view.environment == Environment::Test.as_str() {
+        test
+    } else {
+        live
+    };
+    Ok(Unstored(CreatedKey {
+        key: secret.text().to_owned(),
+        view,
+    }))
+}
+
+/// `POST /admin/v1/keys/import`: keys whose secrets are known elsewhere, by their hashes. All or none.
+pub(super) async fn import(
+    State(app): State<App>,
+    permitted: Permitted,
+    JsonBody(batch): JsonBody<KeyImport>,
+) -> Result<Created<Imported>, Problem> {
+    batch.check(&app.config().moderation)?;
+    for key in &batch.keys {
+        permitted.make(Some(&key.workspace))?;
+    }
+    let now = app.clock().now();
+    let stored: Result<Vec<StoredKey>, Problem> = batch.keys.into_iter().map(|key| key.stored(now)).collect();
+    let stored = stored?;
+    let by = permitted.caller().actor();
+    match app.ledger().insert_keys(&stored, &by, "key.import").await? {
+        Inserted::Done => {
+            tracing::info!(keys = stored.len(), "keys imported");
+            Ok(Created::new(Imported {
+                keys: stored.into_iter().map(KeyView::from).collect(),
+            }))
+        }
+        Inserted::SecretTaken(index) => Err(Problem::conflict(format!(
+            "#/keys/{index}/sha256: a key with this secret is there already; nothing was imported"
+        ))),
+    }
+}
+
 async fn change(
     app: &App,
     permitted: &Permitted,
@@ -212,7 +278,8 @@ async fn change(
     {
         Changed::Done(key) => {
             tracing::info!(key_id = %key.id, status = key.status.as_str(), version = key.version, "key changed");
-            Ok(Json((*key).into()))
+            let key = app.ledger().key(id).await?.ok_or_else(no_such_key)?;
+            Ok(Json(key.into()))
         }
         Changed::NoSuchKey => Err(no_such_key()),
         Changed::Refused(problem) => Err(problem),
@@ -253,6 +320,8 @@ impl From<StoredKey> for KeyView {
             environment: key.environment,
             created_at: time(key.created_at),
             updated_at: time(key.updated_at),
+            last_used_at: key.last_used_at.and_then(time),
+            previous_until: key.previous_until.and_then(time),
         }
     }
 }

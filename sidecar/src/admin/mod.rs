@@ -5,6 +5,7 @@ mod budget_spec;
 mod budgets;
 mod events;
 mod exports;
+mod key_import;
 mod key_spec;
 mod keys;
 mod moderations;

@@ -51,6 +51,17 @@ fn keys_of(routes: Guarded) -> Guarded {
     let resume = post_with(keys::resume, |operation| {
         also::<409>(about("resumeKey", "Resume a paused key")(operation))
     });
+    let rotate = post_with(keys::rotate, |operation| {
+        also::<409>(about(
+            "rotateKey",
+            "Give a key another secret, which is shown this once",
+        )(operation))
+    });
+    let import = post_with(keys::import, |operation| {
+        also::<409>(about("importKeys", "Import keys by the hashes of their secrets")(
+            operation,
+        ))
+    });
     let revoke = post_with(keys::revoke, about("revokeKey", "Revoke a key, for good"));
     routes
         .on(READ_KEYS, "/keys", list)
@@ -60,6 +71,8 @@ fn keys_of(routes: Guarded) -> Guarded {
         .on(WRITE_KEYS, "/keys/{id}/pause", pause)
         .on(WRITE_KEYS, "/keys/{id}/resume", resume)
         .on(WRITE_KEYS, "/keys/{id}/revoke", revoke)
+        .on(WRITE_KEYS, "/keys/{id}/rotate", rotate)
+        .on(WRITE_KEYS, "/keys/import", import)
 }
 
 fn budgets_of(routes: Guarded) -> Guarded {

@@ -8,6 +8,7 @@ use tollgate_core::key::{KeyHash, KeyRecord, KeyStatus};
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::secrets::{RetiredSecret, SecretRows};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
 
 /// Keys in one answer to a gateway that asks for changes.
@@ -15,10 +16,14 @@ const CHANGES_PAGE: usize = 1000;
 
 const INSERT: &str = "INSERT INTO keys (id, sha256, prefix, name, workspace, user_id, models, expires_at, status, \
     moderation, environment, created_at, updated_at, version) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (sha256) DO NOTHING";
 const UPDATE: &str = "UPDATE keys SET name = $2, models = $3, expires_at = $4, status = $5, moderation = $6, \
-    updated_at = $7, version = $8 WHERE id = $1";
+    updated_at = $7, version = $8, sha256 = $9, prefix = $10 WHERE id = $1";
 const BY_HASH: &str = "SELECT * FROM keys WHERE sha256 = $1";
+/// With what other tables know of it.
+const WHOLE: &str = "SELECT k.*, \
+    (SELECT time FROM events WHERE key_id = k.id ORDER BY seq DESC LIMIT 1) AS last_used_at, \
+    (SELECT MAX(retires_at) FROM retired_secrets WHERE key_id = k.id) AS previous_until FROM keys k WHERE ";
 const BY_ID: &str = "SELECT * FROM keys WHERE id = $1";
 const CHANGED: &str = "SELECT * FROM keys WHERE version > $1 ORDER BY version LIMIT $2";
 
@@ -55,6 +60,13 @@ pub struct StoredKey {
     pub updated_at: i64,
     /// Of the last change.
     pub version: i64,
+    /// Milliseconds since the Unix epoch: the last event of it, where that was asked for.
+    #[sqlx(default)]
+    pub last_used_at: Option<i64>,
+    /// Milliseconds since the Unix epoch: until when the secret before this one works, or worked, where that was asked
+    /// for. A change that replaces the secret sets it.
+    #[sqlx(default)]
+    pub previous_until: Option<i64>,
 }
 
 /// [`KeyStatus`] as the ledger spells it.
@@ -72,6 +84,15 @@ pub enum Changed<E> {
     Refused(E),
 }
 
+/// What adding keys came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// They are there.
+    Done,
+    /// Nothing happened: the secret of this one is another key's.
+    SecretTaken(usize),
+}
+
 /// Keys that changed, oldest change first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChangedKeys {
@@ -79,6 +100,8 @@ pub struct ChangedKeys {
     pub version: i64,
     /// The keys as they are now.
     pub keys: Vec<StoredKey>,
+    /// Their secrets that were replaced, not longer ago than gateways remember them.
+    pub retired: Vec<RetiredSecret>,
     /// Whether there is more.
     pub more: bool,
 }
@@ -86,19 +109,28 @@ pub struct ChangedKeys {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Adds a key; its version is chosen here, whatever `key` says.
+    /// Adds keys, all or none; their versions are chosen here, whatever they say.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn insert_key(&self, key: &StoredKey, by: &Actor) -> Result<(), LedgerError> {
-        let now = UnixMillis(u64::try_from(key.created_at).unwrap_or(0));
+    pub async fn insert_keys(
+        &self,
+        keys: &[StoredKey],
+        by: &Actor,
+        action: &'static str,
+    ) -> Result<Inserted, LedgerError> {
+        let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
         transact!(self, conn => {
-            let version: i64 = sqlx::query_scalar(TAKE)
-                .bind(1_i64)
+            let last: i64 = sqlx::query_scalar(TAKE)
+                .bind(count)
                 .bind(Counter::KeyVersion.name())
                 .fetch_one(&mut *conn)
                 .await?;
-            sqlx::query(INSERT)
+            let mut version = last - count;
+            let mut entries = Vec::with_capacity(keys.len());
+            for (index, key) in keys.iter().enumerate() {
+            version += 1;
+            let inserted = sqlx::query(INSERT)
                 .bind(&key.id)
                 .bind(&key.sha256)
                 .bind(&key.prefix)
@@ -115,12 +147,16 @@ impl Ledger {
                 .bind(version)
                 .execute(&mut *conn)
                 .await?;
-            let entry = AuditEntry::change(now, by, "key.create", &key.id)
-                .of(Some(&key.workspace))
-                .after(key.audited());
-            AuditRows::add_audit(&mut *conn, &[entry]).await?;
+            if inserted.rows_affected() == 0 || SecretRows::is_retired(&mut *conn, &key.sha256).await? {
+                return Ok(Inserted::SecretTaken(index));
+            }
+            let now = UnixMillis(u64::try_from(key.created_at).unwrap_or(0));
+            let entry = AuditEntry::change(now, by, action, &key.id);
+            entries.push(entry.of(Some(&key.workspace)).after(key.audited()));
+            }
+            AuditRows::add_audit(&mut *conn, &entries).await?;
         });
-        Ok(())
+        Ok(Inserted::Done)
     }
 
     /// The key with this hash: one indexed read.
@@ -131,15 +167,19 @@ impl Ledger {
         Ok(read!(self, conn => sqlx::query_as(BY_HASH).bind(hash.0.as_slice()).fetch_optional(conn).await?))
     }
 
-    /// The key with this id.
+    /// The key with this id, whole.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn key(&self, id: &str) -> Result<Option<StoredKey>, LedgerError> {
-        Ok(read!(self, conn => sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await?))
+        Ok(read!(self, conn => {
+            let mut select = QueryBuilder::new(WHOLE);
+            select.push("id = ").push_bind(id);
+            select.build_query_as().fetch_optional(conn).await?
+        }))
     }
 
-    /// Keys in the order of their ids, after one of them.
+    /// Keys in the order of their ids, after one of them, whole.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
@@ -150,8 +190,8 @@ impl Ledger {
         rows: u32,
     ) -> Result<Vec<StoredKey>, LedgerError> {
         Ok(read!(self, conn => {
-            let mut select = QueryBuilder::new("SELECT * FROM keys WHERE id > ");
-            select.push_bind(after);
+            let mut select = QueryBuilder::new(WHOLE);
+            select.push("id > ").push_bind(after);
             push_within!(select, workspaces);
             select.push(" ORDER BY id LIMIT ").push_bind(i64::from(rows));
             select.build_query_as().fetch_all(conn).await?
@@ -199,8 +239,14 @@ impl Ledger {
                 .bind(&new.moderation)
                 .bind(new.updated_at)
                 .bind(new.version)
+                .bind(&new.sha256)
+                .bind(&new.prefix)
                 .execute(&mut *conn)
                 .await?;
+            if new.sha256 != old.sha256 {
+                let until = new.previous_until.unwrap_or(new.updated_at);
+                SecretRows::retire(&mut *conn, &old, until, new.updated_at).await?;
+            }
             let entry = AuditEntry::change(now.into(), by, action, id)
                 .of(Some(&new.workspace))
                 .before(old.audited())
@@ -238,7 +284,14 @@ impl Ledger {
         let more = keys.len() > CHANGES_PAGE;
         keys.truncate(CHANGES_PAGE);
         let version = keys.last().map_or(after, |key| key.version);
-        Ok(ChangedKeys { version, keys, more })
+        let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+        let retired = read!(self, conn => SecretRows::retired_of(conn, &ids).await?);
+        Ok(ChangedKeys {
+            version,
+            keys,
+            retired,
+            more,
+        })
     }
 }
 
@@ -254,6 +307,17 @@ impl StoredKey {
         })
     }
 
+    /// The key as gateways cache it by a secret that was replaced.
+    pub fn record_of(self, retired: &RetiredSecret) -> Option<KeyRecord> {
+        let sha256 = KeyHash(retired.sha256.as_slice().try_into().ok()?);
+        let retires_at_ms = Some(UnixMillis(u64::try_from(retired.retires_at).unwrap_or(0)));
+        self.record().map(|record| KeyRecord {
+            sha256,
+            retires_at_ms,
+            ..record
+        })
+    }
+
     /// The key as gateways cache it. None where its hash is no SHA-256, which no statement here writes.
     pub fn record(self) -> Option<KeyRecord> {
         Some(KeyRecord {
@@ -265,6 +329,7 @@ impl StoredKey {
             expires_at_ms: self
                 .expires_at
                 .map(|ms| UnixMillis(u64::try_from(ms).unwrap_or(0))),
+            retires_at_ms: None,
             status: self.status.0,
             moderation: self.moderation,
         })

@@ -47,6 +47,7 @@ pub mod notifications;
 pub mod operators;
 mod refusals;
 pub mod rollups;
+pub mod secrets;
 pub mod sessions;
 mod settle;
 pub mod verdicts;

@@ -91,6 +91,11 @@ impl Route {
             "createWebhook" => json!({"url": "https://example.com/hook"}),
             "editKey" | "editBudget" => json!({"name": "renamed"}),
             "editOperator" | "editWebhook" => json!({}),
+            "rotateKey" => json!({"grace_seconds": 60}),
+            "importKeys" => {
+                let sha256 = format!("{number:064x}");
+                json!({"keys": [{"sha256": sha256, "name": "k", "workspace": workspace}]})
+            }
             "deposit" => json!({"amount": "1"}),
             other => panic!("say here what {other} is sent"),
         }

@@ -25,6 +25,7 @@ mod openapi;
 mod operators;
 mod problems;
 mod reclaim;
+mod rotation;
 mod session;
 mod settlement;
 mod several;
