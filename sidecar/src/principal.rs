@@ -5,6 +5,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::access::Scope;
 use crate::ledger::Workspaces;
@@ -65,10 +66,41 @@ pub struct Caller {
     pub scopes: Option<BTreeSet<Scope>>,
     /// The session of the cookie; none where the request itself bears a token.
     pub session: Option<Session>,
+    /// What they prove it with; none before that is looked at.
+    pub credential: Option<Credential>,
     /// Where the request comes from.
     pub address: Option<String>,
     /// What it says that it was sent with.
     pub user_agent: Option<String>,
+}
+
+/// A digest of the token or the cookie that a caller sent. It is of another kind than those that the ledger keeps, so
+/// that what is sealed with it cannot be opened by whoever reads the ledger.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential([u8; 32]);
+
+// === impl Credential ===
+
+impl Credential {
+    /// Of what was sent.
+    pub fn of(sent: &[u8]) -> Self {
+        Self(
+            Sha256::new_with_prefix(b"tollgate caller ")
+                .chain_update(sent)
+                .finalize()
+                .into(),
+        )
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(…)")
+    }
 }
 
 // === impl Role ===
@@ -162,6 +194,7 @@ impl Caller {
             grants,
             scopes: None,
             session: None,
+            credential: None,
             address: None,
             user_agent: None,
         }

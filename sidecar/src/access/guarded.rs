@@ -2,45 +2,79 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::ApiMethodRouter;
-use aide::openapi::{Operation, SecurityRequirement};
+use aide::generate;
+use aide::openapi::{
+    Operation, Parameter, ReferenceOr, Response as Described, SecurityRequirement, StatusCode,
+};
 use aide::transform::TransformPathItem;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::{Permitted, Rule};
+use crate::http::openapi::{add_header, problems};
 use crate::http::problem::Problem;
+use crate::http::{idempotency, replay};
 use crate::principal::Caller;
 use crate::state::App;
 
 /// Routes of the admin API.
-pub struct Guarded(ApiRouter<App>);
+pub struct Guarded {
+    app: App,
+    routes: ApiRouter<App>,
+}
+
+/// What the description says of a route that makes something once.
+struct Once {
+    parameters: Vec<ReferenceOr<Parameter>>,
+    problems: Vec<(Option<StatusCode>, Described)>,
+}
 
 // === impl Guarded ===
 
 impl Guarded {
     /// No routes yet.
-    pub fn new() -> Self {
-        Self(ApiRouter::new())
+    pub fn new(app: &App) -> Self {
+        Self {
+            app: app.clone(),
+            routes: ApiRouter::new(),
+        }
     }
 
     /// Adds what a path answers to one method.
     #[must_use]
     pub fn on(self, rule: Rule, path: &str, route: ApiMethodRouter<App>) -> Self {
         let guarded = route.route_layer(from_fn(move |request, next| check(rule, request, next)));
-        Self(self.0.api_route_with(path, guarded, |item| describe(rule, item)))
+        let routes = self
+            .routes
+            .api_route_with(path, guarded, |item| describe(rule, item));
+        Self { routes, ..self }
+    }
+
+    /// Adds what makes something: under an idempotency key it does so once.
+    #[must_use]
+    pub fn once(self, rule: Rule, path: &str, route: ApiMethodRouter<App>) -> Self {
+        let made_once = route.route_layer(from_fn_with_state(self.app.clone(), replay::once));
+        let guarded = made_once.route_layer(from_fn(move |request, next| check(rule, request, next)));
+        let once = described_once();
+        let routes = self.routes.api_route_with(path, guarded, |item| {
+            let mut described = describe(rule, item);
+            if let Some(operation) = &mut described.inner_mut().post {
+                operation.parameters.extend(once.parameters);
+                let responses = &mut operation.responses.get_or_insert_default().responses;
+                for (status, problem) in once.problems {
+                    responses.extend(status.map(|status| (status, ReferenceOr::Item(problem))));
+                }
+            }
+            described
+        });
+        Self { routes, ..self }
     }
 
     /// The routes, whose caller is in each request's extensions.
     pub fn routes(self) -> ApiRouter<App> {
-        self.0
-    }
-}
-
-impl Default for Guarded {
-    fn default() -> Self {
-        Self::new()
+        self.routes
     }
 }
 
@@ -71,6 +105,24 @@ fn describe(rule: Rule, mut item: TransformPathItem<'_>) -> TransformPathItem<'_
         describe_one(rule, operation);
     }
     item
+}
+
+/// What a route that makes something once takes and answers beside what its handler says.
+fn described_once() -> Once {
+    generate::in_context(|ctx| {
+        let mut operation = Operation::default();
+        add_header(
+            ctx,
+            &mut operation,
+            idempotency::HEADER,
+            idempotency::DESCRIPTION,
+            false,
+        );
+        Once {
+            parameters: operation.parameters,
+            problems: problems(ctx, &[400, 409, 413, 422]),
+        }
+    })
 }
 
 fn describe_one(rule: Rule, operation: &mut Operation) {

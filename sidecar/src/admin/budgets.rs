@@ -10,6 +10,7 @@ use tollgate_core::time::UnixMillis;
 
 use super::budget_spec::{BudgetPatch, NewDeposit, check};
 use crate::access::Permitted;
+use crate::http::etag::{ETag, IfMatch, Tagged};
 use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::openapi::BASE;
@@ -152,11 +153,11 @@ pub(super) async fn show(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
-) -> Result<Json<BudgetView>, Problem> {
+) -> Result<Tagged<BudgetView>, Problem> {
     let standing = app.ledger().budget(&id, app.clock().now().into()).await?;
     let standing = standing.ok_or_else(no_such_budget)?;
     permitted.object(standing.budget.workspace(), no_such_budget)?;
-    Ok(Json(standing.into()))
+    Ok(tagged(standing))
 }
 
 /// `PATCH /admin/v1/budgets/{id}`. The new amount counts at once, in the period of now.
@@ -164,8 +165,9 @@ pub(super) async fn edit(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
     JsonBody(patch): JsonBody<BudgetPatch>,
-) -> Result<Json<BudgetView>, Problem> {
+) -> Result<Tagged<BudgetView>, Problem> {
     let change = |stored: &mut StoredBudget| {
         if stored.archived_at.is_some() {
             return Err(Problem::conflict(
@@ -174,7 +176,7 @@ pub(super) async fn edit(
         }
         patch.apply(&mut stored.budget)
     };
-    changed(&app, &permitted, &id, "budget.edit", change).await
+    changed(&app, &permitted, &if_match, &id, "budget.edit", change).await
 }
 
 /// `DELETE /admin/v1/budgets/{id}`: archives it, with all that it has made where it is a template. Its leases run
@@ -183,13 +185,14 @@ pub(super) async fn archive(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
-) -> Result<Json<BudgetView>, Problem> {
+    if_match: IfMatch,
+) -> Result<Tagged<BudgetView>, Problem> {
     let now: UnixMillis = app.clock().now().into();
     let change = |stored: &mut StoredBudget| {
         stored.archived_at = stored.archived_at.or(Some(now));
         Ok(())
     };
-    changed(&app, &permitted, &id, "budget.archive", change).await
+    changed(&app, &permitted, &if_match, &id, "budget.archive", change).await
 }
 
 /// `POST /admin/v1/budgets/{id}/deposits`. The same key with the same body is answered the same, whenever it comes.
@@ -240,12 +243,14 @@ pub(super) async fn deposit(
 async fn changed(
     app: &App,
     permitted: &Permitted,
+    if_match: &IfMatch,
     id: &str,
     action: &'static str,
     change: impl Fn(&mut StoredBudget) -> Result<(), Problem>,
-) -> Result<Json<BudgetView>, Problem> {
+) -> Result<Tagged<BudgetView>, Problem> {
     let change = |stored: &mut StoredBudget| {
         permitted.object(stored.workspace(), no_such_budget)?;
+        if_match.check(&tag_of(stored))?;
         change(stored)
     };
     let by = permitted.caller().actor();
@@ -256,12 +261,26 @@ async fn changed(
     {
         Changed::Done(standing, returned) => {
             app.returns().announce(&returned);
-            let view = BudgetView::from(*standing);
+            let tagged = tagged(*standing);
+            let view = &tagged.view;
             tracing::info!(budget_id = %view.id, amount = %view.amount, version = view.version, "budget changed");
-            Ok(Json(view))
+            Ok(tagged)
         }
         Changed::NoSuchBudget => Err(no_such_budget()),
         Changed::Refused(problem) => Err(problem),
+    }
+}
+
+/// Of what the budget is, deposits included; what is spent of it changes all the time.
+fn tag_of(budget: &StoredBudget) -> ETag {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    ETag::of(number(budget.version), number(budget.updated_at.0))
+}
+
+fn tagged(standing: Standing) -> Tagged<BudgetView> {
+    Tagged {
+        tag: tag_of(&standing.budget),
+        view: standing.into(),
     }
 }
 

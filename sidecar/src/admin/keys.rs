@@ -11,6 +11,7 @@ use tollgate_core::key::KeyStatus;
 use super::key_import::KeyImport;
 use super::key_spec::{KeyPatch, NewKey, Rotation};
 use crate::access::Permitted;
+use crate::http::etag::{ETag, IfMatch, Tagged};
 use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
@@ -124,10 +125,10 @@ pub(super) async fn show(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Tagged<KeyView>, Problem> {
     let key = app.ledger().key(&id).await?.ok_or_else(no_such_key)?;
     permitted.object(Some(&key.workspace), no_such_key)?;
-    Ok(Json(key.into()))
+    Ok(tagged(key))
 }
 
 /// `PATCH /admin/v1/keys/{id}`.
@@ -135,10 +136,11 @@ pub(super) async fn edit(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
     JsonBody(patch): JsonBody<KeyPatch>,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Tagged<KeyView>, Problem> {
     patch.check(&app.config().moderation)?;
-    change(&app, &permitted, &id, "key.edit", |key| {
+    change(&app, &permitted, &if_match, &id, "key.edit", |key| {
         if key.status.0 == KeyStatus::Revoked {
             return Err(revoked());
         }
@@ -164,8 +166,9 @@ pub(super) async fn pause(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
-) -> Result<Json<KeyView>, Problem> {
-    change(&app, &permitted, &id, "key.pause", |key| {
+    if_match: IfMatch,
+) -> Result<Tagged<KeyView>, Problem> {
+    change(&app, &permitted, &if_match, &id, "key.pause", |key| {
         set_status(key, KeyStatus::Paused)
     })
     .await
@@ -176,8 +179,9 @@ pub(super) async fn resume(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
-) -> Result<Json<KeyView>, Problem> {
-    change(&app, &permitted, &id, "key.resume", |key| {
+    if_match: IfMatch,
+) -> Result<Tagged<KeyView>, Problem> {
+    change(&app, &permitted, &if_match, &id, "key.resume", |key| {
         set_status(key, KeyStatus::Active)
     })
     .await
@@ -188,8 +192,9 @@ pub(super) async fn revoke(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
-) -> Result<Json<KeyView>, Problem> {
-    change(&app, &permitted, &id, "key.revoke", |key| {
+    if_match: IfMatch,
+) -> Result<Tagged<KeyView>, Problem> {
+    change(&app, &permitted, &if_match, &id, "key.revoke", |key| {
         set_status(key, KeyStatus::Revoked)
     })
     .await
@@ -200,13 +205,14 @@ pub(super) async fn rotate(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
     JsonBody(rotation): JsonBody<Rotation>,
 ) -> Result<Unstored<CreatedKey>, Problem> {
     rotation.check()?;
     let live = SecretKey::generate(Environment::Live)?;
     let test = SecretKey::generate(Environment::Test)?;
     let until = rotation.end(app.clock().now());
-    let Json(view) = change(&app, &permitted, &id, "key.rotate", |key| {
+    let Tagged { view, .. } = change(&app, &permitted, &if_match, &id, "key.rotate", |key| {
         if key.status.0 == KeyStatus::Revoked {
             return Err(revoked());
         }
@@ -262,12 +268,14 @@ pub(super) async fn import(
 async fn change(
     app: &App,
     permitted: &Permitted,
+    if_match: &IfMatch,
     id: &str,
     action: &'static str,
     change: impl FnOnce(&mut StoredKey) -> Result<(), Problem>,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Tagged<KeyView>, Problem> {
     let change = |key: &mut StoredKey| {
         permitted.object(Some(&key.workspace), no_such_key)?;
+        if_match.check(&tag_of(key))?;
         change(key)
     };
     let by = permitted.caller().actor();
@@ -279,7 +287,7 @@ async fn change(
         Changed::Done(key) => {
             tracing::info!(key_id = %key.id, status = key.status.as_str(), version = key.version, "key changed");
             let key = app.ledger().key(id).await?.ok_or_else(no_such_key)?;
-            Ok(Json(key.into()))
+            Ok(tagged(key))
         }
         Changed::NoSuchKey => Err(no_such_key()),
         Changed::Refused(problem) => Err(problem),
@@ -292,6 +300,17 @@ fn set_status(key: &mut StoredKey, status: KeyStatus) -> Result<(), Problem> {
     }
     key.status = Status(status);
     Ok(())
+}
+
+fn tag_of(key: &StoredKey) -> ETag {
+    ETag::of(key.version, key.updated_at)
+}
+
+fn tagged(key: StoredKey) -> Tagged<KeyView> {
+    Tagged {
+        tag: tag_of(&key),
+        view: key.into(),
+    }
 }
 
 fn revoked() -> Problem {

@@ -27,7 +27,7 @@ use crate::state::App;
 /// All routes of the admin API. The token is asked for before a path is known not to exist.
 pub fn routes(app: &App) -> Router<App> {
     openapi::begin();
-    let (guarded, open) = openapi::publish(routes::guarded().routes(), session::routes());
+    let (guarded, open) = openapi::publish(routes::guarded(app).routes(), session::routes());
     guarded
         .fallback(async || Problem::not_found("no such path on the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -10,6 +10,7 @@ use sqlx::types::Json as SqlJson;
 
 use super::key_spec::{check_name, unless_empty};
 use crate::access::Permitted;
+use crate::http::etag::{ETag, IfMatch, Tagged};
 use crate::http::extract::{JsonBody, Params, PathId};
 use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
@@ -142,11 +143,12 @@ pub(super) async fn list(
 }
 
 /// `GET /admin/v1/operators/{id}`.
-pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Json<OperatorView>, Problem> {
+pub(super) async fn show(
+    State(app): State<App>,
+    PathId(id): PathId,
+) -> Result<Tagged<OperatorView>, Problem> {
     let operator = app.ledger().operator(&id).await?;
-    operator
-        .map(|operator| Json(operator.into()))
-        .ok_or_else(no_such_operator)
+    operator.map(tagged).ok_or_else(no_such_operator)
 }
 
 /// `PATCH /admin/v1/operators/{id}`.
@@ -154,8 +156,9 @@ pub(super) async fn edit(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
     JsonBody(patch): JsonBody<OperatorPatch>,
-) -> Result<Json<OperatorView>, Problem> {
+) -> Result<Tagged<OperatorView>, Problem> {
     check(None, patch.password.as_deref(), patch.roles.as_ref())?;
     if let Some(roles) = &patch.roles {
         permitted.give(roles)?;
@@ -166,6 +169,7 @@ pub(super) async fn edit(
     };
     let change = |operator: &mut StoredOperator| {
         permitted.give(&operator.roles)?;
+        if_match.check(&tag_of(operator))?;
         if let Some(roles) = patch.roles {
             operator.roles = SqlJson(roles);
         }
@@ -180,7 +184,7 @@ pub(super) async fn edit(
     let now = app.clock().now().into();
     let by = permitted.caller().actor();
     let operator = done(app.ledger().change_operator(&id, now, &by, change).await?)?;
-    Ok(Json(operator.into()))
+    Ok(tagged(operator))
 }
 
 /// `DELETE /admin/v1/operators/{id}`, with their tokens.
@@ -188,9 +192,13 @@ pub(super) async fn delete(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
 ) -> Result<NoContent, Problem> {
     let now = app.clock().now().into();
-    let may = |operator: &StoredOperator| permitted.give(&operator.roles);
+    let may = |operator: &StoredOperator| {
+        permitted.give(&operator.roles)?;
+        if_match.check(&tag_of(operator))
+    };
     let by = permitted.caller().actor();
     done(app.ledger().delete_operator(&id, now, &by, may).await?)?;
     Ok(NoContent)
@@ -227,6 +235,17 @@ fn check(name: Option<&str>, password: Option<&str>, roles: Option<&Grants>) -> 
         check_name("roles", workspace, &mut errors);
     }
     unless_empty(errors)
+}
+
+fn tag_of(operator: &StoredOperator) -> ETag {
+    ETag::of(operator.version, operator.updated_at)
+}
+
+fn tagged(operator: StoredOperator) -> Tagged<OperatorView> {
+    Tagged {
+        tag: tag_of(&operator),
+        view: operator.into(),
+    }
 }
 
 fn no_such_operator() -> Problem {

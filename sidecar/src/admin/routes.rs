@@ -6,6 +6,7 @@ use super::{audit, budgets, events, exports, keys, moderations, operators, stats
 use crate::access::{Guarded, Rule, Scope};
 use crate::http::openapi::{about, also};
 use crate::principal::Role;
+use crate::state::App;
 
 const READ_KEYS: Rule = Rule::workspace(Scope::KeysRead, Role::Viewer);
 const WRITE_KEYS: Rule = Rule::workspace(Scope::KeysWrite, Role::Member);
@@ -23,8 +24,8 @@ const READ_TOKENS: Rule = Rule::workspace(Scope::OperatorsRead, Role::Admin);
 const WRITE_TOKENS: Rule = Rule::workspace(Scope::OperatorsWrite, Role::Admin);
 
 /// All that need to know who asks.
-pub(super) fn guarded() -> Guarded {
-    let routes = keys_of(Guarded::new());
+pub(super) fn guarded(app: &App) -> Guarded {
+    let routes = keys_of(Guarded::new(app));
     let routes = budgets_of(routes);
     let routes = logs_of(routes);
     let routes = stats_of(routes);
@@ -65,14 +66,14 @@ fn keys_of(routes: Guarded) -> Guarded {
     let revoke = post_with(keys::revoke, about("revokeKey", "Revoke a key, for good"));
     routes
         .on(READ_KEYS, "/keys", list)
-        .on(WRITE_KEYS, "/keys", create)
+        .once(WRITE_KEYS, "/keys", create)
         .on(READ_KEYS, "/keys/{id}", show)
         .on(WRITE_KEYS, "/keys/{id}", edit)
         .on(WRITE_KEYS, "/keys/{id}/pause", pause)
         .on(WRITE_KEYS, "/keys/{id}/resume", resume)
         .on(WRITE_KEYS, "/keys/{id}/revoke", revoke)
-        .on(WRITE_KEYS, "/keys/{id}/rotate", rotate)
-        .on(WRITE_KEYS, "/keys/import", import)
+        .once(WRITE_KEYS, "/keys/{id}/rotate", rotate)
+        .once(WRITE_KEYS, "/keys/import", import)
 }
 
 fn budgets_of(routes: Guarded) -> Guarded {
@@ -94,7 +95,7 @@ fn budgets_of(routes: Guarded) -> Guarded {
     });
     routes
         .on(READ_BUDGETS, "/budgets", list)
-        .on(WRITE_BUDGETS, "/budgets", create)
+        .once(WRITE_BUDGETS, "/budgets", create)
         .on(READ_BUDGETS, "/budgets/{id}", show)
         .on(WRITE_BUDGETS, "/budgets/{id}", edit)
         .on(WRITE_BUDGETS, "/budgets/{id}", archive)
@@ -154,7 +155,7 @@ fn webhooks_of(routes: Guarded) -> Guarded {
     );
     routes
         .on(READ_WEBHOOKS, "/webhooks", list)
-        .on(WRITE_WEBHOOKS, "/webhooks", create)
+        .once(WRITE_WEBHOOKS, "/webhooks", create)
         .on(READ_WEBHOOKS, "/webhooks/{id}", show)
         .on(WRITE_WEBHOOKS, "/webhooks/{id}", edit)
         .on(WRITE_WEBHOOKS, "/webhooks/{id}", delete)
@@ -179,7 +180,7 @@ fn operators_of(routes: Guarded) -> Guarded {
     let delete = delete_with(operators::delete, delete);
     routes
         .on(READ_OPERATORS, "/operators", list)
-        .on(WRITE_OPERATORS, "/operators", create)
+        .once(WRITE_OPERATORS, "/operators", create)
         .on(READ_OPERATORS, "/operators/{id}", show)
         .on(WRITE_OPERATORS, "/operators/{id}", edit)
         .on(WRITE_OPERATORS, "/operators/{id}", delete)
@@ -198,7 +199,7 @@ fn tokens_of(routes: Guarded) -> Guarded {
     let revoke = post_with(tokens::revoke, revoke);
     routes
         .on(READ_TOKENS, "/tokens", list)
-        .on(WRITE_TOKENS, "/tokens", create)
+        .once(WRITE_TOKENS, "/tokens", create)
         .on(READ_TOKENS, "/tokens/{id}", show)
         .on(WRITE_TOKENS, "/tokens/{id}/revoke", revoke)
 }

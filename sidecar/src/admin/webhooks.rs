@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json as SqlJson;
 
 use crate::access::Permitted;
+use crate::http::etag::{ETag, IfMatch, Tagged};
 use crate::http::extract::{JsonBody, Params, PathId, PathParts};
 use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::{Accepted, Created};
 use crate::ledger::notifications::KINDS;
-use crate::ledger::webhooks::{StoredDelivery, StoredWebhook};
+use crate::ledger::webhooks::{Changed, StoredDelivery, StoredWebhook};
 use crate::secret_key::new_id;
 use crate::state::App;
 use crate::webhook::SigningSecret;
@@ -185,11 +186,9 @@ pub(super) async fn list(
 }
 
 /// `GET /admin/v1/webhooks/{id}`.
-pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Json<WebhookView>, Problem> {
+pub(super) async fn show(State(app): State<App>, PathId(id): PathId) -> Result<Tagged<WebhookView>, Problem> {
     let webhook = app.ledger().webhook(&id).await?;
-    webhook
-        .map(|webhook| Json(webhook.into()))
-        .ok_or_else(no_such_webhook)
+    webhook.map(tagged).ok_or_else(no_such_webhook)
 }
 
 /// `PATCH /admin/v1/webhooks/{id}`.
@@ -197,29 +196,27 @@ pub(super) async fn edit(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
     JsonBody(patch): JsonBody<WebhookPatch>,
-) -> Result<Json<WebhookView>, Problem> {
+) -> Result<Tagged<WebhookView>, Problem> {
     check(patch.url.as_deref(), patch.kinds.as_deref().unwrap_or_default())?;
-    let mut webhook = app.ledger().webhook(&id).await?.ok_or_else(no_such_webhook)?;
-    if let Some(url) = patch.url {
-        webhook.url = url;
-    }
-    if let Some(kinds) = patch.kinds {
-        webhook.kinds = SqlJson(kinds);
-    }
-    if let Some(status) = patch.status {
-        status.as_str().clone_into(&mut webhook.status);
-    }
-    webhook.updated_at = app.clock().now().as_millisecond();
-    if !app
-        .ledger()
-        .update_webhook(&webhook, &permitted.caller().actor())
-        .await?
-    {
-        return Err(no_such_webhook());
-    }
+    let change = |webhook: &mut StoredWebhook| {
+        if_match.check(&tag_of(webhook))?;
+        if let Some(url) = patch.url {
+            webhook.url = url;
+        }
+        if let Some(kinds) = patch.kinds {
+            webhook.kinds = SqlJson(kinds);
+        }
+        if let Some(status) = patch.status {
+            status.as_str().clone_into(&mut webhook.status);
+        }
+        Ok(())
+    };
+    let (now, by) = (app.clock().now(), permitted.caller().actor());
+    let webhook = done(app.ledger().change_webhook(&id, now, &by, change).await?)?;
     tracing::info!(webhook = %id, status = %webhook.status, "webhook changed");
-    Ok(Json(webhook.into()))
+    Ok(tagged(webhook))
 }
 
 /// `DELETE /admin/v1/webhooks/{id}`, with its deliveries.
@@ -227,11 +224,11 @@ pub(super) async fn delete(
     State(app): State<App>,
     permitted: Permitted,
     PathId(id): PathId,
+    if_match: IfMatch,
 ) -> Result<NoContent, Problem> {
     let (now, by) = (app.clock().now(), permitted.caller().actor());
-    if !app.ledger().delete_webhook(&id, now, &by).await? {
-        return Err(no_such_webhook());
-    }
+    let may = |webhook: &StoredWebhook| if_match.check(&tag_of(webhook));
+    done(app.ledger().delete_webhook(&id, now, &by, may).await?)?;
     tracing::info!(webhook = %id, "webhook deleted");
     Ok(NoContent)
 }
@@ -300,6 +297,25 @@ fn check(url: Option<&str>, kinds: &[String]) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::invalid(errors))
+    }
+}
+
+fn done(changed: Changed<Problem>) -> Result<StoredWebhook, Problem> {
+    match changed {
+        Changed::Done(webhook) => Ok(*webhook),
+        Changed::NoSuchWebhook => Err(no_such_webhook()),
+        Changed::Refused(problem) => Err(problem),
+    }
+}
+
+fn tag_of(webhook: &StoredWebhook) -> ETag {
+    ETag::of(0, webhook.updated_at)
+}
+
+fn tagged(webhook: StoredWebhook) -> Tagged<WebhookView> {
+    Tagged {
+        tag: tag_of(&webhook),
+        view: webhook.into(),
     }
 }
 

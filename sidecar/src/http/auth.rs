@@ -10,7 +10,7 @@ use tollgate_core::key::KeyHash;
 
 use super::problem::Problem;
 use crate::ledger::operators::StoredOperator;
-use crate::principal::{Caller, Grants, Principal};
+use crate::principal::{Caller, Credential, Grants, Principal};
 use crate::secret::Token;
 use crate::secret_key::ADMIN_PREFIX;
 use crate::session;
@@ -26,6 +26,12 @@ pub async fn require_admin(State(app): State<App>, mut request: Request, next: N
             let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
             caller.address = peer.map(|ConnectInfo(peer)| peer.ip().to_string());
             caller.user_agent = user_agent(request.headers());
+            let secret = caller.session.as_ref().map(|session| session.secret.to_text());
+            caller.credential = match (bearer(request.headers()), secret) {
+                (Some(token), _) => Some(Credential::of(token)),
+                (None, Some(cookie)) => Some(Credential::of(cookie.as_bytes())),
+                (None, None) => None,
+            };
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

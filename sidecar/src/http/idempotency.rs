@@ -2,17 +2,18 @@
 
 use aide::OperationInput;
 use aide::generate::GenContext;
-use aide::openapi::{
-    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, SchemaObject,
-};
-use aide::operation::add_parameters;
+use aide::openapi::Operation;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use schemars::json_schema;
 
+use super::openapi::add_header;
 use super::problem::Problem;
 
-const HEADER: &str = "idempotency-key";
+/// Its name.
+pub const HEADER: &str = "idempotency-key";
+/// What the description says of it.
+pub const DESCRIPTION: &str = "New for each request, and the same when it is tried again.";
 const MAX_CHARS: usize = 255;
 
 /// What the caller calls its request: new for each, and the same when it is tried again.
@@ -25,7 +26,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let mut values = parts.headers.get_all(HEADER).iter();
+        Self::of(&parts.headers)
+    }
+}
+
+impl IdempotencyKey {
+    /// The key of a request.
+    ///
+    /// # Errors
+    /// A [`Problem`] where there is none, or several.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all(HEADER).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(Problem::malformed(
                 "send one idempotency-key header, new for each request and the same when it is tried again",
@@ -44,26 +55,6 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
 impl OperationInput for IdempotencyKey {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let schema = SchemaObject {
-            json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": MAX_CHARS}),
-            external_docs: None,
-            example: None,
-        };
-        let parameter_data = ParameterData {
-            name: HEADER.to_owned(),
-            description: Some("New for each request, and the same when it is tried again.".to_owned()),
-            required: true,
-            deprecated: None,
-            format: ParameterSchemaOrContent::Schema(schema),
-            example: None,
-            examples: Default::default(),
-            explode: None,
-            extensions: Default::default(),
-        };
-        let header = Parameter::Header {
-            parameter_data,
-            style: HeaderStyle::Simple,
-        };
-        add_parameters(ctx, operation, [header]);
+        add_header(ctx, operation, HEADER, DESCRIPTION, true);
     }
 }

@@ -4,8 +4,9 @@ use aide::OperationInput;
 use aide::axum::ApiRouter;
 use aide::generate::{self, GenContext};
 use aide::openapi::{
-    ApiKeyLocation, Info, License, MediaType, OpenApi, Operation, ReferenceOr, RequestBody, Response,
-    SchemaObject, SecurityScheme, Server, StatusCode,
+    ApiKeyLocation, HeaderStyle, Info, License, MediaType, OpenApi, Operation, Parameter, ParameterData,
+    ParameterSchemaOrContent, ReferenceOr, RequestBody, Response, SchemaObject, SecurityScheme, Server,
+    StatusCode,
 };
 use aide::operation::{OperationOutput, ParamLocation, add_parameters, parameters_from_schema, set_body};
 use aide::transform::{TransformOpenApi, TransformOperation};
@@ -15,7 +16,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, json_schema};
 
 use super::extract::{JsonBody, Params, PathId, PathParts};
 use super::problem::{MEDIA_TYPE, Problem};
@@ -117,7 +118,8 @@ fn response(description: &str, media_type: &str, schema: Schema) -> Response {
     }
 }
 
-fn problems(ctx: &mut GenContext, statuses: &[u16]) -> Vec<(Option<StatusCode>, Response)> {
+/// Answers that are problems.
+pub fn problems(ctx: &mut GenContext, statuses: &[u16]) -> Vec<(Option<StatusCode>, Response)> {
     let schema = ctx.schema.subschema_for::<Problem>();
     let described = |status: &u16| {
         let title = axum::http::StatusCode::from_u16(*status)
@@ -130,6 +132,37 @@ fn problems(ctx: &mut GenContext, statuses: &[u16]) -> Vec<(Option<StatusCode>, 
         )
     };
     statuses.iter().map(described).collect()
+}
+
+/// Adds a header that an operation reads.
+pub fn add_header(
+    ctx: &mut GenContext,
+    operation: &mut Operation,
+    name: &str,
+    description: &str,
+    is_required: bool,
+) {
+    let schema = SchemaObject {
+        json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": 255}),
+        external_docs: None,
+        example: None,
+    };
+    let parameter_data = ParameterData {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: is_required,
+        deprecated: None,
+        format: ParameterSchemaOrContent::Schema(schema),
+        example: None,
+        examples: Default::default(),
+        explode: None,
+        extensions: Default::default(),
+    };
+    let header = Parameter::Header {
+        parameter_data,
+        style: HeaderStyle::Simple,
+    };
+    add_parameters(ctx, operation, [header]);
 }
 
 fn media(json_schema: Schema) -> MediaType {

@@ -133,13 +133,23 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
     }
 
+    /// 412: the thing is not as it was when the change was made up.
+    pub fn changed_since() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed-since",
+            "Precondition failed",
+            "it was changed since the version of if-match: read it again, and decide again",
+        )
+    }
+
     /// 422: the idempotency key has come before, with another body.
     pub fn key_reused() -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",
             "Idempotency key reused",
-            "the same idempotency-key came with another body before: send a new one for another deposit",
+            "the same idempotency-key came with another body before: send a new one for another request",
         )
     }
 

@@ -46,6 +46,7 @@ mod make;
 pub mod notifications;
 pub mod operators;
 mod refusals;
+pub mod replies;
 pub mod rollups;
 pub mod secrets;
 pub mod sessions;

@@ -10,10 +10,10 @@ use crate::principal::Grants;
 
 const INSERT: &str = "INSERT INTO operators (id, name, password_hash, roles, status, created_at, updated_at, version, subject) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
-/// Locks the row, too.
-const TAKE_ONE: &str = "UPDATE operators SET version = version + 1 WHERE id = $1 RETURNING *";
-const UPDATE: &str =
-    "UPDATE operators SET password_hash = $2, roles = $3, status = $4, updated_at = $5 WHERE id = $1";
+/// Changes nothing, and locks the row until the transaction ends.
+const TAKE_ONE: &str = "UPDATE operators SET version = version WHERE id = $1 RETURNING *";
+const UPDATE: &str = "UPDATE operators SET password_hash = $2, roles = $3, status = $4, updated_at = $5, version = $6 \
+    WHERE id = $1";
 const DELETE: &str = "DELETE FROM operators WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM operators WHERE id = $1";
 const BY_NAME: &str = "SELECT * FROM operators WHERE name = $1";
@@ -139,12 +139,14 @@ impl Ledger {
                 return Ok(Changed::Refused(refused));
             }
             new.updated_at = number(now.0);
+            new.version = old.version.saturating_add(1);
             sqlx::query(UPDATE)
                 .bind(id)
                 .bind(&new.password_hash)
                 .bind(&new.roles)
                 .bind(&new.status)
                 .bind(new.updated_at)
+                .bind(new.version)
                 .execute(&mut *conn)
                 .await?;
             let entry = AuditEntry::change(now, by, "operator.edit", id)

@@ -18,6 +18,8 @@ const FAN_OUT: i64 = 200;
 const INSERT: &str = "INSERT INTO webhooks (id, url, secret, kinds, status, created_at, updated_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const UPDATE: &str = "UPDATE webhooks SET url = $2, kinds = $3, status = $4, updated_at = $5 WHERE id = $1";
+/// Changes nothing, and locks the row until the transaction ends.
+const TAKE_ONE: &str = "UPDATE webhooks SET status = status WHERE id = $1 RETURNING *";
 const DELETE: &str = "DELETE FROM webhooks WHERE id = $1";
 const BY_ID: &str = "SELECT * FROM webhooks WHERE id = $1";
 const PAGE: &str = "SELECT * FROM webhooks WHERE id > $1 ORDER BY id LIMIT $2";
@@ -61,6 +63,17 @@ pub struct StoredWebhook {
     pub created_at: i64,
     /// Milliseconds since the Unix epoch.
     pub updated_at: i64,
+}
+
+/// What a change to a webhook came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed<E> {
+    /// The webhook as it is now, or was when it was deleted.
+    Done(Box<StoredWebhook>),
+    /// There is no such webhook.
+    NoSuchWebhook,
+    /// The change was refused, and nothing happened.
+    Refused(E),
 }
 
 /// A delivery that this sidecar has claimed.
@@ -189,44 +202,63 @@ impl Ledger {
         Ok(read!(self, conn => sqlx::query_as(PAGE).bind(after).bind(i64::from(rows)).fetch_all(conn).await?))
     }
 
-    /// Writes back a webhook that was changed; false where it is gone.
+    /// Changes a webhook's URL, kinds or status.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn update_webhook(&self, webhook: &StoredWebhook, by: &Actor) -> Result<bool, LedgerError> {
-        let now = Timestamp::from_millisecond(webhook.updated_at).unwrap_or_default();
+    pub async fn change_webhook<E>(
+        &self,
+        id: &str,
+        now: Timestamp,
+        by: &Actor,
+        change: impl FnOnce(&mut StoredWebhook) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
         transact!(self, conn => {
-            let old: Option<StoredWebhook> = sqlx::query_as(BY_ID).bind(&webhook.id).fetch_optional(&mut *conn).await?;
-            let Some(old) = old else { return Ok(false) };
+            let found: Option<StoredWebhook> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
+            let Some(old) = found else { return Ok(Changed::NoSuchWebhook) };
+            let mut new = old.clone();
+            if let Err(refused) = change(&mut new) {
+                return Ok(Changed::Refused(refused));
+            }
+            // Later than before by any clock: it tells the versions apart.
+            new.updated_at = now.as_millisecond().max(old.updated_at.saturating_add(1));
             sqlx::query(UPDATE)
-                .bind(&webhook.id)
-                .bind(&webhook.url)
-                .bind(&webhook.kinds)
-                .bind(&webhook.status)
-                .bind(webhook.updated_at)
+                .bind(id)
+                .bind(&new.url)
+                .bind(&new.kinds)
+                .bind(&new.status)
+                .bind(new.updated_at)
                 .execute(&mut *conn)
                 .await?;
-            let entry = AuditEntry::change(now.into(), by, "webhook.edit", &webhook.id)
-                .before(old.audited())
-                .after(webhook.audited());
+            let entry = AuditEntry::change(now.into(), by, "webhook.edit", id);
+            let entry = entry.before(old.audited()).after(new.audited());
             AuditRows::add_audit(&mut *conn, &[entry]).await?;
-        });
-        Ok(true)
+            Ok(Changed::Done(Box::new(new)))
+        })
     }
 
-    /// Removes a webhook with its deliveries; false where it is gone.
+    /// Removes a webhook with its deliveries.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn delete_webhook(&self, id: &str, now: Timestamp, by: &Actor) -> Result<bool, LedgerError> {
+    pub async fn delete_webhook<E>(
+        &self,
+        id: &str,
+        now: Timestamp,
+        by: &Actor,
+        may: impl FnOnce(&StoredWebhook) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
         transact!(self, conn => {
-            let old: Option<StoredWebhook> = sqlx::query_as(BY_ID).bind(id).fetch_optional(&mut *conn).await?;
-            let Some(old) = old else { return Ok(false) };
+            let found: Option<StoredWebhook> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
+            let Some(old) = found else { return Ok(Changed::NoSuchWebhook) };
+            if let Err(refused) = may(&old) {
+                return Ok(Changed::Refused(refused));
+            }
             sqlx::query(DELETE).bind(id).execute(&mut *conn).await?;
             let entry = AuditEntry::change(now.into(), by, "webhook.delete", id).before(old.audited());
             AuditRows::add_audit(&mut *conn, &[entry]).await?;
-        });
-        Ok(true)
+            Ok(Changed::Done(Box::new(old)))
+        })
     }
 
     /// Makes the deliveries of notifications that have none yet.

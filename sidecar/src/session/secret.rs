@@ -30,7 +30,7 @@ impl SessionSecret {
     }
 
     /// As the cookie has it.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         hex::encode(self.0)
     }
 
