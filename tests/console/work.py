@@ -185,6 +185,33 @@ def sign_out(guarded):
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def sign_in_as_an_operator(guarded):
+    made = urllib.request.Request(
+        guarded.sidecar + "/admin/v1/operators",
+        data=json.dumps({"name": "ada", "password": "a long enough password", "roles": {"console": "viewer"}}).encode(),
+        headers={"authorization": f"Bearer {GIVEN['token']}", "content-type": "application/json"},
+    )
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(made)
+    page = guarded.page
+    page.get_by_role("button", name="Sign in as an operator").click()
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.get_by_label("Name").fill("ada")
+    with guarded.expecting(("401", "/admin/v1/session")):
+        page.get_by_label("Password").fill("a guess")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("No operator has this name and this password")
+    guarded.check_accessibility("sign-in of an operator")
+    page.get_by_label("Password").fill("a long enough password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
+    guarded.go("keys")
+    expect(page.get_by_role("row", name="made on the page")).to_have_count(0)
+    page.get_by_label("Revoked ones too").check()
+    expect(page.get_by_role("row", name="made on the page")).to_be_visible()
+    # Of another workspace, and so not there.
+    expect(page.get_by_role("row", name="unlimited")).to_have_count(0)
+
+
 with browser(GIVEN) as running:
     context = running.new_context(permissions=["clipboard-read", "clipboard-write"])
     one = Guarded(context, GIVEN["sidecar"])
@@ -197,5 +224,7 @@ with browser(GIVEN) as running:
     pause_and_resume(one)
     revoke(one, made)
     lose_the_sidecar(one)
+    sign_out(one)
+    sign_in_as_an_operator(one)
     sign_out(one)
     one.check()

@@ -63,9 +63,9 @@ export async function currentSession() {
   return session;
 }
 
-/** Signs in with the admin token. */
-export async function signIn(token) {
-  await post('session', { token });
+/** Signs in: with `{ token }`, the admin token, or with `{ name, password }` as an operator. */
+export async function signIn(credentials) {
+  await post('session', credentials);
   return currentSession();
 }
 

@@ -31,6 +31,8 @@ const VIEWS = {
 const root = document.getElementById('app');
 let shell = null;
 let view = null;
+/** Where a browser goes for single sign-on; null where there is none. */
+let singleSignOn = null;
 
 function show() {
   const { name, params } = router.place;
@@ -71,14 +73,15 @@ function leave(notice) {
   shell = null;
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   render(html``, root);
-  showSignIn(root, notice, enter);
+  showSignIn(root, { notice, singleSignOn }, enter);
 }
 
 async function begin() {
   render(loading('Loading'), root);
   try {
     const session = await currentSession();
-    if (session.principal === null) showSignIn(root, '', enter);
+    singleSignOn = session.single_sign_on;
+    if (session.principal === null) showSignIn(root, { notice: '', singleSignOn }, enter);
     else enter();
   } catch (error) {
     if (!(error instanceof Lost)) console.error(error);
