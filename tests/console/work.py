@@ -145,6 +145,31 @@ def pause_and_resume(guarded):
     expect(row).to_contain_text("active")
 
 
+def rotate(guarded, key):
+    """Both secrets work in the grace, then only the newest. The budget is spent: a key that works is told so."""
+
+    def rotated(grace):
+        page.get_by_role("button", name="Rotate made on the page").click()
+        page.get_by_role("dialog").get_by_label("The secret of now works for").select_option(label=grace)
+        guarded.check_accessibility("the rotation of a key")
+        page.get_by_role("dialog").get_by_role("button", name="Rotate", exact=True).click()
+        secret = page.get_by_role("dialog", name="The new key").get_by_label("made on the page").input_value()
+        page.get_by_label("I have stored it").check()
+        page.get_by_role("button", name="Done").click()
+        return secret
+
+    page = guarded.page
+    second = rotated("an hour")
+    assert second != key
+    assert (call(key), call(second)) == (402, 402)
+    third = rotated("no longer")
+    since = time.monotonic()
+    while (call(key), call(second)) != (401, 401):
+        assert time.monotonic() - since < PROMPTLY_S, "a replaced secret still works"
+    assert call(third) == 402
+    return third
+
+
 def revoke(guarded, key):
     page = guarded.page
     page.get_by_role("button", name="Revoke made on the page").click()
@@ -222,6 +247,7 @@ with browser(GIVEN) as running:
     read_the_overview(one)
     read_the_audit_log(one, made)
     pause_and_resume(one)
+    made = rotate(one, made)
     revoke(one, made)
     lose_the_sidecar(one)
     sign_out(one)

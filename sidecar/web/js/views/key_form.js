@@ -1,4 +1,4 @@
-// The forms in which a key is created and changed.
+// The forms in which a key is created, changed and rotated.
 
 import { html } from '../../vendor/lit/lit-html.js';
 import { patch, post } from '../api.js';
@@ -55,6 +55,38 @@ export async function editKey(key) {
   });
   if (changed !== undefined) tell(`${changed.name}: saved.`);
   return changed;
+}
+
+/** Rotates a key and shows its new secret, once. Undefined where the person thought better of it. */
+export async function rotateKey(key) {
+  const rotated = await openForm({
+    title: `Rotate ${key.name}`,
+    action: 'Rotate',
+    fields: (faults) =>
+      choiceField({
+        name: 'grace_seconds',
+        label: 'The secret of now works for',
+        value: '86400',
+        isWhole: true,
+        fault: faults.grace_seconds,
+        hint: 'Beside the new one. Choose none where it has leaked. Spend, limits and budgets go on as they are',
+        options: [
+          ['0', 'no longer'],
+          ['3600', 'an hour'],
+          ['86400', 'a day'],
+          ['604800', 'a week'],
+        ],
+      }),
+    submit: ({ grace_seconds }) => post(`keys/${key.id}/rotate`, { grace_seconds: Number(grace_seconds) }),
+  });
+  if (rotated === undefined) return undefined;
+  await showSecret({
+    title: 'The new key',
+    label: rotated.name,
+    secret: rotated.key,
+    text: 'Store it now: it is not shown again, and Tollgate keeps no more than its hash.',
+  });
+  return rotated;
 }
 
 const workspaceField = (faults) =>

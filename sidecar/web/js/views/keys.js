@@ -12,7 +12,7 @@ import { Resource } from '../resource.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
-import { createKey, editKey } from './key_form.js';
+import { createKey, editKey, rotateKey } from './key_form.js';
 
 const EVERY_MS = 10_000;
 /** A list that is longer is searched on the command line. */
@@ -39,6 +39,11 @@ export class KeysView extends View {
   async #edit(key) {
     const changed = await editKey(key);
     if (changed !== undefined) this.keys.refresh();
+  }
+
+  async #rotate(key) {
+    const rotated = await rotateKey(key);
+    if (rotated !== undefined) this.keys.refresh();
   }
 
   async #act(key, action, done) {
@@ -155,6 +160,7 @@ export class KeysView extends View {
           ? nothing
           : html`<div class="row-actions">
               <button class="button small wide" @click=${() => this.#edit(key)} aria-label="Change ${key.name}">Change</button>
+              <button class="button small wide" @click=${() => this.#rotate(key)} aria-label="Rotate ${key.name}">Rotate</button>
               <button
                 class="button small"
                 @click=${() => this.#pause(key)}
