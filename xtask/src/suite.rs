@@ -54,7 +54,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
         "-D",
         "warnings",
     ];
-    cargo("lints of the fuzz targets", &fuzz)?;
+    cargo("lints of the fuzz targets", &fuzz).context(
+        "`cargo update --workspace --manifest-path fuzz/Cargo.toml` brings their lock file up to date",
+    )?;
     if !args.skip_deny {
         let mut deny = Command::new(cargo_deny(&repository, &progress)?);
         deny.current_dir(repository.root())
