@@ -108,10 +108,14 @@ fn number<T: std::str::FromStr>(value: &str) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::OidcSpec;
     use super::*;
 
     fn apply_one(name: &str, value: &str) -> Result<Spec, ConfigError> {
-        let mut spec = Spec::default();
+        let mut spec = Spec {
+            oidc: Some(OidcSpec::default()),
+            ..Spec::default()
+        };
         apply(&mut spec, [(name.to_owned(), value.to_owned())]).map(|()| spec)
     }
 

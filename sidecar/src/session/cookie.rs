@@ -93,7 +93,7 @@ mod tests {
         let plain = forget(&sent).unwrap();
         assert_eq!(
             plain,
-            "tollgate_session=; Path=/admin/v1; Max-Age=0; HttpOnly; SameSite=Strict"
+            "tollgate_session=; Path=/admin/v1; SameSite=Strict; Max-Age=0; HttpOnly"
         );
         sent.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
         assert!(forget(&sent).unwrap().to_str().unwrap().ends_with("; Secure"));
