@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::openapi::{add_header, json_response, problems};
-use super::problem::Problem;
+use super::problem::{FieldError, Problem};
+
+/// Longest list of versions that a change names, in characters.
+const MAX_CHARS: usize = 255;
 
 /// The version of a thing: another one after each change of what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +99,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             .map(HeaderValue::to_str)
             .collect();
         // What cannot be read is no tag of ours, and fits nothing.
-        let lines = lines.map_or_else(|_| "unreadable".to_owned(), |lines| lines.join(","));
-        Ok(Self((!lines.is_empty()).then_some(lines)))
+        let lines = lines.unwrap_or_else(|_| vec!["unreadable"]);
+        if lines.is_empty() {
+            return Ok(Self(None));
+        }
+        let wanted = lines.join(",");
+        if !(1..=MAX_CHARS).contains(&wanted.len()) {
+            return Err(Problem::invalid(vec![FieldError {
+                pointer: "if-match".to_owned(),
+                detail: format!("expected 1 to {MAX_CHARS} characters"),
+            }]));
+        }
+        Ok(Self(Some(wanted)))
     }
 }
 
@@ -111,7 +124,7 @@ impl OperationInput for IfMatch {
         ctx: &mut GenContext,
         _operation: &mut Operation,
     ) -> Vec<(Option<StatusCode>, Described)> {
-        problems(ctx, &[412])
+        problems(ctx, &[412, 422])
     }
 }
 

@@ -78,6 +78,7 @@ async fn a_model_that_is_a_formula_is_text() {
     let sidecar = Sidecar::start().await;
     let mut one = event("a", "w");
     one["request_model"] = json!("=cmd|'/c calc'!A1");
+    one["downgraded_model"] = Value::Null;
     sidecar.send_events(&[one]).await;
     let period = "from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z";
     for (path, column) in [

@@ -5,8 +5,8 @@ use sqlx::QueryBuilder;
 use super::{DAY_MS, NANOS};
 use crate::ledger::{Ledger, LedgerError, amount};
 
-/// Sums come in two parts each, so that none is too large for an integer of the database.
-const SELECT: &str = "SELECT workspace, user_id, key_id, provider, request_model AS model, COUNT(*) AS requests, \
+/// Of a model that stood in for another one the price was paid. Sums come in two parts each, so that none is too large for an integer of the database.
+const SELECT: &str = "SELECT workspace, user_id, key_id, provider, COALESCE(downgraded_model, request_model) AS model, COUNT(*) AS requests, \
     CAST(SUM(input_tokens / 1000000000) AS BIGINT) AS input_high, \
     CAST(SUM(input_tokens % 1000000000) AS BIGINT) AS input_low, \
     CAST(SUM(output_tokens / 1000000000) AS BIGINT) AS output_high, \
@@ -14,8 +14,8 @@ const SELECT: &str = "SELECT workspace, user_id, key_id, provider, request_model
     CAST(SUM(cost_nanousd / 1000000000) AS BIGINT) AS cost_high, \
     CAST(SUM(cost_nanousd % 1000000000) AS BIGINT) AS cost_low \
     FROM events WHERE usage_status <> 'none' AND time >= ";
-const GROUP_BY: &str = " GROUP BY workspace, user_id, key_id, provider, request_model \
-    ORDER BY workspace, user_id, key_id, provider, request_model";
+const GROUP_BY: &str = " GROUP BY workspace, user_id, key_id, provider, COALESCE(downgraded_model, request_model) \
+    ORDER BY workspace, user_id, key_id, provider, COALESCE(downgraded_model, request_model)";
 
 /// What a key used of a model in a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
