@@ -9,6 +9,9 @@ use tollgate_stack::Repository;
 use tollgate_stack::ports::{Ports, Size};
 use tollgate_stack::up_file::UpFile;
 
+/// How often a system is brought up where its ports are taken meanwhile.
+const ATTEMPTS: u32 = 5;
+
 /// A system that was brought up, and is brought down with this value.
 #[derive(Debug)]
 pub struct Up {
@@ -27,14 +30,17 @@ impl Up {
     /// What `cargo xtask up` says.
     pub fn start(size: Size, arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let base = base_port(size)?.to_string();
-        let place = ["up", "--detach", "--base-port", &base, "--data"];
-        let output = xtask(&[&place[..], &[text(folder.path())], arguments].concat())?;
-        ensure!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        for attempts_left in (0..ATTEMPTS).rev() {
+            let base = base_port(size)?.to_string();
+            let place = ["up", "--detach", "--base-port", &base, "--data"];
+            let output = xtask(&[&place[..], &[text(folder.path())], arguments].concat())?;
+            if output.status.success() {
+                break;
+            }
+            let told = String::from_utf8_lossy(&output.stderr);
+            // Another test took a port between the look and the start.
+            ensure!(attempts_left > 0 && told.contains("is taken by"), "{told}");
+        }
         let file = UpFile::read(folder.path())?.context("`up` wrote no up.json")?;
         Ok(Self { file, folder })
     }
