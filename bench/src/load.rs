@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
@@ -74,7 +75,7 @@ pub(crate) async fn run(
         target: target.clone(),
         prompts: Rc::clone(prompts),
         until: began + span,
-        latencies: RefCell::new(Histogram::new_with_bounds(1_000, MAX_NANOS, 3)?),
+        latencies: RefCell::new(histogram()?),
         requests: RefCell::new(0),
     });
     let mut tasks = JoinSet::new();
@@ -118,6 +119,34 @@ pub(crate) async fn connect(target: &Target) -> Result<SendRequest<Full<Bytes>>>
     Ok(sender)
 }
 
+/// The body of the answer to a request, as it comes.
+///
+/// # Errors
+///
+/// An answer that is no 200: a gateway that refuses is not measured.
+pub(crate) async fn ask(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Incoming> {
+    let response = connection.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body();
+    if status != StatusCode::OK {
+        let text = body.collect().await?.to_bytes();
+        anyhow::bail!("the answer was {status}: {}", String::from_utf8_lossy(&text));
+    }
+    Ok(body)
+}
+
+/// A histogram of times, in nanoseconds.
+///
+/// # Errors
+///
+/// Where its bounds are none.
+pub(crate) fn histogram() -> Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1_000, MAX_NANOS, 3)?)
+}
+
 async fn client(mut connection: SendRequest<Full<Bytes>>, shared: &Shared) -> Result<()> {
     while Instant::now() < shared.until {
         let number = shared.requests.replace_with(|count| *count + 1);
@@ -125,13 +154,7 @@ async fn client(mut connection: SendRequest<Full<Bytes>>, shared: &Shared) -> Re
             .target
             .request(number, shared.prompts.borrow_mut().next())?;
         let sent = Instant::now();
-        let response = connection.send_request(request).await?;
-        let status = response.status();
-        let mut body = response.into_body();
-        if status != StatusCode::OK {
-            let text = body.collect().await?.to_bytes();
-            anyhow::bail!("the answer was {status}: {}", String::from_utf8_lossy(&text));
-        }
+        let mut body = ask(&mut connection, request).await?;
         while let Some(frame) = body.frame().await {
             frame?;
         }

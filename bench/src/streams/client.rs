@@ -8,20 +8,17 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt as _, Full};
-use hyper::StatusCode;
 use hyper::client::conn::http1::SendRequest;
 use memchr::memmem;
 
 use super::Shape;
 use crate::clock;
-use crate::load::Target;
+use crate::load::{Target, ask, histogram};
 use crate::prompts::Prompts;
 use crate::upstream::SENT;
 
 /// Digits of the time in an event.
 const DIGITS: usize = 20;
-/// Longest time that is told from longer ones, in nanoseconds.
-const MAX_NANOS: u64 = 60_000_000_000;
 
 /// What all clients share. Times are in nanoseconds.
 pub(super) struct Shared {
@@ -48,7 +45,6 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new() -> Result<Self> {
-        let histogram = || Histogram::new_with_bounds(1_000, MAX_NANOS, 3);
         Ok(Self {
             requests: 0,
             events: 0,
@@ -88,15 +84,7 @@ async fn stream(connection: &mut SendRequest<Full<Bytes>>, shared: &Shared) -> R
     };
     let body = shared.prompts.borrow_mut().next();
     let sent = clock::nanos();
-    let response = connection
-        .send_request(shared.target.request(number, body)?)
-        .await?;
-    let status = response.status();
-    let mut body = response.into_body();
-    if status != StatusCode::OK {
-        let text = body.collect().await?.to_bytes();
-        anyhow::bail!("the answer was {status}: {}", String::from_utf8_lossy(&text));
-    }
+    let mut body = ask(connection, shared.target.request(number, body)?).await?;
     let (mut pending, mut last, mut is_done) = (Vec::new(), None, false);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else {

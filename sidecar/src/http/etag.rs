@@ -12,11 +12,8 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::openapi::{add_header, json_response, problems};
+use super::openapi::{MAX_HEADER_CHARS, add_header, json_response, problems};
 use super::problem::{FieldError, Problem};
-
-/// Longest list of versions that a change names, in characters.
-const MAX_CHARS: usize = 255;
 
 /// The version of a thing: another one after each change of what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,10 +101,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             return Ok(Self(None));
         }
         let wanted = lines.join(",");
-        if !(1..=MAX_CHARS).contains(&wanted.len()) {
+        if !(1..=MAX_HEADER_CHARS).contains(&wanted.len()) {
             return Err(Problem::invalid(vec![FieldError {
                 pointer: "if-match".to_owned(),
-                detail: format!("expected 1 to {MAX_CHARS} characters"),
+                detail: format!("expected 1 to {MAX_HEADER_CHARS} characters"),
             }]));
         }
         Ok(Self(Some(wanted)))

@@ -7,14 +7,13 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-use super::openapi::add_header;
+use super::openapi::{MAX_HEADER_CHARS, add_header};
 use super::problem::Problem;
 
 /// Its name.
 pub const HEADER: &str = "idempotency-key";
 /// What the description says of it.
 pub const DESCRIPTION: &str = "New for each request, and the same when it is tried again.";
-const MAX_CHARS: usize = 255;
 
 /// What the caller calls its request: new for each, and the same when it is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +42,11 @@ impl IdempotencyKey {
             ));
         };
         let text = value.to_str().ok().map(str::trim);
-        text.filter(|key| (1..=MAX_CHARS).contains(&key.len()))
+        text.filter(|key| (1..=MAX_HEADER_CHARS).contains(&key.len()))
             .map(|key| Self(key.to_owned()))
             .ok_or_else(|| {
                 Problem::malformed(format!(
-                    "idempotency-key: expected 1 to {MAX_CHARS} ASCII characters"
+                    "idempotency-key: expected 1 to {MAX_HEADER_CHARS} ASCII characters"
                 ))
             })
     }

@@ -27,6 +27,8 @@ use crate::state::App;
 pub const BASE: &str = "/admin/v1";
 /// Where its description is, under [`BASE`].
 const DOCUMENT: &str = "/openapi.json";
+/// Longest value of a header that a route is told something in, in characters.
+pub const MAX_HEADER_CHARS: usize = 255;
 /// What any route may answer, whatever it does: who asks, how long it took, and how we are.
 const ALWAYS: [u16; 5] = [401, 403, 408, 500, 503];
 
@@ -143,7 +145,7 @@ pub fn add_header(
     is_required: bool,
 ) {
     let schema = SchemaObject {
-        json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": 255}),
+        json_schema: json_schema!({"type": "string", "minLength": 1, "maxLength": MAX_HEADER_CHARS}),
         external_docs: None,
         example: None,
     };
