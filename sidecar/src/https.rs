@@ -1,5 +1,7 @@
 //! The HTTP client: for deliveries, for the provider of single sign-on, and for the command line.
 
+use std::error::Error;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -30,4 +32,16 @@ pub(crate) fn client() -> Result<Client, rustls::Error> {
     };
     let connector = builder.https_or_http().enable_http1().build();
     Ok(legacy::Client::builder(TokioExecutor::new()).build(connector))
+}
+
+/// What caused an error, each cause after a colon.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

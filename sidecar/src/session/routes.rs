@@ -1,7 +1,7 @@
 //! `/admin/v1/session`: sign in, who is signed in, sign out.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
@@ -114,11 +114,7 @@ async fn begin(
     if !matches!(Origin::of(&headers), Origin::Same | Origin::Unsaid) {
         return Err(super::foreign());
     }
-    let now = app.clock().now();
-    if let Err(too_many) = app.sign_ins().count(peer.ip(), now) {
-        tracing::warn!(address = %peer.ip(), "too many tries to sign in");
-        return Err(Problem::try_again_in(too_many.retry_after));
-    }
+    count_try(&app, peer.ip())?;
     let secret = SessionSecret::generate()?;
     let checked = sent.check(&app, &secret).await;
     let (who, principal, credential) = checked.inspect_err(|problem| {
@@ -132,6 +128,19 @@ async fn begin(
     };
     let cookie = keep_session(&app, &secret, principal, credential, &by, &headers).await?;
     Ok(Cookie(cookie))
+}
+
+/// Counts a try to sign in.
+///
+/// # Errors
+/// 429 where there were too many from this address.
+pub(super) fn count_try(app: &App, address: IpAddr) -> Result<(), Problem> {
+    app.sign_ins()
+        .count(address, app.clock().now())
+        .map_err(|too_many| {
+            tracing::warn!(%address, "too many tries to sign in");
+            Problem::try_again_in(too_many.retry_after)
+        })
 }
 
 /// Begins a session in place of the one that the same browser had, and has the browser keep it.

@@ -1,6 +1,5 @@
 //! One attempt: a signed POST, and what came of it.
 
-use std::error::Error;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::secret::SigningSecret;
-use crate::https::Client;
+use crate::https::{Client, causes};
 use crate::ledger::webhooks::DueDelivery;
 
 /// Longest error that is kept with a delivery, in characters.
@@ -92,17 +91,12 @@ fn message(delivery: &DueDelivery) -> Value {
 
 /// The error with its causes.
 fn describe(error: &hyper_util::client::legacy::Error) -> String {
-    let mut text = if error.is_connect() {
-        "cannot connect".to_owned()
+    let what = if error.is_connect() {
+        "cannot connect"
     } else {
-        "the request failed".to_owned()
+        "the request failed"
     };
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
+    let text = format!("{what}{}", causes(error));
     text.chars().take(MAX_ERROR_CHARS).collect()
 }
 

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use self::identity::Identity;
 use self::pending::Pending;
 pub use self::provider::Provider;
-use super::routes::keep_session;
+use super::routes::{count_try, keep_session};
 use super::{SessionSecret, cookie};
 use crate::http::auth;
 use crate::http::extract::Params;
@@ -95,9 +95,7 @@ async fn end(
     Params(sent): Params<Callback>,
 ) -> Result<SeeOther, Problem> {
     let provider = provider(&app)?;
-    if let Err(too_many) = app.sign_ins().count(peer.ip(), app.clock().now()) {
-        return Err(Problem::try_again_in(too_many.retry_after));
-    }
+    count_try(&app, peer.ip())?;
     let refused = |problem: &Problem| {
         tracing::warn!(address = %peer.ip(), reason = %problem.detail, "a single sign-on was refused");
     };

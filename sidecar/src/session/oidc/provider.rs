@@ -25,7 +25,7 @@ use super::identity::Identity;
 use super::pending::Pending;
 use crate::config::Oidc;
 use crate::http::problem::Problem;
-use crate::https::{Client, client};
+use crate::https::{Client, causes, client};
 
 /// How long what the provider says of itself is believed, its keys included.
 const BELIEVED: Duration = Duration::from_secs(3_600);
@@ -198,12 +198,5 @@ fn refused(what: &str, error: &dyn std::error::Error) -> Problem {
 
 /// An error and what caused it.
 fn described(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    format!("{error}{}", causes(error))
 }
