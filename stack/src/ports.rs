@@ -107,6 +107,17 @@ impl Ports {
         })
     }
 
+    /// The first of so many ports on end that nobody listens on at this moment, for [`Self::from_base`]. None of them
+    /// is given out again by this process, so that systems that start side by side do not meet.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none.
+    pub fn free_base(size: Size) -> Result<u16> {
+        let span = STRIDE * size.gateways.max(size.sidecars);
+        free_run(span)
+    }
+
     /// Checks that nobody listens on any of them.
     ///
     /// # Errors
@@ -160,18 +171,26 @@ impl Ports {
 
 /// A port that nobody listens on at this moment.
 pub(crate) fn free_port() -> Result<u16> {
+    free_run(1)
+}
+
+/// The first of `length` ports on end that nobody listens on at this moment.
+fn free_run(length: u16) -> Result<u16> {
     // Processes begin at different places, so that several test runs seldom meet.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start =
         u16::try_from(std::process::id().wrapping_mul(61) % u32::from(FREE_RANGE)).unwrap_or_default();
     for _ in 0..FREE_RANGE {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST_FREE + start.wrapping_add(step) % FREE_RANGE;
-        if is_free(port) {
-            return Ok(port);
+        let step = NEXT.fetch_add(length, Ordering::Relaxed);
+        let first = FIRST_FREE + start.wrapping_add(step) % FREE_RANGE;
+        if (first..first + length).all(is_free) {
+            return Ok(first);
         }
     }
-    bail!("no free port from {FIRST_FREE} to {}", FIRST_FREE + FREE_RANGE)
+    bail!(
+        "no {length} free ports on end from {FIRST_FREE} to {}",
+        FIRST_FREE + FREE_RANGE
+    )
 }
 
 fn is_free(port: u16) -> bool {
@@ -241,6 +260,17 @@ mod tests {
                 message.contains(&format!("(pid {})", std::process::id())),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_base_port_stands_for_is_given_to_nobody_else() {
+        let base = Ports::free_base(Size::ONE).unwrap();
+        let of_the_base = Ports::from_base(base, Size::ONE).unwrap();
+        let others = Ports::free(Size::ONE).unwrap();
+        for (name, port) in of_the_base.named() {
+            let also = others.named().into_iter().find(|(_, other)| *other == port);
+            assert_eq!(also, None, "the {name}'s port");
         }
     }
 

@@ -31,15 +31,15 @@ impl Up {
     pub fn start(size: Size, arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         for attempts_left in (0..ATTEMPTS).rev() {
-            let base = base_port(size)?.to_string();
+            let base = Ports::free_base(size)?.to_string();
             let place = ["up", "--detach", "--base-port", &base, "--data"];
             let output = xtask(&[&place[..], &[text(folder.path())], arguments].concat())?;
             if output.status.success() {
                 break;
             }
             let told = String::from_utf8_lossy(&output.stderr);
-            // Another test took a port between the look and the start.
-            ensure!(attempts_left > 0 && told.contains("is taken by"), "{told}");
+            // Another process took a port between the look and the start.
+            ensure!(attempts_left > 0 && told.contains("is taken"), "{told}");
         }
         let file = UpFile::read(folder.path())?.context("`up` wrote no up.json")?;
         Ok(Self { file, folder })
@@ -85,15 +85,6 @@ pub fn xtask(arguments: &[&str]) -> Result<Output> {
         .args(arguments)
         .output()
         .context("cannot start cargo")
-}
-
-/// A base port from which all ports of a system are free.
-fn base_port(size: Size) -> Result<u16> {
-    let all_free = |base: u16| Ports::from_base(base, size).and_then(|ports| ports.check_free());
-    (0..100)
-        .filter_map(|_| Some(Ports::free(size).ok()?.mock))
-        .find(|base| all_free(*base).is_ok())
-        .context("no base port is free")
 }
 
 fn text(path: &Path) -> &str {

@@ -30,7 +30,13 @@ pub(crate) struct TestArgs {
 pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let repository = Repository::here();
     let progress = Terminal::default();
-    let cargo = |what: &str, arguments: &[&str]| shown(what, repository.cargo().args(arguments));
+    // A test that fails says where and why; a backtrace through its runtime would only hide that.
+    let cargo = |what: &str, arguments: &[&str]| {
+        shown(
+            what,
+            repository.cargo().args(arguments).env("RUST_BACKTRACE", "0"),
+        )
+    };
 
     cargo("format", &["fmt", "--all", "--check"]).context("`cargo fmt --all` mends it")?;
     let lints = [
