@@ -5,8 +5,10 @@ use sqlx::types::Json;
 use tollgate_core::budget::Window;
 use tollgate_core::time::UnixMillis;
 
-use super::accounts::{AccountRow, AccountRows, Books};
+use super::account_rows::AccountRow;
+use super::accounts::AccountRows;
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::books::Books;
 use super::budgets::{BudgetRow, BudgetRows, StoredBudget, budgets};
 use super::engine::Locking;
 use super::{Ledger, LedgerError, Workspaces, number};

@@ -8,7 +8,8 @@ use tollgate_core::budget::{Enforcement, Facts, Period, Shape, Subject, Window};
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{AppliedBudget, Exhausted, LeaseAnswer};
 
-use super::accounts::{AccountRow, Books, NewAccount};
+use super::account_rows::{AccountRow, NewAccount};
+use super::books::Books;
 use super::budgets::StoredBudget;
 use super::{Ledger, LedgerError};
 

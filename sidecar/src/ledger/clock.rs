@@ -3,7 +3,8 @@
 use tollgate_core::budget::ledger::{LeaseRules, LedgerClock};
 use tollgate_core::time::UnixMillis;
 
-use super::accounts::{AccountRows, Books};
+use super::accounts::AccountRows;
+use super::books::Books;
 use super::budgets::{BudgetRows, budgets};
 use super::engine::Locking;
 use super::{Ledger, LedgerError, millis, number};

@@ -4,8 +4,10 @@ use serde_json::json;
 use tollgate_core::budget::{MAX_AMOUNT, Period};
 use tollgate_core::time::UnixMillis;
 
-use super::accounts::{AccountRows, Books, NewAccount};
+use super::account_rows::NewAccount;
+use super::accounts::AccountRows;
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::books::Books;
 use super::budgets::{BudgetRows, StoredBudget};
 use super::{Ledger, LedgerError, number};
 use crate::secret_key::new_id;

@@ -11,8 +11,10 @@ use tollgate_core::wire::{
     LeaseAnswer, LeaseHold, LeaseId, LeaseReport, LeaseReportAnswer, LeaseRequest, LeaseState, ReportedLease,
 };
 
-use super::accounts::{AccountRows, Books, LeaseRow, UNNUMBERED};
+use super::account_rows::LeaseRow;
+use super::accounts::AccountRows;
 use super::applying::{Answering, Missing};
+use super::books::{Books, UNNUMBERED};
 use super::budgets::{BudgetRows, budgets};
 use super::{Ledger, LedgerError};
 

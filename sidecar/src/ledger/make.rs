@@ -6,7 +6,8 @@ use sqlx::QueryBuilder;
 use tollgate_core::budget::{Facet, Subject};
 use tollgate_core::time::UnixMillis;
 
-use super::accounts::{AccountRows, NewAccount};
+use super::account_rows::NewAccount;
+use super::accounts::AccountRows;
 use super::applying::{Missing, Unmade};
 use super::budgets::{BudgetRows, StoredBudget};
 use super::engine::Locking;

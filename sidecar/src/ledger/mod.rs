@@ -28,11 +28,13 @@ macro_rules! push_in {
 mod engine;
 #[macro_use]
 mod workspaces;
+mod account_rows;
 mod accounts;
 pub mod admin;
 pub mod api_tokens;
 mod applying;
 pub mod audit;
+mod books;
 pub mod budgets;
 mod clock;
 mod declared;

@@ -8,7 +8,9 @@ use tollgate_core::budget::ledger::{Lease, Manner, Settled};
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{BudgetCharge, LeaseId};
 
-use super::accounts::{AccountRows, Books, LeaseRow, NewAccount};
+use super::account_rows::{LeaseRow, NewAccount};
+use super::accounts::AccountRows;
+use super::books::Books;
 use super::budgets::{BudgetRows, StoredBudget, budgets};
 use super::events::StoredEvent;
 use super::{LIST, LedgerError, amount, millis, number};
