@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::dialect::{self, Dialect, Endpoint, Invalid, Request};
 use crate::edit::{self, Edit};
 use crate::exchange::fund::Tries;
+use crate::exchange::prepared::{Prepared, Released};
 use crate::exchange::settle::json;
 use crate::exchange::step::{Release, Step};
 use crate::exchange::{Env, Exchange, Phase};
@@ -18,25 +19,6 @@ use crate::limit::{self, Demand, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::usage::{Usage, UsageStatus};
 
-/// A request that may go on: everything that was decided, and the changes to its body.
-pub(super) struct Prepared {
-    /// The body as rules have changed it, where they have.
-    rewritten: Option<Vec<u8>>,
-    /// Changes that are still to be made to it.
-    edits: Vec<Edit>,
-    /// The largest output cap in the body, and for how many answers each.
-    output_cap: Option<u64>,
-    choices: u64,
-    /// The path to send on, where the model stands in it and has an alias.
-    target: Option<String>,
-    /// Whether a budget has lowered the output.
-    is_shrunk: bool,
-    pub(super) tries: Tries,
-    /// Whether the prompt has been moderated.
-    is_judged: bool,
-    released: Released,
-}
-
 /// What must change in a request.
 #[derive(Default)]
 struct Changes {
@@ -44,30 +26,6 @@ struct Changes {
     target: Option<String>,
     /// Whether the provider is asked for a usage event that the client did not ask for.
     asks_for_usage: bool,
-}
-
-/// A request on its way to the provider, and what its settlement needs.
-pub(super) struct Released {
-    /// The model that the provider is asked for.
-    pub(super) model: String,
-    pub(super) prompt_tokens: u64,
-    /// Output tokens that were reserved.
-    pub(super) reserved_output: u64,
-    pub(super) receipt: Receipt,
-    /// What was reserved from budgets.
-    pub(super) reservation: Option<Reservation>,
-    /// Whether the usage event that Tollgate asked for must be kept from the client.
-    pub(super) withhold_usage: bool,
-    /// Its open record in the journal.
-    pub(super) slot: Option<Slot>,
-}
-
-/// What is left of a request that was about to be let go, for its event to undo.
-pub(super) struct Withdrawn {
-    /// Its open record in the journal.
-    pub(super) slot: Option<Slot>,
-    /// What was reserved from budgets.
-    pub(super) reservation: Option<Reservation>,
 }
 
 // === impl Exchange ===
@@ -383,86 +341,6 @@ impl Exchange {
                     format!("the request could not be accounted for: {error}"),
                 )
             })
-    }
-}
-
-// === impl Prepared ===
-
-impl Prepared {
-    /// The model that the provider is asked for.
-    pub(super) fn model(&self) -> &str {
-        &self.released.model
-    }
-
-    pub(super) const fn prompt_tokens(&self) -> u64 {
-        self.released.prompt_tokens
-    }
-
-    /// Output tokens that are to be reserved, for all choices together.
-    pub(super) const fn reserved_output(&self) -> u64 {
-        self.released.reserved_output
-    }
-
-    /// The output tokens of one answer that were reserved, where the body does not cap it to as many or fewer.
-    pub(super) fn cap_to_write(&self) -> Option<u64> {
-        let per_choice = self.reserved_output() / self.choices.max(1);
-        self.output_cap
-            .is_none_or(|cap| cap > per_choice)
-            .then_some(per_choice)
-    }
-
-    pub(super) const fn is_shrunk(&self) -> bool {
-        self.is_shrunk
-    }
-
-    /// Lowers the output to what a budget can pay.
-    pub(super) fn shrink_output(&mut self, tokens: u64) {
-        self.is_shrunk = true;
-        self.released.reserved_output = tokens;
-    }
-
-    pub(super) fn reserve(&mut self, reservation: Reservation) {
-        self.released.reservation = Some(reservation);
-    }
-
-    /// The body as rules have changed it, or as it came.
-    pub(super) fn body_or<'b>(&'b self, received: &'b [u8]) -> &'b [u8] {
-        self.rewritten.as_deref().unwrap_or(received)
-    }
-
-    /// Adds changes to the body, in place of those to the same bytes.
-    pub(super) fn change(&mut self, edits: Vec<Edit>) {
-        self.edits
-            .retain(|old| edits.iter().all(|new| new.span != old.span));
-        self.edits.extend(edits);
-    }
-
-    /// The request does not go on: what it took is given back.
-    pub(super) fn cancel(self, config: &Config, env: &mut Env<'_>) {
-        self.released.take_back(config, env);
-    }
-}
-
-// === impl Released ===
-
-impl Released {
-    /// The request does not go on, and nothing is written of it: gives back what it took.
-    pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) {
-        let Withdrawn { reservation, .. } = self.withdraw(config, env);
-        if let Some(reservation) = reservation {
-            env.money.purse.cancel(env.cells, reservation, env.now.millis());
-        }
-    }
-
-    /// The request does not go on after all. Its open record charges what was reserved until its event is written:
-    /// until then the reservation stands.
-    pub(super) fn withdraw(self, config: &Config, env: &mut Env<'_>) -> Withdrawn {
-        // Where the host refuses, what was taken refills by itself.
-        let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
-        Withdrawn {
-            slot: self.slot,
-            reservation: self.reservation,
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::budget::purse::{BudgetSet, NotReserved, Waiting, WhenShort, affordabl
 use crate::budget::{Amounts, Facts};
 use crate::config::{Config, OnUnavailable};
 use crate::dialect;
-use crate::exchange::decide::Prepared;
+use crate::exchange::prepared::Prepared;
 use crate::exchange::step::{Answer, Ask, AskForLease, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::money::NanoUsd;

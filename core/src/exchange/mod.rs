@@ -11,6 +11,7 @@ mod fund;
 mod ids;
 mod moderate;
 mod money;
+mod prepared;
 mod reply;
 mod respond;
 mod settle;
@@ -35,9 +36,9 @@ use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixNanos;
-use decide::{Prepared, Released, Withdrawn};
 use fund::Funding;
 use moderate::Pending;
+use prepared::{Prepared, Released, Withdrawn};
 use respond::Response;
 
 /// What an exchange needs from outside at each step.

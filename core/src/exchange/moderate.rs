@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::config::{Moderation, OnUnavailable};
 use crate::dialect;
 use crate::edit::Edit;
-use crate::exchange::decide::Prepared;
+use crate::exchange::prepared::Prepared;
 use crate::exchange::step::{Answer, Ask, Moderate, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::refusal::{Code, Refusal};

@@ -6,7 +6,7 @@ use crate::budget::Amounts;
 use crate::budget::purse::Reservation;
 use crate::config::Destination;
 use crate::event::Event;
-use crate::exchange::decide::Released;
+use crate::exchange::prepared::Released;
 use crate::exchange::{Env, Exchange, Phase};
 use crate::journal::JournalError;
 use crate::limit::Demand;

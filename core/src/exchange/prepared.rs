@@ -1,0 +1,132 @@
+//! A request that has been decided upon: on its way to the provider, or back.
+
+use crate::budget::purse::Reservation;
+use crate::config::Config;
+use crate::edit::Edit;
+use crate::exchange::Env;
+use crate::exchange::fund::Tries;
+use crate::journal::Slot;
+use crate::limit::Receipt;
+
+/// A request that may go on: everything that was decided, and the changes to its body.
+pub(super) struct Prepared {
+    /// The body as rules have changed it, where they have.
+    pub(super) rewritten: Option<Vec<u8>>,
+    /// Changes that are still to be made to it.
+    pub(super) edits: Vec<Edit>,
+    /// The largest output cap in the body, and for how many answers each.
+    pub(super) output_cap: Option<u64>,
+    pub(super) choices: u64,
+    /// The path to send on, where the model stands in it and has an alias.
+    pub(super) target: Option<String>,
+    /// Whether a budget has lowered the output.
+    pub(super) is_shrunk: bool,
+    pub(super) tries: Tries,
+    /// Whether the prompt has been moderated.
+    pub(super) is_judged: bool,
+    pub(super) released: Released,
+}
+
+/// A request on its way to the provider, and what its settlement needs.
+pub(super) struct Released {
+    /// The model that the provider is asked for.
+    pub(super) model: String,
+    pub(super) prompt_tokens: u64,
+    /// Output tokens that were reserved.
+    pub(super) reserved_output: u64,
+    pub(super) receipt: Receipt,
+    /// What was reserved from budgets.
+    pub(super) reservation: Option<Reservation>,
+    /// Whether the usage event that Tollgate asked for must be kept from the client.
+    pub(super) withhold_usage: bool,
+    /// Its open record in the journal.
+    pub(super) slot: Option<Slot>,
+}
+
+/// What is left of a request that was about to be let go, for its event to undo.
+pub(super) struct Withdrawn {
+    /// Its open record in the journal.
+    pub(super) slot: Option<Slot>,
+    /// What was reserved from budgets.
+    pub(super) reservation: Option<Reservation>,
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// The model that the provider is asked for.
+    pub(super) fn model(&self) -> &str {
+        &self.released.model
+    }
+
+    pub(super) const fn prompt_tokens(&self) -> u64 {
+        self.released.prompt_tokens
+    }
+
+    /// Output tokens that are to be reserved, for all choices together.
+    pub(super) const fn reserved_output(&self) -> u64 {
+        self.released.reserved_output
+    }
+
+    /// The output tokens of one answer that were reserved, where the body does not cap it to as many or fewer.
+    pub(super) fn cap_to_write(&self) -> Option<u64> {
+        let per_choice = self.reserved_output() / self.choices.max(1);
+        self.output_cap
+            .is_none_or(|cap| cap > per_choice)
+            .then_some(per_choice)
+    }
+
+    pub(super) const fn is_shrunk(&self) -> bool {
+        self.is_shrunk
+    }
+
+    /// Lowers the output to what a budget can pay.
+    pub(super) fn shrink_output(&mut self, tokens: u64) {
+        self.is_shrunk = true;
+        self.released.reserved_output = tokens;
+    }
+
+    pub(super) fn reserve(&mut self, reservation: Reservation) {
+        self.released.reservation = Some(reservation);
+    }
+
+    /// The body as rules have changed it, or as it came.
+    pub(super) fn body_or<'b>(&'b self, received: &'b [u8]) -> &'b [u8] {
+        self.rewritten.as_deref().unwrap_or(received)
+    }
+
+    /// Adds changes to the body, in place of those to the same bytes.
+    pub(super) fn change(&mut self, edits: Vec<Edit>) {
+        self.edits
+            .retain(|old| edits.iter().all(|new| new.span != old.span));
+        self.edits.extend(edits);
+    }
+
+    /// The request does not go on: what it took is given back.
+    pub(super) fn cancel(self, config: &Config, env: &mut Env<'_>) {
+        self.released.take_back(config, env);
+    }
+}
+
+// === impl Released ===
+
+impl Released {
+    /// The request does not go on, and nothing is written of it: gives back what it took.
+    pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) {
+        let Withdrawn { reservation, .. } = self.withdraw(config, env);
+        if let Some(reservation) = reservation {
+            env.money.purse.cancel(env.cells, reservation, env.now.millis());
+        }
+    }
+
+    /// The request does not go on after all. Its open record charges what was reserved until its event is written:
+    /// until then the reservation stands.
+    pub(super) fn withdraw(self, config: &Config, env: &mut Env<'_>) -> Withdrawn {
+        // Where the host refuses, what was taken refills by itself.
+        let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
+        Withdrawn {
+            slot: self.slot,
+            reservation: self.reservation,
+        }
+    }
+}
