@@ -9,6 +9,7 @@ use tollgate_core::config::{Config, Jwt};
 use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Money, Outside};
 use tollgate_core::journal::Writer;
 use tollgate_core::time::UnixNanos;
+use tollgate_core::trace_context::TraceContext;
 use tollgate_core::wire::ResolveKey;
 
 use crate::access_log;
@@ -86,21 +87,22 @@ impl Gateway {
         }
     }
 
-    /// Sends an exchange's question to the sidecar.
-    pub(crate) fn ask(&self, ask: &Ask) -> Result<u32, HostError> {
+    /// Sends an exchange's question to the sidecar, as part of the exchange's trace.
+    pub(crate) fn ask(&self, ask: &Ask, trace: Option<&TraceContext>) -> Result<u32, HostError> {
         let sidecar = self.sidecar.as_ref().ok_or(HostError::NOT_CONFIGURED)?;
         let (call, sent) = match ask {
             Ask::ResolveKey(sha256) => {
                 let question = ResolveKey { sha256: *sha256 };
-                let sent = sidecar.ask("/v1/keys/resolve", &question, sidecar.timeout());
+                let sent = sidecar.ask("/v1/keys/resolve", &question, trace, sidecar.timeout());
                 ("key", sent)
             }
             Ask::Lease(question) => {
                 let timeout = sidecar.lease_timeout(question.request.wait_ms);
-                ("lease", sidecar.ask("/v1/leases", &question.request, timeout))
+                let sent = sidecar.ask("/v1/leases", &question.request, trace, timeout);
+                ("lease", sent)
             }
             Ask::Moderate(question) => {
-                let sent = sidecar.ask("/v1/moderations", &question.request, question.timeout);
+                let sent = sidecar.ask("/v1/moderations", &question.request, trace, question.timeout);
                 ("moderation", sent)
             }
         };

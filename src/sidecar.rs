@@ -7,6 +7,7 @@ use proxy_wasm::types::MapType;
 use serde::Serialize;
 use tollgate_core::breaker::{Breaker, Passage};
 use tollgate_core::config;
+use tollgate_core::trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 use tollgate_core::wire::SIDECAR_HEADER;
 
 use crate::host::{self, HostError, SharedData};
@@ -51,17 +52,19 @@ impl Sidecar {
         self.timeout
     }
 
-    /// Sends a question that a request waits for, if the sidecar has answered lately.
+    /// Sends a question that a request waits for, if the sidecar has answered lately. It is part of the request's
+    /// trace.
     pub(crate) fn ask(
         &self,
         path: &str,
         question: &impl Serialize,
+        trace: Option<&TraceContext>,
         timeout: Duration,
     ) -> Result<u32, HostError> {
         if self.breaker.enter(&SharedData, host::now().millis()) == Passage::Open {
             return Err(HostError::CIRCUIT_OPEN);
         }
-        let sent = self.post_json(path, question, timeout);
+        let sent = json(question).and_then(|body| self.send(path, &body, trace, timeout));
         if sent.is_err() {
             self.was_answered(false);
         }
@@ -89,21 +92,38 @@ impl Sidecar {
         value: &impl Serialize,
         timeout: Duration,
     ) -> Result<u32, HostError> {
-        let body = serde_json::to_vec(value).map_err(|_| HostError::NOT_SERIALISED)?;
-        self.post(path, &body, timeout)
+        self.post(path, &json(value)?, timeout)
     }
 
     /// Sends a JSON body.
     pub(crate) fn post(&self, path: &str, body: &[u8], timeout: Duration) -> Result<u32, HostError> {
-        let headers = vec![
+        self.send(path, body, None, timeout)
+    }
+
+    fn send(
+        &self,
+        path: &str,
+        body: &[u8],
+        trace: Option<&TraceContext>,
+        timeout: Duration,
+    ) -> Result<u32, HostError> {
+        let parent = trace.map(TraceContext::traceparent);
+        let state = trace.and_then(TraceContext::tracestate);
+        let mut headers = vec![
             (":method", "POST"),
             (":path", path),
             (":authority", self.authority.as_str()),
             ("content-type", "application/json"),
             ("authorization", self.authorization.as_str()),
         ];
+        headers.extend(parent.as_deref().map(|parent| (TRACEPARENT, parent)));
+        headers.extend(state.map(|state| (TRACESTATE, state)));
         host::call(&self.cluster, headers, body, timeout)
     }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, HostError> {
+    serde_json::to_vec(value).map_err(|_| HostError::NOT_SERIALISED)
 }
 
 fn millis(span: Duration) -> u64 {

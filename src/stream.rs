@@ -120,7 +120,7 @@ impl Stream {
 
     /// Sends a question; where it cannot be sent, what the exchange makes of that.
     fn ask(&mut self, side: Side, ask: &Ask) -> Result<(), Step> {
-        match self.gateway.ask(ask) {
+        match self.gateway.ask(ask, self.exchange.trace()) {
             Ok(token) => {
                 self.pending = Some((token, side));
                 Ok(())

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 use crate::money::NanoUsd;
+use crate::trace_context::TraceParent;
 use crate::usage::Usage;
 use crate::wire::BudgetCharge;
 
@@ -17,6 +18,9 @@ pub struct Event {
     pub request_id: String,
     /// When the request arrived.
     pub time: jiff::Timestamp,
+    /// The trace that the request is part of. One that cannot be read costs no event.
+    #[serde(flatten)]
+    pub trace: Option<TraceParent>,
     /// Who paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,

@@ -29,6 +29,7 @@ pub mod refusal;
 mod schema;
 pub mod table;
 pub mod time;
+pub mod trace_context;
 pub mod turn;
 pub mod usage;
 pub mod validation;

@@ -18,3 +18,4 @@ mod hang_up;
 mod host_calls;
 mod rules;
 mod sidecar;
+mod trace_context;

@@ -11,6 +11,7 @@ use crate::limit::{self, Demand, TakeError};
 use crate::refusal::{Code, Refusal};
 use crate::table::Lookup;
 use crate::time::UnixNanos;
+use crate::trace_context::TraceContext;
 
 /// Headers that Envoy, a provider and Tollgate must not read differently, so they may come once only.
 const SINGLE: [&str; 5] = [
@@ -63,6 +64,7 @@ impl Exchange {
         outside: Outside,
         env: &mut Env<'_>,
     ) -> Result<Step, Refusal> {
+        self.request.trace = TraceContext::from_headers(headers);
         let method = headers.first(":method").unwrap_or_default();
         let target = headers.first(":path").unwrap_or_default();
         let endpoint = dialect::classify(method, target);

@@ -36,6 +36,7 @@ use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixNanos;
+use crate::trace_context::TraceContext;
 use fund::Funding;
 use moderate::Pending;
 use prepared::{Prepared, Released, Withdrawn};
@@ -131,6 +132,8 @@ struct RequestFacts {
     /// The path without its query.
     path: String,
     authority: String,
+    /// The trace that it is part of.
+    trace: Option<TraceContext>,
     session: Option<String>,
     tags: Vec<String>,
     ip: Option<String>,
@@ -168,6 +171,11 @@ impl Exchange {
             would_refuse: Vec::new(),
             released_at: None,
         }
+    }
+
+    /// The trace that the request is part of: questions that are asked for it go along with it.
+    pub const fn trace(&self) -> Option<&TraceContext> {
+        self.request.trace.as_ref()
     }
 
     /// A part of the request's body has come; `buffered` bytes are held in all. Trailers count as the end.

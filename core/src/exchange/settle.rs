@@ -13,6 +13,7 @@ use crate::limit::Demand;
 use crate::money::NanoUsd;
 use crate::refusal::Code;
 use crate::time::UnixNanos;
+use crate::trace_context::TraceContext;
 use crate::usage::{self, Outcome, Seen, Usage};
 
 /// What an event says of a client that left before the end.
@@ -195,6 +196,7 @@ impl Exchange {
             event_id: self.ids.event.clone(),
             request_id: self.ids.request.clone(),
             time: self.arrived.millis().timestamp(),
+            trace: self.request.trace.as_ref().map(TraceContext::parent),
             workspace: identity.map(|identity| identity.workspace.clone()),
             user: identity.and_then(|identity| identity.user.clone()),
             session: self.request.session.clone(),

@@ -79,6 +79,9 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
         event_id: event.event_id,
         request_id: event.request_id,
         time: event.time.as_millisecond(),
+        trace_id: event.trace.map(|trace| trace.trace_id.to_hex()),
+        parent_span_id: event.trace.map(|trace| trace.parent_span_id.to_hex()),
+        trace_sampled: event.trace.map(|trace| trace.trace_sampled),
         workspace: event.workspace.map(bounded),
         user: event.user.map(bounded),
         session: event.session.map(bounded),
@@ -201,6 +204,17 @@ mod tests {
         let mut newer = event("a");
         newer["colour"] = json!("blue");
         assert_eq!(read_all(&[newer]).events.len(), 1);
+    }
+
+    #[test]
+    fn a_trace_that_cannot_be_one_costs_no_event() {
+        let mut odd = event("a");
+        odd["trace_id"] = json!("0".repeat(32));
+        odd["parent_span_id"] = json!(7);
+        odd["trace_sampled"] = json!(true);
+        let batch = read_all(&[odd]);
+        assert_eq!(batch.events.len(), 1);
+        assert_eq!(batch.events[0].trace_id, None);
     }
 
     #[test]

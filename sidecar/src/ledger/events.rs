@@ -17,7 +17,7 @@ use super::rollups::write::RollupRows;
 use super::settle::ChargeRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
 
-/// Rows in one INSERT: 31 values each, and SQLite takes 32,766.
+/// Rows in one INSERT: 34 values each, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 250;
 /// Events that are read at once where all of a period are.
 const EVENTS_AT_ONCE: i64 = 1_000;
@@ -28,7 +28,7 @@ const INSERT: &str = "INSERT INTO events (seq, event_id, request_id, time, works
     dialect, provider, request_model, downgraded_model, response_model, stream, status, error_code, input_tokens, output_tokens, \
     cached_input_tokens, cache_creation_input_tokens, reasoning_output_tokens, usage_status, cost_nanousd, \
     price_fallback, latency_ms, time_to_first_token_ms, request_bytes, response_bytes, gateway_id, region, \
-    would_refuse) ";
+    would_refuse, trace_id, parent_span_id, trace_sampled) ";
 const QUARANTINE: &str = "INSERT INTO quarantined_events (digest, received_at, reason, body) \
     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
@@ -46,6 +46,12 @@ pub struct StoredEvent {
     #[serde(serialize_with = "rfc3339")]
     #[schemars(with = "jiff::Timestamp")]
     pub time: i64,
+    /// The trace that the request was part of (W3C Trace Context), in hex digits.
+    pub trace_id: Option<String>,
+    /// The span of it that the request was made in: Envoy's, or else the client's.
+    pub parent_span_id: Option<String>,
+    /// Whether whoever began the trace records it.
+    pub trace_sampled: Option<bool>,
     /// Who paid.
     pub workspace: Option<String>,
     /// The person or service behind the key.
@@ -228,7 +234,10 @@ impl Ledger {
                         .push_bind(event.response_bytes)
                         .push_bind(&event.gateway_id)
                         .push_bind(&event.region)
-                        .push_bind(&event.would_refuse);
+                        .push_bind(&event.would_refuse)
+                        .push_bind(&event.trace_id)
+                        .push_bind(&event.parent_span_id)
+                        .push_bind(event.trace_sampled);
                 });
                 insert.push(" ON CONFLICT (event_id) DO NOTHING RETURNING seq");
                 // Only a full INSERT comes again in the same words and is worth keeping prepared.

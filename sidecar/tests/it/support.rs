@@ -220,7 +220,8 @@ pub(crate) fn event(id: &str, workspace: &str) -> Value {
         "response_model": "gpt-4o-2024-08-06", "stream": true, "status": 200, "input_tokens": 11, "output_tokens": 7, "cached_input_tokens": 5,
         "cache_creation_input_tokens": 0, "reasoning_output_tokens": 3, "usage_status": "complete",
         "cost_nanousd": 97_500, "latency_ms": 812, "time_to_first_token_ms": 95, "request_bytes": 130,
-        "response_bytes": 2_048, "gateway_id": "gw-1", "region": "eu"
+        "response_bytes": 2_048, "gateway_id": "gw-1", "region": "eu",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c", "parent_span_id": "b7ad6b7169203331", "trace_sampled": true
     })
 }
 

@@ -43,6 +43,8 @@ const HEADER: &[&str] = &[
     "response_bytes",
     "gateway_id",
     "region",
+    "trace_id",
+    "parent_span_id",
 ];
 
 #[derive(Serialize)]
@@ -75,6 +77,8 @@ struct Row {
     response_bytes: i64,
     gateway_id: String,
     region: String,
+    trace_id: String,
+    parent_span_id: String,
 }
 
 /// What is read next.
@@ -163,6 +167,8 @@ impl From<&StoredEvent> for Row {
             response_bytes: event.response_bytes,
             gateway_id: cell(Some(&event.gateway_id)),
             region: cell(event.region.as_deref()),
+            trace_id: cell(event.trace_id.as_deref()),
+            parent_span_id: cell(event.parent_span_id.as_deref()),
         }
     }
 }

@@ -161,6 +161,7 @@ function details(event) {
     ['Would refuse', (event.would_refuse ?? []).join(', ')],
     ['Request', html`<code>${event.request_id}</code>`],
     ['Event', html`<code>${event.event_id}</code>`],
+    ['Trace', event.trace_id && html`<code>${event.trace_id}</code>${event.trace_sampled ? '' : ' (not sampled)'}`],
   ];
   openDialog({ title: 'Event', isWide: true }, (dialog) => html`<dl class="facts" @click=${(click) => click.target.closest('a') && dialog.close()}>
     ${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
