@@ -13,15 +13,17 @@ mod prompts;
 mod random;
 mod report;
 mod row;
+mod scale;
 mod streams;
 mod upstream;
 mod usage;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use serde::Serialize;
 use tollgate_stack::Repository;
 
 use crate::compare::compare;
@@ -54,6 +56,9 @@ struct Args {
     /// Leave out streams
     #[arg(long)]
     no_streams: bool,
+    /// Measure how the cost grows with keys, limits, budgets and workers, instead of rows; into scale.md and scale.json
+    #[arg(long)]
+    scale: bool,
     /// For development: 2 KB only, 3 rounds of 1 s
     #[arg(long)]
     quick: bool,
@@ -100,6 +105,10 @@ async fn run(args: Args) -> Result<()> {
     progress.say("starting the rows");
     machine::bind_self()?;
     let upstream = upstream::start()?;
+    if args.scale {
+        let found = scale::run(upstream, &corpus, plan.rounds, plan.slice_s, &progress).await?;
+        return write(&args.out, "scale", &scale::markdown(&found), &found, &progress);
+    }
     let mut rows = Vec::new();
     for kind in kinds {
         rows.push(
@@ -123,14 +132,26 @@ async fn run(args: Args) -> Result<()> {
         slices,
         streams,
     };
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
-    let table = report.markdown();
-    std::fs::write(args.out.join("bench.md"), &table)?;
-    std::fs::write(args.out.join("bench.json"), serde_json::to_vec_pretty(&report)?)?;
-    std::io::stdout().write_all(table.as_bytes())?;
+    write(&args.out, "bench", &report.markdown(), &report, &progress)
+}
+
+/// Leaves tables and all that they come from in files, and prints the tables.
+fn write(
+    folder: &Path,
+    name: &str,
+    tables: &str,
+    figures: &impl Serialize,
+    progress: &Progress,
+) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let file = |extension: &str| folder.join(format!("{name}.{extension}"));
+    std::fs::write(file("md"), tables)?;
+    std::fs::write(file("json"), serde_json::to_vec_pretty(figures)?)?;
+    std::io::stdout().write_all(tables.as_bytes())?;
     progress.say(&format!(
-        "written to {0}/bench.md and {0}/bench.json",
-        args.out.display()
+        "written to {} and {}",
+        file("md").display(),
+        file("json").display()
     ));
     Ok(())
 }

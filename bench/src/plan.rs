@@ -16,9 +16,9 @@ use crate::row::{Kind, Row};
 use crate::usage;
 
 /// Clients at saturation.
-const CLIENTS: usize = 8;
+pub(crate) const CLIENTS: usize = 8;
 /// Warm-up of a row, for each size: every key is known to it then, and its code is compiled.
-const WARM_UP: Duration = Duration::from_millis(500);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
 
 /// How much is measured.
 #[derive(Debug, Clone, Serialize)]
@@ -103,7 +103,12 @@ impl Plan {
 // === impl Row ===
 
 impl Row {
-    async fn load(&self, prompts: &Rc<RefCell<Prompts>>, clients: usize, span: Duration) -> Result<Load> {
+    pub(crate) async fn load(
+        &self,
+        prompts: &Rc<RefCell<Prompts>>,
+        clients: usize,
+        span: Duration,
+    ) -> Result<Load> {
         let load = load::run(&self.target, prompts, clients, span).await;
         let load = load.with_context(|| format!("{:?} cannot be measured", self.kind))?;
         self.settled().await?;
@@ -111,7 +116,7 @@ impl Row {
     }
 
     /// Measures once. The time that the proxy spends after the last answer on what the load left behind counts.
-    async fn slice(
+    pub(crate) async fn slice(
         &self,
         prompts: &Rc<RefCell<Prompts>>,
         clients: usize,

@@ -5,7 +5,7 @@ mod ext_proc;
 mod native;
 mod peer;
 mod proxy;
-mod tollgate;
+pub(crate) mod tollgate;
 
 use std::net::SocketAddr;
 
@@ -110,7 +110,7 @@ impl Kind {
     pub(crate) async fn start(self, upstream: SocketAddr) -> Result<Row> {
         match self {
             Self::Bare => bare::start(upstream).await,
-            Self::Tollgate => tollgate::start(upstream).await,
+            Self::Tollgate => tollgate::start(upstream, tollgate::Settings::USUAL).await,
             Self::Native => native::start(upstream).await,
             Self::ExtProc => ext_proc::start(upstream).await,
             Self::Litellm => peer::litellm::start(upstream).await,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tollgate_stack::{Stack, wait};
 
 use super::proxy::level;
@@ -16,31 +17,97 @@ use crate::machine;
 /// How long the sidecar may take to have all events.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn start(upstream: SocketAddr) -> Result<Row> {
-    let everything = everything()?;
+/// How much of everything there is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) workers: u32,
+    /// Keys that the configuration names, each with its share of the requests; none for [`KEYS`] of the sidecar's.
+    pub(crate) configured_keys: usize,
+    /// Limits beside those of `everything.json`.
+    pub(crate) more_limits: usize,
+    /// Whether those apply to every request, or to other workspaces'.
+    pub(crate) more_limits_apply: bool,
+    /// Budgets that every request is paid from, at most eight.
+    pub(crate) budgets: usize,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// What the table's row has.
+    pub(crate) const USUAL: Self = Self {
+        workers: 1,
+        configured_keys: 0,
+        more_limits: 0,
+        more_limits_apply: false,
+        budgets: 3,
+    };
+
+    /// The configuration of the filter, over the demo's.
+    fn filter_config(&self) -> Result<Value> {
+        let mut config = everything()?;
+        if let Some(limits) = config.get_mut("limits").and_then(Value::as_array_mut) {
+            limits.extend((0..self.more_limits).map(|number| self.limit(number)));
+        }
+        if self.configured_keys > 0 {
+            let keys = (0..self.configured_keys).map(|number| {
+                let mut key = json!({
+                    "id": format!("key_bench_{number}"),
+                    "sha256": hex::encode(Sha256::digest(secret(number))),
+                });
+                merge(&mut key, &owner(number));
+                key
+            });
+            merge(&mut config, &json!({"keys": Vec::from_iter(keys)}));
+        }
+        Ok(config)
+    }
+
+    fn limit(&self, number: usize) -> Value {
+        const SCOPES: [&str; 4] = ["key", "workspace", "user", "global"];
+        let scope = SCOPES.get(number % SCOPES.len());
+        let mut limit = json!({
+            "name": format!("further-{number}"),
+            "count": "requests",
+            "amount": 10_000_000,
+            "period": "1m",
+            "per": [scope],
+        });
+        if !self.more_limits_apply {
+            merge(
+                &mut limit,
+                &json!({"match": {"workspaces": [format!("elsewhere-{number}")]}}),
+            );
+        }
+        limit
+    }
+}
+
+pub(crate) async fn start(upstream: SocketAddr, settings: Settings) -> Result<Row> {
+    let config = settings.filter_config()?;
     let stack = Stack::builder()
-        .concurrency(1)
+        .concurrency(settings.workers)
         .upstream(format!("http://{upstream}").parse()?)
-        .filter_config(move |config| merge(config, &everything))
+        .filter_config(move |demo| merge(demo, &config))
         .envoy_config(|config| {
             // A configuration that is not as expected fails in the other rows, with its reason.
             let _ = level(config);
         })
         .start()
         .await?;
-    for budget in budgets() {
-        stack.admin.post("/admin/v1/budgets", &budget).await?;
+    for budget in budgets().iter().take(settings.budgets) {
+        stack.admin.post("/admin/v1/budgets", budget).await?;
     }
     let mut credentials = Vec::new();
-    for number in 0..KEYS {
-        let spec = json!({
-            "name": format!("bench-{number}"),
-            "workspace": format!("workspace-{}", number % 10),
-            "user": format!("user-{}", number % 50),
-        });
-        let (_, key) = stack.admin.create_key(&spec).await?;
-        credentials.push(format!("Bearer {key}"));
+    if settings.configured_keys == 0 {
+        for number in 0..KEYS {
+            let mut spec = json!({"name": format!("bench-{number}")});
+            merge(&mut spec, &owner(number));
+            let (_, key) = stack.admin.create_key(&spec).await?;
+            credentials.push(format!("Bearer {key}"));
+        }
     }
+    credentials.extend((0..settings.configured_keys).map(|number| format!("Bearer {}", secret(number))));
     let pids = stack.up_file().pids;
     let pid = *pids.get("envoy").context("Envoy was not started")?;
     machine::bind_process(pid, machine::PROXY_CORE)?;
@@ -90,13 +157,32 @@ fn everything() -> Result<Value> {
     serde_json::from_str(include_str!("../../everything.json")).context("everything.json")
 }
 
-/// One budget for everybody, one for each workspace and one for each user of it, none of which refuses.
-fn budgets() -> [Value; 3] {
+/// Budgets that apply to every request, none of which refuses. The first three, which the table's row has: one for
+/// everybody, one for each workspace and one for each user of it.
+fn budgets() -> [Value; 8] {
+    let (all, workspace) = (json!({}), json!({"workspace": "*"}));
+    let user = json!({"workspace": "*", "user": "*"});
+    let of = |subject: &Value, unit: &str, period: &str| json!({"subject": subject, "unit": unit, "period": period, "amount": "1000000000"});
     [
-        json!({"subject": {}, "unit": "usd", "period": "month", "amount": "1000000"}),
-        json!({"subject": {"workspace": "*"}, "unit": "usd", "period": "month", "amount": "1000000"}),
-        json!({"subject": {"workspace": "*", "user": "*"}, "unit": "tokens", "period": "day", "amount": "1000000000000"}),
+        of(&all, "usd", "month"),
+        of(&workspace, "usd", "month"),
+        of(&user, "tokens", "day"),
+        of(&all, "tokens", "day"),
+        of(&workspace, "tokens", "day"),
+        of(&user, "usd", "month"),
+        of(&all, "requests", "day"),
+        of(&workspace, "requests", "day"),
     ]
+}
+
+/// Whose a key is: ten workspaces, fifty users.
+fn owner(number: usize) -> Value {
+    json!({"workspace": format!("workspace-{}", number % 10), "user": format!("user-{}", number % 50)})
+}
+
+/// The secret of a key that the configuration names.
+fn secret(number: usize) -> String {
+    format!("tg_test_{number:032}")
 }
 
 fn merge(config: &mut Value, more: &Value) {

@@ -13,7 +13,7 @@ use super::window::Window;
 use crate::config::{Fault, Span};
 
 /// How many limits a configuration may have.
-const MAX_LIMITS: usize = 64;
+const MAX_LIMITS: usize = 128;
 /// The largest amount: with the longest period it still counts exactly, and it is a thousand times anyone's limit.
 const MAX_AMOUNT: u64 = 1_000_000_000_000;
 const MAX_SUBJECTS: u64 = 1_000_000;

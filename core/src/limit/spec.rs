@@ -6,7 +6,7 @@ use crate::config::Span;
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 
-/// One limit. There may be 64.
+/// One limit. There may be 128.
 ///
 /// ```yaml
 /// limits:
