@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use log::warn;
+use log::{info, warn};
 use tollgate_core::auth::Identity;
-use tollgate_core::config::{Config, Jwt};
+use tollgate_core::config::{Config, Fault, Jwt, Written};
 use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Money, Outside};
 use tollgate_core::journal::Writer;
+use tollgate_core::policy::{Follower, Policy};
 use tollgate_core::time::UnixNanos;
 use tollgate_core::trace_context::TraceContext;
 use tollgate_core::wire::ResolveKey;
@@ -19,7 +20,10 @@ use crate::sidecar::Sidecar;
 
 /// One generation of the configuration at work, in one worker.
 pub(crate) struct Gateway {
-    pub(crate) config: Rc<Config>,
+    written: Written,
+    /// Compiled anew whenever the ledger's policy changes; exchanges keep the one that they began with.
+    config: RefCell<Rc<Config>>,
+    policy: RefCell<Follower>,
     pub(crate) sidecar: Option<Sidecar>,
     pub(crate) journal: RefCell<Writer>,
     pub(crate) money: RefCell<Money>,
@@ -39,27 +43,82 @@ pub(crate) struct Entropy {
 // === impl Gateway ===
 
 impl Gateway {
-    pub(crate) fn new(config: Rc<Config>) -> Self {
+    /// Compiles a configuration. The ledger's policy is in it as soon as [`Self::follow_policy`] was called.
+    pub(crate) fn new(written: Written) -> Result<Self, Vec<Fault>> {
+        let config = written.compile(&Policy::default())?;
         let sidecar = config.sidecar.as_ref().map(Sidecar::new);
         let entropy = Entropy::default();
         let worker = entropy.next();
         let journal = RefCell::new(Writer::new(worker, config.max_events_per_worker));
         let money = RefCell::new(Money::new(&config.budgets, worker));
         let metrics = RefCell::new(Metrics::new(config.max_label_values));
-        Self {
+        Ok(Self {
             worker: short_name(worker),
-            config,
+            written,
+            config: RefCell::new(Rc::new(config)),
+            policy: RefCell::default(),
             sidecar,
             journal,
             money,
             metrics,
             entropy,
+        })
+    }
+
+    /// The configuration of now.
+    pub(crate) fn config(&self) -> Rc<Config> {
+        Rc::clone(&self.config.borrow())
+    }
+
+    /// Takes the ledger's policy over where it has changed. One that does not fit is refused, and the one before
+    /// goes on.
+    pub(crate) fn follow_policy(&self) {
+        let looked = self.policy.borrow_mut().look(&SharedData);
+        let policy = match looked {
+            Ok(None) => return,
+            Ok(Some(policy)) => policy,
+            Err(error) => {
+                return self.policy_refused(&[&format!("the ledger's policy cannot be read: {error}")]);
+            }
+        };
+        match self.written.compile(&policy) {
+            Ok(config) => {
+                *self.config.borrow_mut() = Rc::new(config);
+                self.metrics
+                    .borrow_mut()
+                    .policy_version(&self.worker, policy.version);
+                info!(
+                    "policy {} of the ledger is in force: {} limits",
+                    policy.version,
+                    policy.limits.len()
+                );
+            }
+            Err(faults) => {
+                let faults: Vec<String> = faults
+                    .iter()
+                    .map(|fault| {
+                        format!(
+                            "policy {} of the ledger is refused, and the one before goes on: {fault}",
+                            policy.version
+                        )
+                    })
+                    .collect();
+                self.policy_refused(&faults);
+            }
         }
+    }
+
+    /// Says and counts that a policy of the ledger is not taken.
+    pub(crate) fn policy_refused(&self, reasons: &[impl AsRef<str>]) {
+        for reason in reasons {
+            warn!("{}", reason.as_ref());
+        }
+        self.metrics.borrow_mut().policy_refused();
     }
 
     /// An exchange that begins now.
     pub(crate) fn new_exchange(&self, now: UnixNanos) -> Exchange {
-        Exchange::new(Rc::clone(&self.config), Ids::new(now, self.entropy.next()), now)
+        Exchange::new(self.config(), Ids::new(now, self.entropy.next()), now)
     }
 
     /// Calls `act` with what it needs from outside.
@@ -81,9 +140,10 @@ impl Gateway {
 
     /// What Envoy knows about a request beside its headers, where the configuration asks for it.
     pub(crate) fn outside(&self) -> Outside {
+        let config = self.config.borrow();
         Outside {
-            ip: self.config.limits.counts_by_ip().then(client_ip).flatten(),
-            jwt: self.config.jwt.as_ref().and_then(jwt_identity),
+            ip: config.limits.counts_by_ip().then(client_ip).flatten(),
+            jwt: config.jwt.as_ref().and_then(jwt_identity),
         }
     }
 
@@ -141,7 +201,7 @@ impl Gateway {
         if finished.lost {
             warn!("the event {} could not be kept", finished.event.event_id);
         }
-        access_log::show(&self.config.access_log, &finished.event);
+        access_log::show(&self.config.borrow().access_log, &finished.event);
     }
 }
 

@@ -107,6 +107,21 @@ impl Metrics {
         self.count(&format!("tollgate_sidecar_errors_total;call={call}"), 1);
     }
 
+    /// Counts a policy of the ledger that was not taken.
+    pub(crate) fn policy_refused(&mut self) {
+        self.count("tollgate_policy_refused_total", 1);
+    }
+
+    /// Says which policy of the ledger is in force in this worker.
+    pub(crate) fn policy_version(&mut self, worker: &str, version: u64) {
+        if let Some(id) = self.id(
+            MetricType::Gauge,
+            &format!("tollgate_policy_version;worker={worker}"),
+        ) {
+            host::record(id, version);
+        }
+    }
+
     /// Says how many events of this worker wait for the sidecar.
     pub(crate) fn pending_events(&mut self, worker: &str, pending: u64) {
         if let Some(id) = self.id(

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use log::{error, info, warn};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType};
-use tollgate_core::config;
+use tollgate_core::config::Written;
 
 use crate::configuration;
 use crate::gateway::Gateway;
@@ -39,8 +39,8 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         // This also runs in a throw-away VM whose writes to shared data would stay: nothing shared is touched.
         let bytes = host::buffer(BufferType::PluginConfiguration, 0, size).unwrap_or_default();
-        let config = match config::parse(&configuration::to_json(bytes)) {
-            Ok(config) => config,
+        let gateway = match Written::parse(&configuration::to_json(bytes)).and_then(Gateway::new) {
+            Ok(gateway) => gateway,
             Err(faults) => {
                 for fault in faults {
                     error!("tollgate configuration: {fault}");
@@ -48,6 +48,9 @@ impl RootContext for Root {
                 return false;
             }
         };
+        // What the ledger said to the configuration before this one holds from the first request on.
+        gateway.follow_policy();
+        let config = gateway.config();
         if let Err(error) = host::set_tick_period(config.flush_interval) {
             warn!("cannot ask for ticks: {error:?}");
         }
@@ -57,7 +60,7 @@ impl RootContext for Root {
             config.gateway_id
         );
         self.running = Some(Running {
-            gateway: Rc::new(Gateway::new(Rc::new(config))),
+            gateway: Rc::new(gateway),
             upkeep: Upkeep::default(),
         });
         true

@@ -10,7 +10,7 @@ use tollgate_core::exchange::tag;
 use tollgate_core::journal::Batch;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{KeyChanges, LeaseReport, LeaseReportAnswer};
-use tollgate_core::{key_feed, turn};
+use tollgate_core::{key_feed, policy, turn};
 
 use crate::gateway::Gateway;
 use crate::host::{self, SharedData};
@@ -29,6 +29,7 @@ const REPORT_TURN: &str = "tollgate/1/report/turn";
 pub(crate) struct Upkeep {
     batch: Option<u32>,
     changes: Option<u32>,
+    policy: Option<u32>,
     report: Option<(u32, UnixMillis)>,
     /// Where the last report of leases ended.
     cursor: u32,
@@ -38,6 +39,7 @@ pub(crate) struct Upkeep {
 
 impl Upkeep {
     pub(crate) fn tick(&mut self, gateway: &Gateway) {
+        gateway.follow_policy();
         let Some(sidecar) = &gateway.sidecar else { return };
         self.send_events(gateway, sidecar);
         write_off_lost_workers(gateway);
@@ -55,6 +57,9 @@ impl Upkeep {
         } else if self.changes == Some(token) {
             self.changes = None;
             self.changes_answered(gateway, status, body_size);
+        } else if self.policy == Some(token) {
+            self.policy = None;
+            policy_answered(gateway, status, body_size);
         } else if let Some((_, sent_at)) = self.report.take_if(|(report, _)| *report == token) {
             report_answered(gateway, status, body_size, sent_at);
         }
@@ -106,12 +111,12 @@ impl Upkeep {
         }
     }
 
-    fn changes_answered(&self, gateway: &Gateway, status: Option<u16>, body_size: usize) {
+    fn changes_answered(&mut self, gateway: &Gateway, status: Option<u16>, body_size: usize) {
         let Some(changes) = answer::<KeyChanges>(status, body_size) else {
             return gateway.unanswered("keys_changes");
         };
         let taken_over = gateway.with_env(|env| {
-            let cache = &gateway.config.key_cache;
+            let cache = &gateway.config().key_cache;
             key_feed::apply(env.cells, cache, &changes, env.now)?;
             changes.budgets.map_or(Ok(()), |version| {
                 env.money.purse().learn_version(env.cells, version)
@@ -119,6 +124,23 @@ impl Upkeep {
         });
         if let Err(error) = taken_over {
             warn!("cannot take over {} changed keys: {error}", changes.keys.len());
+        }
+        self.ask_for_policy(gateway, changes.policy);
+    }
+
+    /// Asks for the ledger's policy, where its version is not the one that this Envoy has.
+    fn ask_for_policy(&mut self, gateway: &Gateway, version: Option<u64>) {
+        let is_news = version.is_some_and(|version| policy::is_news(&SharedData, version) == Ok(true));
+        let Some(sidecar) = gateway
+            .sidecar
+            .as_ref()
+            .filter(|_| is_news && self.policy.is_none())
+        else {
+            return;
+        };
+        match sidecar.post("/v1/policy", b"{}", TIMEOUT) {
+            Ok(token) => self.policy = Some(token),
+            Err(_) => gateway.unanswered("policy"),
         }
     }
 
@@ -139,7 +161,7 @@ impl Upkeep {
             let instance = env.money.instance(env.cells).unwrap_or_default();
             (
                 LeaseReport {
-                    gateway_id: gateway.config.gateway_id.clone(),
+                    gateway_id: gateway.config().gateway_id.clone(),
                     instance,
                     holds,
                 },
@@ -173,6 +195,16 @@ fn report_answered(gateway: &Gateway, status: Option<u16>, body_size: usize, sen
     }
 }
 
+fn policy_answered(gateway: &Gateway, status: Option<u16>, body_size: usize) {
+    let Some(body) = answer_body(status, body_size) else {
+        return gateway.unanswered("policy");
+    };
+    match policy::store(&SharedData, &body) {
+        Ok(()) => gateway.follow_policy(),
+        Err(error) => gateway.policy_refused(&[format!("the sidecar's policy is not taken: {error}")]),
+    }
+}
+
 /// What workers that are found dead had reserved is theirs no more: their open records charge it.
 fn write_off_lost_workers(gateway: &Gateway) {
     gateway.with_env(|env| {
@@ -186,6 +218,11 @@ fn write_off_lost_workers(gateway: &Gateway) {
 
 /// The sidecar's answer, where it is one.
 fn answer<T: DeserializeOwned>(status: Option<u16>, body_size: usize) -> Option<T> {
+    serde_json::from_slice(&answer_body(status, body_size)?).ok()
+}
+
+/// The body of the sidecar's answer, where it is a good one.
+fn answer_body(status: Option<u16>, body_size: usize) -> Option<Vec<u8>> {
     let body = host::buffer(BufferType::HttpCallResponseBody, 0, body_size).ok()?;
-    serde_json::from_slice(&body).ok().filter(|_| status == Some(200))
+    Some(body).filter(|_| status == Some(200))
 }

@@ -23,6 +23,7 @@ pub mod key;
 pub mod key_feed;
 pub mod limit;
 pub mod money;
+pub mod policy;
 pub mod price;
 pub mod refusal;
 #[cfg(feature = "schema")]

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
 
 use crate::config::Span;
 use crate::glob::{Glob, MAX_PATTERN_BYTES};
@@ -28,12 +27,6 @@ impl JsonSchema for Span {
     }
 }
 
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 // === impl Glob ===
 
 impl JsonSchema for Glob {
@@ -48,12 +41,6 @@ impl JsonSchema for Glob {
             "minLength": 1,
             "maxLength": MAX_PATTERN_BYTES,
         })
-    }
-}
-
-impl Serialize for Glob {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -48,6 +48,10 @@ pub struct KeyChanges {
     /// Version of all budgets' definitions; 0 where none was ever made, so that no request needs to ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budgets: Option<u64>,
+    /// Version of the ledger's policy ([`Policy`](crate::policy::Policy)); 0 where there is none. A gateway that
+    /// has another one asks for it: `POST /v1/policy` with `{}`, answered with the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<u64>,
 }
 
 /// `POST /v1/events`: what happened. Idempotent by `event_id`; 200 with [`EventsAccepted`] once it is durable.

@@ -16,6 +16,7 @@ mod faults;
 mod gateway;
 mod hang_up;
 mod host_calls;
+mod policy;
 mod rules;
 mod sidecar;
 mod trace_context;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate_core::event::Event;
 use tollgate_core::key::{KeyHash, KeyRecord};
 use tollgate_core::wire::{EventBatch, KeyChanges, SIDECAR_HEADER};
@@ -21,6 +21,10 @@ pub(crate) struct Ledger {
     events: BTreeMap<String, Event>,
     /// How often an event came that was there already.
     pub(crate) repeats: usize,
+    /// What gateways are told beside their configuration; null where there is nothing.
+    pub(crate) policy: Value,
+    /// How often they asked.
+    pub(crate) policies_asked: usize,
 }
 
 // === impl Ledger ===
@@ -53,9 +57,15 @@ impl Ledger {
                 let changes = KeyChanges {
                     version: 1,
                     budgets: Some(0),
+                    policy: Some(self.policy["version"].as_u64().unwrap_or(u64::MAX))
+                        .filter(|_| !self.policy.is_null()),
                     ..KeyChanges::default()
                 };
                 Some(ok(&serde_json::to_value(changes).unwrap()))
+            }
+            "/v1/policy" => {
+                self.policies_asked += 1;
+                Some(ok(&self.policy))
             }
             _ => None,
         }
@@ -90,7 +100,7 @@ impl Ledger {
 }
 
 /// An answer of the sidecar's own, which its header proves.
-pub(crate) fn ok(body: &serde_json::Value) -> Answer {
+pub(crate) fn ok(body: &Value) -> Answer {
     Answer::json(200, body).header(SIDECAR_HEADER, "test")
 }
 

@@ -10,6 +10,7 @@ use super::{Budgets, Config, Fault, Jwt, Moderation, Sidecar};
 use crate::budget::{DowngradeSpec, Downgrades};
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Limits, MatchSpec};
+use crate::policy::{self, Policy};
 use crate::price::Catalogue;
 use crate::table::{KeyCache, KeyCacheLimits};
 use crate::time::UnixMillis;
@@ -25,16 +26,16 @@ const MAX_HEADER_NAME: usize = 100;
 #[derive(Debug, Default)]
 struct Faults(Vec<Fault>);
 
+/// The plugin's configuration as it was written, kept so that it can be compiled again with what the ledger adds.
+#[derive(Debug, Clone)]
+pub struct Written(ConfigSpec);
+
 /// Reads and compiles the plugin's configuration: JSON, as Envoy hands a `google.protobuf.Struct` over.
 ///
 /// # Errors
 /// Every fault that was found. Where the JSON or its types are wrong there is one: the first.
 pub fn parse(json: &[u8]) -> Result<Config, Vec<Fault>> {
-    let json = if json.trim_ascii().is_empty() { b"{}" } else { json };
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let spec: ConfigSpec = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| vec![Fault::at(error.path().to_string(), in_words(error.inner()))])?;
-    compile(spec)
+    Written::parse(json)?.compile(&Policy::default())
 }
 
 /// An error of `serde_json` for somebody who wrote YAML and does not know Rust. The line and column that it names are
@@ -62,7 +63,7 @@ fn in_words(error: &serde_json::Error) -> String {
     worded.unwrap_or_else(|| message.to_owned())
 }
 
-fn compile(mut spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
+fn compile(mut spec: ConfigSpec, policy: &Policy) -> Result<Config, Vec<Fault>> {
     let mut faults = Faults::default();
     let sidecar = spec
         .sidecar
@@ -79,7 +80,10 @@ fn compile(mut spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
     let budgets = compile_budgets(&spec.budgets, downgrades, &mut faults);
     let validation = compile_validation(&spec.validation, &mut faults);
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
-    let limits = faults.keep(Limits::compile("limits", &spec.limits, &salt(&spec)));
+    let limits = faults.keep(Limits::compile(
+        &[("limits", &spec.limits), (policy::LIMITS, &policy.limits)],
+        &salt(&spec),
+    ));
     let key_cache = compile_key_cache(&spec.key_cache);
     check_names(&spec, &mut faults);
     check_room(&spec, &mut faults);
@@ -96,7 +100,7 @@ fn compile(mut spec: ConfigSpec) -> Result<Config, Vec<Fault>> {
             tags_header: spec.identity.tags_header,
             jwt: spec.identity.jwt.map(Jwt::from),
             key_cache,
-            limits,
+            limits: limits.with_resets(&policy.resets),
             default_output_reservation: spec.default_output_reservation,
             catalogue,
             unknown_model: spec.prices.unknown_model,
@@ -317,6 +321,31 @@ fn compile_key_cache(spec: &KeyCacheSpec) -> KeyCache {
 fn salt(spec: &ConfigSpec) -> Vec<u8> {
     let token = spec.sidecar.as_ref().map_or("", |sidecar| sidecar.token.as_str());
     [spec.gateway_id.as_bytes(), b"/", token.as_bytes()].concat()
+}
+
+// === impl Written ===
+
+impl Written {
+    /// Reads a configuration: JSON, as Envoy hands a `google.protobuf.Struct` over. Nothing is no configuration but
+    /// the default one.
+    ///
+    /// # Errors
+    /// The first fault of the JSON or its types.
+    pub fn parse(json: &[u8]) -> Result<Self, Vec<Fault>> {
+        let json = if json.trim_ascii().is_empty() { b"{}" } else { json };
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let spec = serde_path_to_error::deserialize(&mut deserializer)
+            .map_err(|error| vec![Fault::at(error.path().to_string(), in_words(error.inner()))])?;
+        Ok(Self(spec))
+    }
+
+    /// Compiles it together with the ledger's policy.
+    ///
+    /// # Errors
+    /// Every fault that was found, in either of them or between them.
+    pub fn compile(&self, policy: &Policy) -> Result<Config, Vec<Fault>> {
+        compile(self.0.clone(), policy)
+    }
 }
 
 // === impl Faults ===

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::de::Visitor;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A span of time in a configuration: a whole number and one of `ms`, `s`, `m`, `h`, `d`. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +66,12 @@ impl fmt::Display for Span {
             .find(|(_, length)| millis.is_multiple_of(*length))
             .unwrap_or(("ms", 1));
         write!(f, "{}{unit}", millis / length)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 pub use access_log::{AccessLogField, AccessLogSpec};
-pub use compile::parse;
+pub use compile::{Written, parse};
 pub use duration::Span;
 pub use fault::Fault;
 pub use spec::OnUnavailable;

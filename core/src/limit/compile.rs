@@ -8,16 +8,18 @@ use sha2::{Digest as _, Sha256};
 use super::bucket::Bucket;
 use super::group::{Group, Limit, PerSet};
 use super::meter::Rule;
+use super::reset::Resets;
 use super::spec::{Algorithm, Count, LimitSpec, Per};
 use super::window::Window;
 use crate::config::{Fault, Span};
 
-/// How many limits a configuration may have.
-const MAX_LIMITS: usize = 128;
+/// How many limits a gateway may have.
+pub const MAX_LIMITS: usize = 128;
 /// The largest amount: with the longest period it still counts exactly, and it is a thousand times anyone's limit.
 const MAX_AMOUNT: u64 = 1_000_000_000_000;
 const MAX_SUBJECTS: u64 = 1_000_000;
-const MAX_NAME: usize = 64;
+/// The longest name, in bytes.
+pub const MAX_NAME: usize = 64;
 const SECOND_MS: u64 = 1_000;
 const DAY_MS: u64 = 86_400_000;
 const MAX_PERIOD_MS: u64 = 31 * DAY_MS;
@@ -40,41 +42,41 @@ struct Checker<'a> {
 // === impl Limits ===
 
 impl Limits {
-    /// Checks and compiles limits. `path` is where they stand in the configuration (`limits`), and `salt` a
+    /// Checks and compiles limits from several places, each with its path (`limits` in the configuration), as one
+    /// set: names are unique across all of them, and together they are not too many. `salt` is a
     /// secret that all workers share (not a random one each): without it nobody can choose subjects that push
     /// another's entry out.
     ///
     /// # Errors
     /// Every fault, with its path.
-    pub fn compile(path: &str, specs: &[LimitSpec], salt: &[u8]) -> Result<Self, Vec<Fault>> {
+    pub fn compile(places: &[(&str, &[LimitSpec])], salt: &[u8]) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        if specs.len() > MAX_LIMITS {
-            faults.push(Fault::at(
-                path,
-                format!("{} limits; there may be {MAX_LIMITS}", specs.len()),
-            ));
+        let count: usize = places.iter().map(|(_, specs)| specs.len()).sum();
+        if count > MAX_LIMITS {
+            let last = places.iter().rfind(|(_, specs)| !specs.is_empty());
+            let path = last.map_or("", |(path, _)| *path);
+            let message = format!("{count} limits in all; there may be {MAX_LIMITS}");
+            faults.push(Fault::at(path, message));
         }
         let mut grouped: BTreeMap<PerSet, (u32, Vec<Limit>)> = BTreeMap::new();
-        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut ids: BTreeMap<u32, usize> = BTreeMap::new();
-        for (index, spec) in specs.iter().enumerate() {
+        let mut names: BTreeMap<&str, String> = BTreeMap::new();
+        let mut ids: BTreeMap<u32, String> = BTreeMap::new();
+        let all = places.iter().flat_map(|(path, specs)| {
+            let specs = specs.iter().enumerate();
+            specs.map(move |(index, spec)| (format!("{path}[{index}]"), spec))
+        });
+        for (order, (path, spec)) in all.enumerate() {
             let mut checker = Checker {
-                path: format!("{path}[{index}]"),
+                path: path.clone(),
                 faults: &mut faults,
             };
-            if let Some(first) = names.insert(&spec.name, index) {
-                checker.fault(
-                    "name",
-                    format!("`{}` is {path}[{first}]'s name already", spec.name),
-                );
+            if let Some(first) = names.insert(&spec.name, path.clone()) {
+                checker.fault("name", format!("`{}` is {first}'s name already", spec.name));
                 continue;
             }
-            if let Some((per, limit)) = checker.compile(index, spec) {
-                if let Some(first) = ids.insert(limit.id, index) {
-                    checker.fault(
-                        "name",
-                        format!("has the same hash as {path}[{first}]'s; take another"),
-                    );
+            if let Some((per, limit)) = checker.compile(order, spec) {
+                if let Some(first) = ids.insert(limit.id, path) {
+                    checker.fault("name", format!("has the same hash as {first}'s; take another"));
                 }
                 let (max_subjects, limits) = grouped.entry(per).or_default();
                 *max_subjects = spec.max_subjects.max(*max_subjects);
@@ -106,7 +108,7 @@ impl Limits {
 // === impl Checker ===
 
 impl Checker<'_> {
-    fn compile(&mut self, index: usize, spec: &LimitSpec) -> Option<(PerSet, Limit)> {
+    fn compile(&mut self, order: usize, spec: &LimitSpec) -> Option<(PerSet, Limit)> {
         let before = self.faults.len();
         self.check_name(&spec.name);
         self.check_range("amount", spec.amount, 1, MAX_AMOUNT);
@@ -121,7 +123,7 @@ impl Checker<'_> {
         };
         let limit = Limit {
             name: Arc::from(spec.name.as_str()),
-            order: index,
+            order,
             id: id_of(spec, window_ms),
             count: spec.count,
             rule,
@@ -129,6 +131,7 @@ impl Checker<'_> {
             applies_to: spec.applies_to.clone(),
             quota,
             window_ms,
+            resets: Resets::default(),
         };
         (self.faults.len() == before).then_some((per?, limit))
     }

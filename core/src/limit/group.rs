@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::meter::{Clock, Denied, Meter, Rule};
 use super::receipt::Item;
 use super::records::{Record, Records};
+use super::reset::Resets;
 use super::select::Facts;
 use super::spec::{Count, MatchSpec, Mode, Per};
 use super::subjects::Subjects;
@@ -31,6 +32,19 @@ pub(super) struct Limit {
     pub(super) quota: u64,
     /// In which time all of it comes back, in milliseconds; `None` for slots.
     pub(super) window_ms: Option<u64>,
+    /// What operators have given back of it.
+    pub(super) resets: Resets,
+}
+
+/// A limit's record, read: its meter brought up to now.
+#[derive(Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) meter: Meter<'a>,
+    pub(super) clock: Clock,
+    /// The record's birth, if reservations from before still count.
+    pub(super) birth: Option<u32>,
+    /// Of the record that is written back.
+    pub(super) generation: u64,
 }
 
 /// Limits with the same `per`.
@@ -88,6 +102,13 @@ impl PerSet {
         })
     }
 
+    /// The set of those for which something holds.
+    pub(super) fn where_each(holds: impl Fn(Per) -> bool) -> Self {
+        let bits = Self::NAMES.iter().enumerate();
+        let held = bits.filter(|(_, (per, _))| holds(*per));
+        Self(held.fold(0, |set, (at, _)| set | (1 << at)))
+    }
+
     /// Whether it is in the set.
     pub(super) fn has(self, per: Per) -> bool {
         Self::bit(per).is_some_and(|bit| self.0 & bit != 0)
@@ -124,8 +145,7 @@ impl Group {
 
     /// Whom a request counts for in this group.
     pub(super) fn subject(&self, facts: &Facts<'_>) -> Subject {
-        let pers = PerSet::NAMES.iter().filter(|(per, _)| self.per.has(*per));
-        self.subjects.of(pers.map(|(per, _)| match per {
+        self.subject_of(|per| match per {
             Per::Global => None,
             Per::Workspace => facts.workspace,
             Per::User => facts.user,
@@ -133,12 +153,19 @@ impl Group {
             Per::Key => facts.key_id,
             Per::Ip => facts.ip,
             Per::Model => facts.model,
-        }))
+        })
+    }
+
+    /// The subject with these values.
+    pub(super) fn subject_of<'a>(&self, value: impl Fn(Per) -> Option<&'a str>) -> Subject {
+        let pers = PerSet::NAMES.iter().filter(|(per, _)| self.per.has(*per));
+        self.subjects.of(pers.map(|(per, _)| value(*per)))
     }
 
     /// Takes from all chosen limits, in a copy: what comes of it is only written if nobody refuses.
     pub(super) fn weigh<'a>(
         &'a self,
+        subject: Subject,
         chosen: impl Iterator<Item = &'a Limit>,
         entry: Option<Records>,
         stamps: &mut Stamps<'_>,
@@ -151,7 +178,12 @@ impl Group {
         };
         for limit in chosen {
             let found = weighed.records.remove(limit.id);
-            let (mut meter, clock, kept_birth) = limit.open(found.as_ref(), now);
+            let Opened {
+                mut meter,
+                clock,
+                birth: kept_birth,
+                generation,
+            } = limit.open(subject, found.as_ref(), now);
             weighed.is_rewound |= clock.shifted;
             let before = limit.state(&meter, clock);
             let amount = demand.of(limit.count);
@@ -168,7 +200,7 @@ impl Group {
                     reserved: amount,
                     ahead_ms: clock.now_ms.saturating_sub(now.0),
                 });
-                weighed.records.put(limit.record(birth, &meter));
+                weighed.records.put(limit.record(birth, generation, &meter));
             } else if let Some(record) = found {
                 weighed.records.put(record);
             }
@@ -192,6 +224,7 @@ impl Group {
     /// stored even where nothing is taken: moved again at every refusal, it would never come to an end.
     pub(super) fn rewound(
         &self,
+        subject: Subject,
         entry: Option<Records>,
         stamps: &mut Stamps<'_>,
         now: UnixMillis,
@@ -201,9 +234,9 @@ impl Group {
             let Some(found) = records.remove(limit.id) else {
                 continue;
             };
-            let (meter, clock, _) = limit.open(Some(&found), now);
-            records.put(if clock.shifted {
-                limit.record(stamps.fresh(), &meter)
+            let opened = limit.open(subject, Some(&found), now);
+            records.put(if opened.clock.shifted {
+                limit.record(stamps.fresh(), opened.generation, &opened.meter)
             } else {
                 found
             });
@@ -236,22 +269,31 @@ impl Group {
 // === impl Limit ===
 
 impl Limit {
-    /// A record's meter brought up to now, and the record's birth if reservations from before still count.
-    pub(super) fn open(&self, found: Option<&Record>, now: UnixMillis) -> (Meter<'_>, Clock, Option<u32>) {
-        let decoded = found.and_then(|record| Some((self.rule.decode(&record.body)?, record.birth)));
-        let (mut meter, birth) = match decoded {
-            Some((meter, birth)) => (meter, Some(birth)),
-            None => (self.rule.fresh(), None),
+    /// Reads a subject's record. One from before a reset is as good as none.
+    pub(super) fn open(&self, subject: Subject, found: Option<&Record>, now: UnixMillis) -> Opened<'_> {
+        let reset = self.resets.generation(subject);
+        let decoded = found
+            .filter(|record| record.generation >= reset)
+            .and_then(|record| Some((self.rule.decode(&record.body)?, record)));
+        let (mut meter, birth, generation) = match decoded {
+            Some((meter, record)) => (meter, Some(record.birth), record.generation),
+            None => (self.rule.fresh(), None, reset),
         };
         let clock = meter.advance(now.0);
-        (meter, clock, birth.filter(|_| !clock.shifted))
+        Opened {
+            meter,
+            clock,
+            birth: birth.filter(|_| !clock.shifted),
+            generation,
+        }
     }
 
     /// The record of a meter.
-    pub(super) fn record(&self, birth: u32, meter: &Meter<'_>) -> Record {
+    pub(super) fn record(&self, birth: u32, generation: u64, meter: &Meter<'_>) -> Record {
         Record {
             id: self.id,
             birth,
+            generation,
             absent_at: UnixMillis(meter.absent_at_ms()),
             body: meter.encode(),
         }

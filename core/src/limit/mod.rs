@@ -8,6 +8,9 @@
 //! taken by one compare-and-swap. Groups of different `per` are all read before any is written; where another
 //! worker comes in between and a later group then refuses, the earlier ones are given back. So a refusal burns
 //! nothing, and an admitted request costs two host calls a group.
+//!
+//! Limits come from two places: the configuration's, and the ledger's ([`crate::policy`]); compiled together, they
+//! are one set.
 
 mod bucket;
 mod compile;
@@ -16,6 +19,7 @@ pub mod headers;
 mod meter;
 mod receipt;
 mod records;
+mod reset;
 mod select;
 mod settle;
 mod slices;
@@ -24,8 +28,9 @@ mod subjects;
 mod take;
 mod window;
 
-pub use compile::Limits;
+pub use compile::{Limits, MAX_LIMITS, MAX_NAME};
 pub use receipt::Receipt;
+pub use reset::{LimitReset, LimitSubject};
 pub use select::{Facts, Plan};
 pub use spec::{Algorithm, Count, LimitSpec, MatchSpec, Mode, Per};
 pub use take::{Demand, LimitState, Refused, TakeError, Taken};

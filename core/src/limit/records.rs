@@ -24,6 +24,8 @@ pub(super) struct Record {
     pub(super) id: u32,
     /// Unique in the set: a reservation is given back only to the record that it was taken from.
     pub(super) birth: u32,
+    /// The newest reset that it was made after; 0 where there was none.
+    pub(super) generation: u64,
     /// From when on the record says nothing.
     pub(super) absent_at: UnixMillis,
     /// The limit's bytes.
@@ -56,12 +58,13 @@ impl Records {
 }
 
 impl Entry for Records {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     fn encode(&self, out: &mut Vec<u8>) {
         for record in &self.records {
             put(out, record.id);
             put(out, record.birth);
+            put(out, record.generation);
             put(out, record.absent_at.0);
             put_bytes(out, &record.body);
         }
@@ -74,6 +77,7 @@ impl Entry for Records {
             records.push(Record {
                 id: reader.int()?,
                 birth: reader.int()?,
+                generation: reader.int()?,
                 absent_at: UnixMillis(reader.int()?),
                 body: reader.bytes()?.to_vec(),
             });

@@ -1,14 +1,14 @@
 //! Settling what a request took: at what it used, at nothing, or at what it reserved.
 
 use super::compile::Limits;
-use super::group::{Group, Limit};
+use super::group::{Group, Limit, Opened};
 use super::meter::Settlement;
 use super::receipt::{Item, Portion, Receipt};
 use super::records::Records;
 use super::spec::Count;
 use super::take::Demand;
 use crate::cells::{CellError, Cells};
-use crate::table::{Change, Stamps};
+use crate::table::{Change, Stamps, Subject};
 use crate::time::UnixMillis;
 
 /// How an exchange ended.
@@ -20,6 +20,16 @@ enum Ending {
     Cancelled,
     /// Nobody knows: its worker is gone.
     Lost,
+}
+
+/// What is to be done about what was taken from one limit.
+#[derive(Debug)]
+struct Settling<'a> {
+    limit: &'a Limit,
+    subject: Subject,
+    settlement: Settlement,
+    /// The birth of the record that it was taken from.
+    taken_from: u32,
 }
 
 // === impl Limits ===
@@ -134,7 +144,13 @@ where
         let mut records = entry.unwrap_or_default();
         let mut is_changed = false;
         for (limit, settlement, birth) in open {
-            is_changed |= settle_one(&mut records, limit, *settlement, *birth, stamps, now);
+            let settling = Settling {
+                limit,
+                subject: portion.subject,
+                settlement: *settlement,
+                taken_from: *birth,
+            };
+            is_changed |= settling.settle(&mut records, stamps, now);
         }
         if !is_changed {
             return Change::Keep(());
@@ -144,27 +160,32 @@ where
     })
 }
 
-/// Settles with one limit and says whether its record changed.
-fn settle_one(
-    records: &mut Records,
-    limit: &Limit,
-    settlement: Settlement,
-    taken_from: u32,
-    stamps: &mut Stamps<'_>,
-    now: UnixMillis,
-) -> bool {
-    let found = records.remove(limit.id);
-    let (mut meter, clock, kept_birth) = limit.open(found.as_ref(), now);
-    let is_same = kept_birth == Some(taken_from);
-    if !is_same && settlement.used < settlement.reserved {
-        // The record was evicted, has refilled or was moved with the clock: there is nothing of ours in it.
-        if let Some(record) = found {
-            records.put(record);
+// === impl Settling ===
+
+impl Settling<'_> {
+    /// Settles with one limit and says whether its record changed.
+    fn settle(&self, records: &mut Records, stamps: &mut Stamps<'_>, now: UnixMillis) -> bool {
+        let Self {
+            limit, settlement, ..
+        } = self;
+        let found = records.remove(limit.id);
+        let Opened {
+            mut meter,
+            clock,
+            birth: kept_birth,
+            generation,
+        } = limit.open(self.subject, found.as_ref(), now);
+        let is_same = kept_birth == Some(self.taken_from);
+        if !is_same && settlement.used < settlement.reserved {
+            // The record was evicted, reset, has refilled or was moved with the clock: there is nothing of ours in it.
+            if let Some(record) = found {
+                records.put(record);
+            }
+            return false;
         }
-        return false;
+        meter.settle(*settlement, clock);
+        let birth = kept_birth.unwrap_or_else(|| stamps.fresh());
+        records.put(limit.record(birth, generation, &meter));
+        true
     }
-    meter.settle(settlement, clock);
-    let birth = kept_birth.unwrap_or_else(|| stamps.fresh());
-    records.put(limit.record(birth, &meter));
-    true
 }

@@ -1,6 +1,6 @@
 //! A limit as it is written in the configuration.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Span;
 use crate::dialect::Dialect;
@@ -28,24 +28,24 @@ use crate::glob::Glob;
 ///     amount: 5
 ///     per: [key]
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LimitSpec {
     /// Unique; what refusals, headers, metrics and events call it. Letters, digits, `_`, `-` and `.`, at most 64.
     pub name: String,
     /// How it is counted; `token_bucket` unless written. Not for `concurrent`, which has its own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<Algorithm>,
     /// What is counted.
     pub count: Count,
     /// How much of it: per period, or at a time for `concurrent`.
     pub amount: u64,
     /// The period of `amount`, from `1s` to `31d`. Not for `concurrent`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<Span>,
     /// `token_bucket` only: how much can be taken at once after a pause. `amount` unless written.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u64>,
     /// Whose: each combination of these has its own count. Nothing, or `[global]`, is one count for all.
     ///
@@ -54,25 +54,25 @@ pub struct LimitSpec {
     #[serde(default)]
     pub per: Vec<Per>,
     /// Which requests it is for; all unless written.
-    #[serde(default, rename = "match")]
+    #[serde(default, rename = "match", skip_serializing_if = "MatchSpec::is_everything")]
     pub applies_to: MatchSpec,
     /// Whether it refuses, or only says that it would have.
     #[serde(default)]
     pub mode: Mode,
     /// `concurrent` only: a slot that nobody gave back (its worker crashed) is free again after this time, and so
     /// is the slot of an exchange that takes longer. `10m` unless written; from `1s` to `1d`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_ttl: Option<Span>,
     /// About how many subjects (keys, sessions, addresses …) are kept at a time; at most 1000000. When more are
     /// active at once, those that have used least are forgotten first. Limits with the same `per` share one table of
-    /// the largest of their sizes.
+    /// the largest of their sizes; a table that gets another size counts from nothing.
     #[serde(default = "default_max_subjects")]
     pub max_subjects: u32,
 }
 
 /// How a limit is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
     /// Refills evenly, `amount` a period, up to `burst`. Exact (GCRA).
@@ -83,8 +83,8 @@ pub enum Algorithm {
 }
 
 /// What a limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Count {
     /// Requests.
@@ -100,8 +100,8 @@ pub enum Count {
 }
 
 /// Whom a limit counts apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
     /// Nobody: one count for all. Stands alone.
@@ -121,25 +121,30 @@ pub enum Per {
 }
 
 /// Which requests an entry is for. Every list that is not empty must fit.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct MatchSpec {
     /// Any of these dialects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialects: Vec<Dialect>,
     /// Any of these globs fits the path (without its query).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<Glob>,
     /// Any of these globs fits the model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<Glob>,
     /// Any of these workspaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub workspaces: Vec<String>,
     /// Any of these keys, by id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
 }
 
 /// Whether a limit refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// It refuses.
@@ -148,6 +153,15 @@ pub enum Mode {
     /// It counts, and where it would have refused it is named in the event and in metrics; the request passes.
     /// As with an enforced limit, a request that it would have refused takes nothing from it.
     Shadow,
+}
+
+// === impl MatchSpec ===
+
+impl MatchSpec {
+    /// Whether it names nothing, and so is for every request.
+    fn is_everything(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 // === impl Count ===

@@ -303,7 +303,7 @@ where
         return Ok((snapshot, weighed));
     }
     group.table.update(cells, planned.subject, now, |entry, stamps| {
-        Change::Store(Some(group.rewound(entry, stamps, now)), ())
+        Change::Store(Some(group.rewound(planned.subject, entry, stamps, now)), ())
     })?;
     read_once(cells, group, planned, demand, now)
 }
@@ -321,7 +321,7 @@ where
     let mut snapshot = group.table.read(cells, planned.subject, now)?;
     let (entry, mut stamps) = snapshot.open();
     let chosen = planned.limits.iter().filter_map(|at| group.limits.get(*at));
-    let weighed = group.weigh(chosen, entry, &mut stamps, demand, now);
+    let weighed = group.weigh(planned.subject, chosen, entry, &mut stamps, demand, now);
     Ok((snapshot, weighed))
 }
 

@@ -44,6 +44,7 @@ pub(super) async fn changes(
 ) -> Result<Json<KeyChanges>, Problem> {
     let changed = app.ledger().key_changes(request.after).await?;
     let budgets = app.ledger().budget_version().await?;
+    let policy = app.ledger().policy_version().await?;
     let retired = changed.retired.iter().filter_map(|retired| {
         let key = changed.keys.iter().find(|key| key.id == retired.key_id)?;
         key.clone().record_of(retired)
@@ -58,6 +59,7 @@ pub(super) async fn changes(
             .collect(),
         more: changed.more,
         budgets: Some(budgets),
+        policy: Some(policy),
     }))
 }
 

@@ -6,6 +6,7 @@ mod intake;
 mod keys;
 mod leases;
 mod moderations;
+mod policy;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -24,6 +25,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/events", post(events::accept))
         .route("/leases", post(leases::lease))
         .route("/leases/report", post(leases::report))
+        .route("/policy", post(policy::show))
         .route("/moderations", post(moderations::judge))
         .fallback(async || Problem::not_found("no such path on the gateway API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -43,10 +43,12 @@ mod error;
 pub mod events;
 pub mod keys;
 pub mod leases;
+pub mod limits;
 pub mod log;
 mod make;
 pub mod notifications;
 pub mod operators;
+pub mod policy;
 mod refusals;
 pub mod replies;
 pub mod rollups;
@@ -70,6 +72,7 @@ pub use self::workspaces::Workspaces;
 enum Counter {
     KeyVersion,
     BudgetVersion,
+    PolicyVersion,
     Event,
     RolledUp,
     Verdict,
@@ -86,6 +89,7 @@ impl Counter {
         match self {
             Self::KeyVersion => "key_version",
             Self::BudgetVersion => "budget_version",
+            Self::PolicyVersion => "policy_version",
             Self::Event => "event",
             Self::RolledUp => "rolled_up",
             Self::Verdict => "verdict",

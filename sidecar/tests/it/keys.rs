@@ -93,7 +93,7 @@ async fn every_change_takes_the_next_version_and_no_change_takes_none() {
     let sidecar = Sidecar::start().await;
     assert_eq!(
         changes(&sidecar, None).await,
-        json!({"version": 0, "keys": [], "more": false, "budgets": 0})
+        json!({"version": 0, "keys": [], "more": false, "budgets": 0, "policy": 0})
     );
     let created = sidecar.create_key(&json!({"name": "ci", "workspace": "w"})).await;
     let id = created["id"].as_str().unwrap();
@@ -130,11 +130,11 @@ async fn a_gateway_without_a_version_is_told_the_current_one_and_no_keys() {
     sidecar.create_key(&json!({"name": "a", "workspace": "w"})).await;
     assert_eq!(
         changes(&sidecar, None).await,
-        json!({"version": 1, "keys": [], "more": false, "budgets": 0})
+        json!({"version": 1, "keys": [], "more": false, "budgets": 0, "policy": 0})
     );
     assert_eq!(
         changes(&sidecar, Some(1)).await,
-        json!({"version": 1, "keys": [], "more": false, "budgets": 0})
+        json!({"version": 1, "keys": [], "more": false, "budgets": 0, "policy": 0})
     );
 }
 

@@ -3,6 +3,7 @@
 mod admission;
 mod compile;
 mod properties;
+mod resets;
 mod settlement;
 mod subjects;
 mod workers;
@@ -103,7 +104,7 @@ impl World {
 
 fn compile(specs: Value) -> Result<Limits, Vec<crate::config::Fault>> {
     let specs: Vec<LimitSpec> = serde_json::from_value(specs).unwrap();
-    Limits::compile("limits", &specs, b"salt")
+    Limits::compile(&[("limits", &specs)], b"salt")
 }
 
 fn facts() -> Facts<'static> {

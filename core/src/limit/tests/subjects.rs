@@ -152,7 +152,7 @@ fn a_flood_of_new_subjects_forgets_the_light_ones_first() {
 fn another_salt_puts_subjects_elsewhere() {
     let spec = json!([{"name": "r", "count": "requests", "amount": 1, "period": "1h", "per": ["ip"]}]);
     let specs: Vec<LimitSpec> = serde_json::from_value(spec).unwrap();
-    let one = Limits::compile("limits", &specs, b"one").unwrap();
-    let two = Limits::compile("limits", &specs, b"two").unwrap();
+    let one = Limits::compile(&[("limits", &specs)], b"one").unwrap();
+    let two = Limits::compile(&[("limits", &specs)], b"two").unwrap();
     assert_ne!(one.select(&facts()), two.select(&facts()));
 }
