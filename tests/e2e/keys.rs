@@ -47,7 +47,11 @@ async fn change(stack: &Stack, id: &str, verb: &str) {
 }
 
 async fn patch(stack: &Stack, id: &str, patch: &Value) {
-    let url = format!("{}/admin/v1/keys/{id}", stack.sidecar);
+    change_resource(stack, &format!("/admin/v1/keys/{id}"), patch).await;
+}
+
+async fn change_resource(stack: &Stack, path: &str, patch: &Value) {
+    let url = format!("{}{path}", stack.sidecar);
     let request = stack.http.patch(url).bearer_auth(&stack.admin_token);
     let answer = send(request.json(patch)).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -93,6 +97,29 @@ async fn a_key_is_paused_and_resumed_within_two_seconds() {
     soon(&stack, &key, 403, "key_paused").await;
     change(&stack, &id, "resume").await;
     soon(&stack, &key, 200, "").await;
+}
+
+#[tokio::test]
+async fn the_keys_of_a_workspace_or_of_a_user_that_is_paused_are_refused_within_two_seconds() {
+    let stack = stack().await;
+    let (_, ada) = create(&stack, json!({"workspace": "paused", "user": "ada"})).await;
+    let (_, bob) = create(&stack, json!({"workspace": "paused", "user": "bob"})).await;
+    for key in [&ada, &bob] {
+        assert_eq!(verdict(&stack, key, "gpt-4o-mini").await.0, 200);
+    }
+    let users = stack.admin.get("/admin/v1/users?workspace=paused").await.unwrap();
+    let users = users["users"].as_array().unwrap();
+    let user = users.iter().find(|user| user["user"] == "ada").unwrap();
+    let user = format!("/admin/v1/users/{}", user["id"].as_str().unwrap());
+    let workspace = "/admin/v1/workspaces/paused".to_owned();
+    for (path, others) in [(user, (200, "")), (workspace, (403, "key_paused"))] {
+        change_resource(&stack, &path, &json!({"status": "paused"})).await;
+        soon(&stack, &ada, 403, "key_paused").await;
+        soon(&stack, &bob, others.0, others.1).await;
+        change_resource(&stack, &path, &json!({"status": "active"})).await;
+        soon(&stack, &ada, 200, "").await;
+        soon(&stack, &bob, 200, "").await;
+    }
 }
 
 #[tokio::test]

@@ -38,6 +38,12 @@ pub enum Scope {
     /// Read the audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
+    /// Read workspaces and their users.
+    #[serde(rename = "workspaces:read")]
+    WorkspacesRead,
+    /// Create, change, pause and delete workspaces, create, change and pause their users.
+    #[serde(rename = "workspaces:write")]
+    WorkspacesWrite,
     /// Read webhooks and their deliveries.
     #[serde(rename = "webhooks:read")]
     WebhooksRead,
@@ -108,6 +114,8 @@ impl Scope {
             Self::StatsRead => "stats:read",
             Self::ModerationsRead => "moderations:read",
             Self::AuditRead => "audit:read",
+            Self::WorkspacesRead => "workspaces:read",
+            Self::WorkspacesWrite => "workspaces:write",
             Self::WebhooksRead => "webhooks:read",
             Self::WebhooksWrite => "webhooks:write",
             Self::OperatorsRead => "operators:read",

@@ -126,6 +126,8 @@ impl NewKey {
             version: 0,
             last_used_at: None,
             previous_until: None,
+            is_held: false,
+            workspace_moderation: None,
         })
     }
 
@@ -186,7 +188,12 @@ fn check_models(at: &str, models: &[String], errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_policy(at: &str, policy: Option<&str>, moderation: &Moderation, errors: &mut Vec<FieldError>) {
+pub(super) fn check_policy(
+    at: &str,
+    policy: Option<&str>,
+    moderation: &Moderation,
+    errors: &mut Vec<FieldError>,
+) {
     if let Some(policy) = policy.filter(|policy| moderation.policy(policy).is_none()) {
         let detail = format!("no policy of this sidecar's configuration is named {policy:?}");
         errors.push(FieldError::at(&format!("{at}moderation"), detail));
@@ -204,6 +211,8 @@ pub(super) fn unless_empty(errors: Vec<FieldError>) -> Result<(), Problem> {
 }
 
 /// A field that is there, be it null: tells "clear" from "leave".
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

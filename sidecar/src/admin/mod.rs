@@ -13,7 +13,9 @@ mod operators;
 mod routes;
 mod stats;
 mod tokens;
+mod users;
 mod webhooks;
+mod workspaces;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -2,7 +2,9 @@
 
 use aide::axum::routing::{delete_with, get_with, patch_with, post_with};
 
-use super::{audit, budgets, events, exports, keys, moderations, operators, stats, tokens, webhooks};
+use super::{
+    audit, budgets, events, exports, keys, moderations, operators, stats, tokens, users, webhooks, workspaces,
+};
 use crate::access::{Guarded, Rule, Scope};
 use crate::http::openapi::{about, also};
 use crate::principal::Role;
@@ -16,6 +18,9 @@ const READ_AUDIT: Rule = Rule::workspace(Scope::AuditRead, Role::Viewer);
 const READ_EVENTS: Rule = Rule::workspace(Scope::EventsRead, Role::Viewer);
 const READ_STATS: Rule = Rule::workspace(Scope::StatsRead, Role::Viewer);
 const READ_MODERATIONS: Rule = Rule::workspace(Scope::ModerationsRead, Role::Viewer);
+const READ_WORKSPACES: Rule = Rule::workspace(Scope::WorkspacesRead, Role::Viewer);
+const WRITE_WORKSPACES: Rule = Rule::workspace(Scope::WorkspacesWrite, Role::Admin);
+const MAKE_WORKSPACES: Rule = Rule::everywhere(Scope::WorkspacesWrite, Role::Admin);
 const READ_WEBHOOKS: Rule = Rule::everywhere(Scope::WebhooksRead, Role::Viewer);
 const WRITE_WEBHOOKS: Rule = Rule::everywhere(Scope::WebhooksWrite, Role::Admin);
 const READ_OPERATORS: Rule = Rule::everywhere(Scope::OperatorsRead, Role::Admin);
@@ -31,7 +36,9 @@ pub(super) fn guarded(app: &App) -> Guarded {
     let routes = stats_of(routes);
     let routes = webhooks_of(routes);
     let routes = operators_of(routes);
-    tokens_of(routes)
+    let routes = tokens_of(routes);
+    let routes = workspaces_of(routes);
+    users_of(routes)
 }
 
 fn keys_of(routes: Guarded) -> Guarded {
@@ -202,4 +209,49 @@ fn tokens_of(routes: Guarded) -> Guarded {
         .once(WRITE_TOKENS, "/tokens", create)
         .on(READ_TOKENS, "/tokens/{id}", show)
         .on(WRITE_TOKENS, "/tokens/{id}/revoke", revoke)
+}
+
+fn workspaces_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("workspaces", id, summary);
+    let list = get_with(workspaces::list, about("listWorkspaces", "List workspaces"));
+    let create = post_with(workspaces::create, |operation| {
+        also::<409>(about("createWorkspace", "Create a workspace")(operation))
+    });
+    let show = get_with(workspaces::show, about("getWorkspace", "Show a workspace"));
+    let edit = about(
+        "editWorkspace",
+        "Change or pause a workspace: what is absent stays, null clears",
+    );
+    let edit = patch_with(workspaces::edit, edit);
+    let delete = delete_with(workspaces::delete, |operation| {
+        also::<409>(about(
+            "deleteWorkspace",
+            "Delete a workspace that has never been used",
+        )(operation))
+    });
+    routes
+        .on(READ_WORKSPACES, "/workspaces", list)
+        .once(MAKE_WORKSPACES, "/workspaces", create)
+        .on(READ_WORKSPACES, "/workspaces/{id}", show)
+        .on(WRITE_WORKSPACES, "/workspaces/{id}", edit)
+        .on(MAKE_WORKSPACES, "/workspaces/{id}", delete)
+}
+
+fn users_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("users", id, summary);
+    let list = get_with(users::list, about("listUsers", "List users of workspaces"));
+    let create = post_with(users::create, |operation| {
+        also::<409>(about("createUser", "Create a user of a workspace")(operation))
+    });
+    let show = get_with(users::show, about("getUser", "Show a user"));
+    let edit = about(
+        "editUser",
+        "Change or pause a user: what is absent stays, null clears",
+    );
+    let edit = patch_with(users::edit, edit);
+    routes
+        .on(READ_WORKSPACES, "/users", list)
+        .once(WRITE_WORKSPACES, "/users", create)
+        .on(READ_WORKSPACES, "/users/{id}", show)
+        .on(WRITE_WORKSPACES, "/users/{id}", edit)
 }

@@ -11,6 +11,7 @@ use super::audit::{Actor, AuditEntry, AuditRows};
 use super::books::Books;
 use super::budgets::{BudgetRow, BudgetRows, StoredBudget, budgets};
 use super::engine::Locking;
+use super::seen::{Seen, SeenRows};
 use super::{Ledger, LedgerError, Workspaces, number};
 
 const UPDATE: &str = "UPDATE budgets SET name = $2, amount = $3, thresholds = $4, enforcement = $5, \
@@ -219,6 +220,7 @@ impl Ledger {
                 return Ok(Created::Made(Box::new(made)));
             }
             BudgetRows::insert_budget(&mut *conn, &new).await?;
+            SeenRows::note_seen(&mut *conn, &Seen::in_budget(&new), now).await?;
             let entry = AuditEntry::change(now, by, "budget.create", &new.id)
                 .of(new.workspace())
                 .after(new.audited());

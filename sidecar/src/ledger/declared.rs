@@ -8,6 +8,7 @@ use tollgate_core::time::UnixMillis;
 
 use super::admin::StandingRows;
 use super::budgets::{BudgetRows, StoredBudget, budgets, described};
+use super::seen::{Seen, SeenRows};
 use super::{Ledger, LedgerError};
 use crate::secret_key::new_id;
 
@@ -47,6 +48,7 @@ impl Ledger {
                             ..StoredBudget::new(new_id("bud", now)?, budget.clone(), now)
                         };
                         BudgetRows::insert_budget(&mut *conn, &new).await?;
+                        SeenRows::note_seen(&mut *conn, &Seen::in_budget(&new), now).await?;
                     }
                     Some(found) => {
                         let new = StoredBudget {

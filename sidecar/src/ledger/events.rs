@@ -14,6 +14,7 @@ use super::audit::{AuditEntry, AuditRows};
 use super::log::{LogPage, Part};
 use super::refusals::refusal;
 use super::rollups::write::RollupRows;
+use super::seen::{Seen, SeenRows};
 use super::settle::ChargeRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
 
@@ -261,6 +262,7 @@ impl Ledger {
             let new: Vec<&StoredEvent> = new.collect();
             RollupRows::roll_up(&mut *conn, &new, before, last, now).await?;
             let returned = ChargeRows::settle(&mut *conn, &new, now).await?;
+            SeenRows::note_seen(&mut *conn, &Seen::in_events(&new), now).await?;
             let refused: Vec<AuditEntry> = new.iter().filter_map(|event| refusal(event)).collect();
             AuditRows::add_audit(&mut *conn, &refused).await?;
             Ok(Added { new: new.len() as u64, returned })

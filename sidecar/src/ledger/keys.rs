@@ -9,6 +9,7 @@ use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::secrets::{RetiredSecret, SecretRows};
+use super::seen::{Seen, SeenRows};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
 
 /// Keys in one answer to a gateway that asks for changes.
@@ -19,13 +20,17 @@ const INSERT: &str = "INSERT INTO keys (id, sha256, prefix, name, workspace, use
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (sha256) DO NOTHING";
 const UPDATE: &str = "UPDATE keys SET name = $2, models = $3, expires_at = $4, status = $5, moderation = $6, \
     updated_at = $7, version = $8, sha256 = $9, prefix = $10 WHERE id = $1";
-const BY_HASH: &str = "SELECT * FROM keys WHERE sha256 = $1";
-/// With what other tables know of it.
-const WHOLE: &str = "SELECT k.*, \
-    (SELECT time FROM events WHERE key_id = k.id ORDER BY seq DESC LIMIT 1) AS last_used_at, \
-    (SELECT MAX(retires_at) FROM retired_secrets WHERE key_id = k.id) AS previous_until FROM keys k WHERE ";
+/// With what gateways must know of its workspace and its user.
+const HELD: &str = "SELECT k.*, \
+    (SELECT moderation FROM workspaces w WHERE w.workspace = k.workspace) AS workspace_moderation, \
+    (EXISTS (SELECT 1 FROM workspaces w WHERE w.workspace = k.workspace AND w.status = 'paused') \
+        OR EXISTS (SELECT 1 FROM users u WHERE u.workspace = k.workspace AND u.name = k.user_id AND u.status = 'paused') \
+    ) AS is_held";
+/// And with what other tables know of its use.
+const USED: &str = ", (SELECT time FROM events WHERE key_id = k.id ORDER BY seq DESC LIMIT 1) AS last_used_at, \
+    (SELECT MAX(retires_at) FROM retired_secrets WHERE key_id = k.id) AS previous_until";
+const FROM: &str = " FROM keys k WHERE ";
 const BY_ID: &str = "SELECT * FROM keys WHERE id = $1";
-const CHANGED: &str = "SELECT * FROM keys WHERE version > $1 ORDER BY version LIMIT $2";
 
 /// A key as the ledger keeps it. The secret itself is nowhere.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -67,6 +72,12 @@ pub struct StoredKey {
     /// for. A change that replaces the secret sets it.
     #[sqlx(default)]
     pub previous_until: Option<i64>,
+    /// Whether its workspace, or its user, is paused, where that was asked for.
+    #[sqlx(default)]
+    pub is_held: bool,
+    /// The moderation policy of its workspace, where that was asked for.
+    #[sqlx(default)]
+    pub workspace_moderation: Option<String>,
 }
 
 /// [`KeyStatus`] as the ledger spells it.
@@ -127,8 +138,10 @@ impl Ledger {
                 .fetch_one(&mut *conn)
                 .await?;
             let mut version = last - count;
+            let mut seen = Seen::default();
             let mut entries = Vec::with_capacity(keys.len());
             for (index, key) in keys.iter().enumerate() {
+            seen.name(&key.workspace, key.user.as_deref());
             version += 1;
             let inserted = sqlx::query(INSERT)
                 .bind(&key.id)
@@ -154,6 +167,8 @@ impl Ledger {
             let entry = AuditEntry::change(now, by, action, &key.id);
             entries.push(entry.of(Some(&key.workspace)).after(key.audited()));
             }
+            let now = entries.first().map_or(UnixMillis(0), |entry| entry.time);
+            SeenRows::note_seen(&mut *conn, &seen, now).await?;
             AuditRows::add_audit(&mut *conn, &entries).await?;
         });
         Ok(Inserted::Done)
@@ -164,7 +179,11 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<StoredKey>, LedgerError> {
-        Ok(read!(self, conn => sqlx::query_as(BY_HASH).bind(hash.0.as_slice()).fetch_optional(conn).await?))
+        Ok(read!(self, conn => {
+            let mut select = QueryBuilder::new(HELD);
+            select.push(FROM).push("sha256 = ").push_bind(hash.0.as_slice());
+            select.build_query_as().fetch_optional(conn).await?
+        }))
     }
 
     /// The key with this id, whole.
@@ -173,8 +192,8 @@ impl Ledger {
     /// [`LedgerError`] where the database fails.
     pub async fn key(&self, id: &str) -> Result<Option<StoredKey>, LedgerError> {
         Ok(read!(self, conn => {
-            let mut select = QueryBuilder::new(WHOLE);
-            select.push("id = ").push_bind(id);
+            let mut select = QueryBuilder::new(HELD);
+            select.push(USED).push(FROM).push("id = ").push_bind(id);
             select.build_query_as().fetch_optional(conn).await?
         }))
     }
@@ -190,8 +209,8 @@ impl Ledger {
         rows: u32,
     ) -> Result<Vec<StoredKey>, LedgerError> {
         Ok(read!(self, conn => {
-            let mut select = QueryBuilder::new(WHOLE);
-            select.push("id > ").push_bind(after);
+            let mut select = QueryBuilder::new(HELD);
+            select.push(USED).push(FROM).push("id > ").push_bind(after);
             push_within!(select, workspaces);
             select.push(" ORDER BY id LIMIT ").push_bind(i64::from(rows));
             select.build_query_as().fetch_all(conn).await?
@@ -279,7 +298,10 @@ impl Ledger {
             .unwrap_or(0);
         let rows = i64::try_from(CHANGES_PAGE).unwrap_or(i64::MAX).saturating_add(1);
         let mut keys: Vec<StoredKey> = read!(self, conn => {
-            sqlx::query_as(CHANGED).bind(after).bind(rows).fetch_all(conn).await?
+            let mut select = QueryBuilder::new(HELD);
+            select.push(FROM).push("version > ").push_bind(after);
+            select.push(" ORDER BY version LIMIT ").push_bind(rows);
+            select.build_query_as().fetch_all(conn).await?
         });
         let more = keys.len() > CHANGES_PAGE;
         keys.truncate(CHANGES_PAGE);
@@ -330,8 +352,11 @@ impl StoredKey {
                 .expires_at
                 .map(|ms| UnixMillis(u64::try_from(ms).unwrap_or(0))),
             retires_at_ms: None,
-            status: self.status.0,
-            moderation: self.moderation,
+            status: match self.status.0 {
+                KeyStatus::Active if self.is_held => KeyStatus::Paused,
+                status => status,
+            },
+            moderation: self.moderation.or(self.workspace_moderation),
         })
     }
 }

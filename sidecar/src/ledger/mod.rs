@@ -27,7 +27,7 @@ macro_rules! push_in {
 #[macro_use]
 mod engine;
 #[macro_use]
-mod workspaces;
+pub mod workspaces;
 mod account_rows;
 mod accounts;
 pub mod admin;
@@ -41,6 +41,7 @@ mod declared;
 pub mod deposits;
 mod error;
 pub mod events;
+mod feed;
 pub mod keys;
 pub mod leases;
 pub mod limits;
@@ -53,8 +54,10 @@ mod refusals;
 pub mod replies;
 pub mod rollups;
 pub mod secrets;
+mod seen;
 pub mod sessions;
 mod settle;
+pub mod users;
 pub mod verdicts;
 pub mod webhooks;
 

@@ -1,4 +1,28 @@
-//! Whose things a page shows.
+//! Workspaces: those that an operator made, and those that keys, budgets and events name; and whose things a page
+//! shows.
+
+use serde_json::json;
+use sqlx::QueryBuilder;
+use tollgate_core::time::UnixMillis;
+
+use super::audit::{Actor, AuditEntry, AuditRows};
+use super::feed::FeedRows;
+use super::rollups::Dimension;
+use super::rollups::spend::SpendRows;
+use super::{Ledger, LedgerError, number};
+
+const INSERT: &str = "INSERT INTO workspaces (workspace, display_name, status, moderation, created_at, updated_at, version) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+const BY_NAME: &str = "SELECT * FROM workspaces WHERE workspace = $1";
+/// Changes nothing, and locks the row until the transaction ends: who names the workspace meanwhile waits.
+const TAKE_ONE: &str = "UPDATE workspaces SET version = version WHERE workspace = $1 RETURNING *";
+const UPDATE: &str = "UPDATE workspaces SET display_name = $2, status = $3, moderation = $4, updated_at = $5, version = $6 \
+    WHERE workspace = $1";
+const DELETE: &str = "DELETE FROM workspaces WHERE workspace = $1";
+const DELETE_USERS: &str = "DELETE FROM users WHERE workspace = $1";
+const HAS_KEYS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM keys WHERE workspace = $1 LIMIT 1) AS one";
+const HAS_EVENTS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE workspace = $1 LIMIT 1) AS one";
+const HAS_BUDGETS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM budgets WHERE workspace = $1 AND archived_at IS NULL LIMIT 1) AS one";
 
 /// All workspaces, or some by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,6 +31,42 @@ pub enum Workspaces {
     All,
     /// Only what is of these.
     Only(Vec<String>),
+}
+
+/// A workspace as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoredWorkspace {
+    /// What keys and events name it by: never changed.
+    pub workspace: String,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// `active` or `paused`: then its keys are refused.
+    pub status: String,
+    /// The moderation policy of its keys that name none themselves; none for the one of the sidecar's configuration.
+    pub moderation: Option<String>,
+    /// Milliseconds since the Unix epoch: of its first event.
+    pub first_seen_at: Option<i64>,
+    /// Milliseconds since the Unix epoch: of its last event.
+    pub last_seen_at: Option<i64>,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// Milliseconds since the Unix epoch.
+    pub updated_at: i64,
+    /// One more with each change of an operator.
+    pub version: i64,
+}
+
+/// What a change to a workspace came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed<E> {
+    /// The workspace as it is now, or was when it was deleted.
+    Done(Box<StoredWorkspace>),
+    /// There is no such workspace.
+    NoSuchWorkspace,
+    /// It cannot be deleted, because there are some of these.
+    InUse(&'static str),
+    /// The change was refused, and nothing happened.
+    Refused(E),
 }
 
 /// Narrows a SELECT to workspaces, where its conditions go on.
@@ -24,4 +84,165 @@ macro_rules! push_within {
             }
         }
     };
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// Adds a workspace; false where it is there already.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn insert_workspace(&self, new: &StoredWorkspace, by: &Actor) -> Result<bool, LedgerError> {
+        let now = UnixMillis(u64::try_from(new.created_at).unwrap_or(0));
+        transact!(self, conn => {
+            let inserted = sqlx::query(INSERT)
+                .bind(&new.workspace)
+                .bind(&new.display_name)
+                .bind(&new.status)
+                .bind(&new.moderation)
+                .bind(new.created_at)
+                .bind(new.updated_at)
+                .bind(new.version)
+                .execute(&mut *conn)
+                .await?;
+            if inserted.rows_affected() == 0 {
+                return Ok(false);
+            }
+            let entry = AuditEntry::change(now, by, "workspace.create", &new.workspace)
+                .of(Some(&new.workspace))
+                .after(new.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
+        });
+        Ok(true)
+    }
+
+    /// The workspace of this name.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn workspace(&self, name: &str) -> Result<Option<StoredWorkspace>, LedgerError> {
+        Ok(read!(self, conn => sqlx::query_as(BY_NAME).bind(name).fetch_optional(conn).await?))
+    }
+
+    /// Workspaces in the order of their names, after one of them.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn workspaces(
+        &self,
+        among: &Workspaces,
+        after: &str,
+        rows: u32,
+    ) -> Result<Vec<StoredWorkspace>, LedgerError> {
+        Ok(read!(self, conn => {
+            let mut select = QueryBuilder::new("SELECT * FROM workspaces WHERE workspace > ");
+            select.push_bind(after);
+            push_within!(select, among);
+            select.push(" ORDER BY workspace LIMIT ").push_bind(i64::from(rows));
+            select.build_query_as().fetch_all(conn).await?
+        }))
+    }
+
+    /// What each of these workspaces has spent since a day began, in nano-dollars, in their order.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn spend_of_workspaces(&self, names: &[&str], since: i64) -> Result<Vec<u64>, LedgerError> {
+        let groups: Vec<(&str, &str)> = names.iter().map(|name| ("", *name)).collect();
+        read!(self, conn => SpendRows::spend(conn, Dimension::Workspace, &groups, since).await)
+    }
+
+    /// Changes a workspace. One that pauses it, resumes it, or gives it another moderation policy, has gateways told of
+    /// its keys again. A change that leaves it as it was is none.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn change_workspace<E>(
+        &self,
+        name: &str,
+        now: UnixMillis,
+        by: &Actor,
+        change: impl FnOnce(&mut StoredWorkspace) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
+        transact!(self, conn => {
+            FeedRows::lock(&mut *conn).await?;
+            let found: Option<StoredWorkspace> =
+                sqlx::query_as(TAKE_ONE).bind(name).fetch_optional(&mut *conn).await?;
+            let Some(old) = found else {
+                return Ok(Changed::NoSuchWorkspace);
+            };
+            let mut new = old.clone();
+            if let Err(refused) = change(&mut new) {
+                return Ok(Changed::Refused(refused));
+            }
+            if new == old {
+                return Ok(Changed::Done(Box::new(old)));
+            }
+            new.updated_at = number(now.0);
+            new.version = old.version.saturating_add(1);
+            sqlx::query(UPDATE)
+                .bind(name)
+                .bind(&new.display_name)
+                .bind(&new.status)
+                .bind(&new.moderation)
+                .bind(new.updated_at)
+                .bind(new.version)
+                .execute(&mut *conn)
+                .await?;
+            if new.status != old.status || new.moderation != old.moderation {
+                FeedRows::tell_again(&mut *conn, name, None).await?;
+            }
+            let entry = AuditEntry::change(now, by, "workspace.edit", name)
+                .of(Some(name))
+                .before(old.audited())
+                .after(new.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
+            Ok(Changed::Done(Box::new(new)))
+        })
+    }
+
+    /// Deletes a workspace that has no keys, events or live budgets, with its users.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn delete_workspace<E>(
+        &self,
+        name: &str,
+        now: UnixMillis,
+        by: &Actor,
+        may: impl FnOnce(&StoredWorkspace) -> Result<(), E>,
+    ) -> Result<Changed<E>, LedgerError> {
+        transact!(self, conn => {
+            let found: Option<StoredWorkspace> =
+                sqlx::query_as(TAKE_ONE).bind(name).fetch_optional(&mut *conn).await?;
+            let Some(old) = found else {
+                return Ok(Changed::NoSuchWorkspace);
+            };
+            if let Err(refused) = may(&old) {
+                return Ok(Changed::Refused(refused));
+            }
+            for (what, select) in [("keys", HAS_KEYS), ("events", HAS_EVENTS), ("budgets", HAS_BUDGETS)] {
+                let found: i64 = sqlx::query_scalar(select).bind(name).fetch_one(&mut *conn).await?;
+                if found > 0 {
+                    return Ok(Changed::InUse(what));
+                }
+            }
+            sqlx::query(DELETE_USERS).bind(name).execute(&mut *conn).await?;
+            sqlx::query(DELETE).bind(name).execute(&mut *conn).await?;
+            let entry = AuditEntry::change(now, by, "workspace.delete", name)
+                .of(Some(name))
+                .before(old.audited());
+            AuditRows::add_audit(&mut *conn, &[entry]).await?;
+            Ok(Changed::Done(Box::new(old)))
+        })
+    }
+}
+
+// === impl StoredWorkspace ===
+
+impl StoredWorkspace {
+    fn audited(&self) -> serde_json::Value {
+        json!({"display_name": self.display_name, "status": self.status, "moderation": self.moderation})
+    }
 }

@@ -9,6 +9,18 @@ use super::money::{ask, charging};
 use super::support::{Sidecar, new_database, yaml};
 use crate::database;
 
+/// A key of the first version, by its hash as an engine writes bytes.
+macro_rules! insert_key {
+    ($sha256:literal) => {
+        concat!(
+            "INSERT INTO keys (id, sha256, prefix, name, workspace, user_id, models, status, environment, created_at, \
+                updated_at, version) VALUES ('key_old', ",
+            $sha256,
+            ", 'p', 'n', 'keyed', 'ann', '[]', 'active', 'live', 7, 7, 1)"
+        )
+    };
+}
+
 #[tokio::test]
 async fn a_ledger_of_the_first_version_keeps_its_keys_and_events() {
     let folder = TempDir::new().unwrap();
@@ -20,6 +32,12 @@ async fn a_ledger_of_the_first_version_keeps_its_keys_and_events() {
         VALUES (1, 'old', 'r', 1767323045678, 'acme', TRUE, 200, 1, 2, 0, 0, 0, 'complete', 3, FALSE, 4, 5, 6, 'gw', '[]')";
     database::execute(&database, insert).await;
     database::execute(&database, "UPDATE counters SET value = 1 WHERE name = 'event'").await;
+    let insert = if database.starts_with("postgres://") {
+        insert_key!("'\\x61'")
+    } else {
+        insert_key!("x'61'")
+    };
+    database::execute(&database, insert).await;
 
     let file = folder.path().join("sidecar.yaml");
     std::fs::write(&file, yaml(&database, "")).unwrap();
@@ -39,6 +57,14 @@ async fn a_ledger_of_the_first_version_keeps_its_keys_and_events() {
         stats["totals"][0]["output_tokens"], 2,
         "it is in the statistics: {stats}"
     );
+    let workspaces = sidecar.get("/admin/v1/workspaces").await["workspaces"].clone();
+    assert_eq!(
+        (&workspaces[0]["id"], &workspaces[0]["last_seen_at"]),
+        (&json!("acme"), &json!("2026-01-02T03:04:05.678Z"))
+    );
+    assert_eq!(workspaces[1]["id"], "keyed", "{workspaces}");
+    let users = sidecar.get("/admin/v1/users").await["users"].clone();
+    assert_eq!(users[0]["user"], "ann", "{users}");
     sidecar
         .send_events(&[charging("old", json!([])), charging("new", json!([]))])
         .await;

@@ -38,3 +38,4 @@ mod storm;
 mod support;
 mod templates;
 mod webhooks;
+mod workspaces;

@@ -6,6 +6,7 @@
 
 pub mod read;
 pub mod sketch;
+pub(super) mod spend;
 pub mod sums;
 pub mod usage;
 pub(super) mod write;
@@ -127,7 +128,7 @@ impl Dimension {
 }
 
 /// A group's name as rollups have it.
-fn group(name: &str) -> &str {
+pub(super) fn group(name: &str) -> &str {
     let end = name.floor_char_boundary(GROUP_BYTES);
     name.get(..end).unwrap_or_default()
 }
