@@ -4,11 +4,25 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
 
-use crate::http::problem::Problem;
+use crate::http::problem::{FieldError, Problem};
 use crate::secret_key::random;
+
+/// How many characters a password has.
+pub const CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 
 /// At once; each takes 19 MiB.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
+
+/// Notes it among the errors where a new password cannot be one.
+pub fn check_new(field: &str, password: &str, errors: &mut Vec<FieldError>) {
+    if !CHARS.contains(&password.chars().count()) {
+        let (least, most) = (CHARS.start(), CHARS.end());
+        errors.push(FieldError::at(
+            field,
+            format!("expected {least} to {most} characters"),
+        ));
+    }
+}
 
 /// What is kept of a password, in PHC's form.
 ///

@@ -22,7 +22,6 @@ use crate::principal::Grants;
 use crate::secret_key::new_id;
 use crate::state::App;
 
-const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 const MAX_ROLES: usize = 100;
 
 /// `POST /admin/v1/operators`.
@@ -219,12 +218,8 @@ fn check(name: Option<&str>, password: Option<&str>, roles: Option<&Grants>) -> 
     if let Some(name) = name {
         check_name("name", name, &mut errors);
     }
-    if password.is_some_and(|password| !PASSWORD_CHARS.contains(&password.chars().count())) {
-        let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
-        errors.push(FieldError::at(
-            "password",
-            format!("expected {least} to {most} characters"),
-        ));
+    if let Some(password) = password {
+        password::check_new("password", password, &mut errors);
     }
     let roles = roles.into_iter().flat_map(Grants::iter);
     for (index, (workspace, _)) in roles.enumerate() {

@@ -136,6 +136,15 @@ on_engines! {
 // === impl Ledger ===
 
 impl Ledger {
+    /// Adds an entry that tells of no change.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn add_entry(&self, entry: AuditEntry) -> Result<(), LedgerError> {
+        transact!(self, conn => AuditRows::add_audit(&mut *conn, &[entry]).await?);
+        Ok(())
+    }
+
     /// A part of the log, in the order in which it was written.
     ///
     /// # Errors

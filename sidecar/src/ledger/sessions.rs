@@ -8,7 +8,7 @@ use super::{Ledger, LedgerError};
 const INSERT: &str =
     "INSERT INTO sessions (id, principal, credential, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
 const BY_ID: &str = "SELECT * FROM sessions WHERE id = $1";
-const DELETE: &str = "DELETE FROM sessions WHERE id = $1";
+const DELETE: &str = "DELETE FROM sessions WHERE id = $1 RETURNING principal";
 const DELETE_EXPIRED: &str = "DELETE FROM sessions WHERE expires_at <= $1";
 
 /// A session as the ledger keeps it. Its secret is nowhere but in the browser.
@@ -71,9 +71,14 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn end_session(&self, id: &[u8; 32]) -> Result<(), LedgerError> {
+    pub async fn end_session(&self, id: &[u8; 32], now: Timestamp, by: &Actor) -> Result<(), LedgerError> {
         transact!(self, conn => {
-            sqlx::query(DELETE).bind(id.as_slice()).execute(&mut *conn).await?;
+            let ended: Option<String> =
+                sqlx::query_scalar(DELETE).bind(id.as_slice()).fetch_optional(&mut *conn).await?;
+            if let Some(principal) = ended {
+                let entry = AuditEntry::change(now.into(), by, "session.end", &principal);
+                AuditRows::add_audit(&mut *conn, &[entry]).await?;
+            }
         });
         Ok(())
     }

@@ -7,6 +7,8 @@
 mod cookie;
 pub mod oidc;
 mod origin;
+mod password;
+mod refused;
 mod routes;
 mod secret;
 mod throttle;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::get_with;
+use aide::axum::routing::{get_with, post_with};
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as Described, StatusCode};
 use aide::operation::OperationOutput;
@@ -17,7 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
-use super::{ADMIN_TOKEN, SessionSecret, cookie, oidc};
+use super::refused::{nobody, refuse};
+use super::{ADMIN_TOKEN, SessionSecret, cookie, oidc, password as own_password};
 use crate::access::Scope;
 use crate::http::auth;
 use crate::http::extract::JsonBody;
@@ -68,7 +69,7 @@ struct SessionView {
 }
 
 /// What keeps a session's cookie in the browser, or has it forgotten.
-struct Cookie(HeaderValue);
+pub(super) struct Cookie(pub(super) HeaderValue);
 
 /// All routes of `/session`. They ask for no token themselves: this is where one is brought.
 pub fn routes() -> ApiRouter<App> {
@@ -87,6 +88,13 @@ pub fn routes() -> ApiRouter<App> {
                 also::<429>(open(begin(operation)))
             })
             .delete_with(end, |operation| open(about("endSession", "Sign out")(operation))),
+        )
+        .api_route(
+            "/session/password",
+            post_with(own_password::change, |operation| {
+                let change = about("changePassword", "Change one's own password");
+                also::<429>(also::<409>(open(change(operation))))
+            }),
         )
         .merge(oidc::routes())
 }
@@ -116,15 +124,27 @@ async fn begin(
     }
     count_try(&app, peer.ip())?;
     let secret = SessionSecret::generate()?;
-    let checked = sent.check(&app, &secret).await;
-    let (who, principal, credential) = checked.inspect_err(|problem| {
-        tracing::warn!(address = %peer.ip(), reason = problem.title, "a sign-in was refused");
-    })?;
+    let from = nobody(peer.ip(), &headers);
+    let name = sent.name.clone();
+    let (who, principal, credential) = match sent.check(&app, &secret).await {
+        Ok(checked) => checked,
+        Err(problem) => {
+            let target = match name {
+                // Whose name it is: what was typed in its place is not told.
+                Some(name) => app
+                    .ledger()
+                    .operator_by_name(&name)
+                    .await?
+                    .map(|operator| operator.id),
+                None => Some(ADMIN_TOKEN.to_owned()),
+            };
+            return Err(refuse(&app, &from, target.as_deref(), problem).await);
+        }
+    };
     app.sign_ins().forget(peer.ip());
     let by = Actor {
         name: who.to_string(),
-        address: Some(peer.ip().to_string()),
-        user_agent: auth::user_agent(&headers),
+        ..from
     };
     let cookie = keep_session(&app, &secret, principal, credential, &by, &headers).await?;
     Ok(Cookie(cookie))
@@ -171,11 +191,20 @@ pub(super) async fn keep_session(
 }
 
 /// Ending a session that has ended is no change.
-async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Cookie, Problem> {
+async fn end(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<Cookie, Problem> {
     let caller = auth::identify(&app, &Method::DELETE, &headers).await?;
-    if let Some(session) = caller.and_then(|caller| caller.session) {
-        app.ledger().end_session(&session.secret.id()).await?;
-        tracing::info!("signed out");
+    if let Some((caller, session)) = caller.and_then(|caller| Some((caller.actor(), caller.session?))) {
+        let by = Actor {
+            name: caller.name,
+            ..nobody(peer.ip(), &headers)
+        };
+        let now = app.clock().now();
+        app.ledger().end_session(&session.secret.id(), now, &by).await?;
+        tracing::info!(principal = %by.name, "signed out");
     }
     let cookie = cookie::forget(&headers).ok_or_else(Problem::internal)?;
     Ok(Cookie(cookie))

@@ -157,7 +157,8 @@ impl World {
                 "get /session",
                 "get /session/oidc",
                 "get /session/oidc/callback",
-                "post /session"
+                "post /session",
+                "post /session/password"
             ],
             "open to everyone"
         );

@@ -24,6 +24,7 @@ mod moderations;
 mod money;
 mod openapi;
 mod operators;
+mod passwords;
 mod problems;
 mod reclaim;
 mod repeats;

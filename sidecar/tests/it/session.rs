@@ -10,7 +10,7 @@ const SESSION: &str = "/admin/v1/session";
 const KEYS: &str = "/admin/v1/keys";
 
 /// A browser that is signed in.
-struct Browser {
+pub(crate) struct Browser {
     cookie: String,
     csrf: String,
 }
@@ -19,7 +19,11 @@ struct Browser {
 
 impl Browser {
     async fn signed_in(sidecar: &Sidecar) -> Self {
-        let response = sign_in(sidecar, ADMIN).await;
+        Self::of(sidecar, sign_in(sidecar, ADMIN).await).await
+    }
+
+    /// Of who has signed in with that answer.
+    pub(crate) async fn of(sidecar: &Sidecar, response: Response) -> Self {
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         let set = response.headers()["set-cookie"].to_str().unwrap();
         let cookie = set.split(';').next().unwrap().to_owned();
@@ -38,13 +42,13 @@ impl Browser {
     }
 
     /// A change as the page sends it.
-    fn change(&self, sidecar: &Sidecar, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn change(&self, sidecar: &Sidecar, method: Method, path: &str) -> RequestBuilder {
         self.ask(sidecar, method, path)
             .header("sec-fetch-site", "same-origin")
             .header("x-tollgate-csrf", &self.csrf)
     }
 
-    async fn session(&self, sidecar: &Sidecar) -> Value {
+    pub(crate) async fn session(&self, sidecar: &Sidecar) -> Value {
         let response = self.ask(sidecar, Method::GET, SESSION).send().await.unwrap();
         expect(response, StatusCode::OK).await
     }

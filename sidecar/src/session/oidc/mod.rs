@@ -23,9 +23,9 @@ use serde::Deserialize;
 use self::identity::Identity;
 use self::pending::Pending;
 pub use self::provider::Provider;
+use super::refused::{nobody, refuse};
 use super::routes::{count_try, keep_session};
 use super::{SessionSecret, cookie};
-use crate::http::auth;
 use crate::http::extract::Params;
 use crate::http::openapi::{about, also, open};
 use crate::http::problem::Problem;
@@ -96,16 +96,19 @@ async fn end(
 ) -> Result<SeeOther, Problem> {
     let provider = provider(&app)?;
     count_try(&app, peer.ip())?;
-    let refused = |problem: &Problem| {
-        tracing::warn!(address = %peer.ip(), reason = %problem.detail, "a single sign-on was refused");
+    let from = nobody(peer.ip(), &headers);
+    let identity = match identify(provider, &headers, sent).await {
+        Ok(identity) => identity,
+        Err(problem) => return Err(refuse(&app, &from, None, problem).await),
     };
-    let identity = identify(provider, &headers, sent).await.inspect_err(refused)?;
     let by = Actor {
         name: format!("operator:{}", identity.name),
-        address: Some(peer.ip().to_string()),
-        user_agent: auth::user_agent(&headers),
+        ..from
     };
-    let operator = identity.operator(&app, &by).await.inspect_err(refused)?;
+    let operator = match identity.operator(&app, &by).await {
+        Ok(operator) => operator,
+        Err(problem) => return Err(refuse(&app, &by, None, problem).await),
+    };
     app.sign_ins().forget(peer.ip());
     let secret = SessionSecret::generate()?;
     let credential = secret.credential(operator.password_hash.unwrap_or_default().as_bytes());
