@@ -10,7 +10,19 @@ import time
 from browser import PATIENCE_MS, Guarded, browser, expect, settings
 
 GIVEN = settings()
-VIEWS = ["overview", "events", "keys", "budgets", "moderation", "webhooks", "audit", "health"]
+VIEWS = [
+    "overview",
+    "events",
+    "keys",
+    "budgets",
+    "moderation",
+    "workspaces",
+    "webhooks",
+    "operators",
+    "tokens",
+    "audit",
+    "health",
+]
 SCREENS = {"desktop": {"width": 1360, "height": 860}, "phone": {"width": 390, "height": 844}}
 # What a load may take where nothing else is going on, and how often it is tried to see that.
 SOON_MS = 1_000

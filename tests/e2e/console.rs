@@ -68,6 +68,12 @@ async fn an_operator_creates_watches_and_revokes_a_key_and_outlives_the_sidecar(
     run("work.py", &mut stack, json!({})).await;
 }
 
+#[tokio::test]
+async fn operators_tokens_and_workspaces_are_managed_and_take_effect_at_once() {
+    let mut stack = start().await;
+    run("people.py", &mut stack, json!({})).await;
+}
+
 /// Has workspaces, keys, budgets and calls, so that there is something to see: answers, refusals, a bar of each colour.
 async fn use_it(stack: &Stack) {
     const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "gpt-4.1"];

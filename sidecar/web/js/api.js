@@ -1,11 +1,16 @@
 // The admin API. Every answer tells whether the sidecar is there, and whether the session still holds.
 
+import { access } from './access.js';
 import { connection } from './connection.js';
 
 const TIMEOUT_MS = 20_000;
 const PREFIX = 'admin/v1/';
+/** A list that is longer is read on the command line. */
+const PAGES = 20;
 
 let csrf = null;
+/** While another session takes the place of this one. */
+let replacing = null;
 
 /** The API refused: RFC 9457, or what stands in for it. */
 export class Problem extends Error {
@@ -44,10 +49,24 @@ export const sessionEnded = new EventTarget();
  * @param {{ query?: object, body?: unknown, headers?: object, signal?: AbortSignal }} options
  */
 export async function call(method, path, { query = {}, body, headers = {}, signal } = {}) {
+  return (await ask(method, path, { query, body, headers, signal })).value;
+}
+
+/** Asks, and answers the JSON of a success with its version, to be sent back as `if-match`. */
+async function ask(method, path, options = {}) {
+  const { query = {}, body, headers = {}, signal } = options;
+  const proof = csrf;
   const response = await send(method, PREFIX + path + search(query), { body, headers, signal });
-  if (response.ok) return response.status === 204 ? null : await json(response);
+  if (response.ok) {
+    return { value: response.status === 204 ? null : await json(response), etag: response.headers.get('etag') };
+  }
   const problem = new Problem(response.status, await json(response).catch(() => null), response.headers);
-  if (problem.status === 401 && path !== 'session') sessionEnded.dispatchEvent(new Event('ended'));
+  if (problem.status === 401 && !path.startsWith('session')) {
+    await replacing?.catch(() => {});
+    // It was sent for a session that another one has taken the place of meanwhile.
+    if (proof !== csrf && csrf !== null) return ask(method, path, options);
+    sessionEnded.dispatchEvent(new Event('ended'));
+  }
   throw problem;
 }
 
@@ -56,10 +75,45 @@ export const post = (path, body = {}, options) => call('POST', path, { ...option
 export const patch = (path, body, options) => call('PATCH', path, { ...options, body });
 export const remove = (path, options) => call('DELETE', path, options);
 
+/** A thing as it is now, and its version: `{ value, etag }`. */
+export const tagged = (path) => ask('GET', path);
+
+/** Everything in a collection, a page after the other. */
+export async function everything(path, name, query, signal) {
+  const all = [];
+  let after;
+  for (let page = 0; page < PAGES; page += 1) {
+    const answer = await get(path, { ...query, limit: 1_000, after }, { signal });
+    all.push(...answer[name]);
+    if (answer.next === null) break;
+    after = answer.next;
+  }
+  return all;
+}
+
+/**
+ * What is tried again is done once: answers the headers for a body, the same for the same one.
+ * @returns {(body: unknown) => { 'idempotency-key': string }}
+ */
+export function attempt() {
+  let last = null;
+  let key = '';
+  return (body) => {
+    const text = JSON.stringify(body);
+    if (text !== last) {
+      last = text;
+      // Not by `randomUUID`, which only pages that came over HTTPS have.
+      key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    }
+    return { 'idempotency-key': key };
+  };
+}
+
 /** Who is signed in, and from now on the proof that changes come from this page. */
 export async function currentSession() {
   const session = await get('session');
   csrf = session.csrf;
+  access.set(session);
   return session;
 }
 
@@ -67,6 +121,16 @@ export async function currentSession() {
 export async function signIn(credentials) {
   await post('session', credentials);
   return currentSession();
+}
+
+/** Does what has another session take the place of this one. What is under way for this one is asked again then. */
+export async function replaceSession(change) {
+  replacing = change().then(currentSession);
+  try {
+    await replacing;
+  } finally {
+    replacing = null;
+  }
 }
 
 /** Signs out, here and on every sidecar. */

@@ -12,9 +12,12 @@ import { EventsView } from './views/events.js';
 import { HealthView } from './views/health.js';
 import { KeysView } from './views/keys.js';
 import { ModerationView } from './views/moderation.js';
+import { OperatorsView } from './views/operators.js';
 import { OverviewView } from './views/overview.js';
 import { showSignIn } from './views/signin.js';
+import { TokensView } from './views/tokens.js';
 import { WebhooksView } from './views/webhooks.js';
+import { WorkspacesView } from './views/workspaces.js';
 import { workspaces } from './workspaces.js';
 
 const VIEWS = {
@@ -23,7 +26,10 @@ const VIEWS = {
   keys: KeysView,
   budgets: BudgetsView,
   moderation: ModerationView,
+  workspaces: WorkspacesView,
   webhooks: WebhooksView,
+  operators: OperatorsView,
+  tokens: TokensView,
   audit: AuditView,
   health: HealthView,
 };

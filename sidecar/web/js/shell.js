@@ -1,21 +1,27 @@
 // The frame around every view: navigation, the workspace that is looked at, and whether the sidecar answers.
 
 import { html, nothing, render } from '../vendor/lit/lit-html.js';
+import { access } from './access.js';
 import { signOut } from './api.js';
 import { connection } from './connection.js';
 import { clock } from './format.js';
 import { icons, sign } from './parts/icons.js';
 import { tell } from './parts/toast.js';
 import { router } from './router.js';
+import { changeOwnPassword } from './views/operator_form.js';
 import { workspaces } from './workspaces.js';
 
+/** Each with whom it is for; for everybody, where nothing is said. */
 const PLACES = [
   ['overview', 'Overview'],
   ['events', 'Events'],
   ['keys', 'Keys'],
   ['budgets', 'Budgets'],
   ['moderation', 'Moderation'],
-  ['webhooks', 'Webhooks'],
+  ['workspaces', 'Workspaces'],
+  ['webhooks', 'Webhooks', () => access.everywhere('viewer')],
+  ['operators', 'Operators', () => access.everywhere('admin')],
+  ['tokens', 'API tokens', () => access.somewhere('admin')],
   ['audit', 'Audit log'],
   ['health', 'Health'],
 ];
@@ -118,7 +124,7 @@ export class Shell {
             </div>
             <nav class="nav" aria-label="Views">
               <ul>
-                ${PLACES.map(
+                ${PLACES.filter(([, , isFor]) => isFor?.() ?? true).map(
                   ([place, title]) => html`<li>
                     <a href=${router.link(place)} aria-current=${place === name ? 'page' : nothing}
                       >${icons[place]} ${title}</a
@@ -136,6 +142,9 @@ export class Shell {
               <button class="quiet" @click=${() => globalThis.tollgateTheme.toggle()}>
                 ${isDark ? icons.sun : icons.moon} ${isDark ? 'Light' : 'Dark'} mode
               </button>
+              ${access.isOperator
+                ? html`<button class="quiet" @click=${changeOwnPassword}>${icons.password} Change password</button>`
+                : nothing}
               <button class="quiet" @click=${this.#signOut}>${icons.leave} Sign out</button>
             </div>
           </div>

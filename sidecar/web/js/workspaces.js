@@ -1,12 +1,11 @@
 // Which workspaces there are, and the one that is looked at: it holds for every view.
 
-import { get } from './api.js';
+import { everything } from './api.js';
 
 const KEY = 'tollgate.workspace';
-const PAGES = 20;
 
 class Workspaces extends EventTarget {
-  /** All that have a key. */
+  /** All that may be seen. */
   names = [];
   /** The one that is looked at; empty for all. */
   chosen = '';
@@ -37,14 +36,9 @@ class Workspaces extends EventTarget {
 
   /** Looks which there are. */
   async load() {
-    const names = new Set(this.chosen ? [this.chosen] : []);
-    let after;
-    for (let page = 0; page < PAGES; page += 1) {
-      const { keys, next } = await get('keys', { limit: 1_000, after });
-      for (const key of keys) names.add(key.workspace);
-      if (next === null) break;
-      after = next;
-    }
+    const all = await everything('workspaces', 'workspaces', {});
+    const names = new Set(all.map(({ id }) => id));
+    if (this.chosen) names.add(this.chosen);
     this.names = [...names].sort((a, b) => a.localeCompare(b));
     this.dispatchEvent(new Event('known'));
   }

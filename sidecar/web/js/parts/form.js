@@ -21,7 +21,7 @@ export function field({ name, label, control, hint, fault, isWhole = false }) {
 }
 
 /** A field for one line of text. */
-export const textField = ({ value = '', type = 'text', isRequired = false, placeholder = '', ...rest }) =>
+export const textField = ({ value = '', type = 'text', isRequired = false, placeholder = '', autocomplete = 'off', ...rest }) =>
   field({
     ...rest,
     control: ({ id, describedBy, invalid }) => html`<input
@@ -32,7 +32,7 @@ export const textField = ({ value = '', type = 'text', isRequired = false, place
       value=${value}
       ?required=${isRequired}
       placeholder=${placeholder || nothing}
-      autocomplete="off"
+      autocomplete=${autocomplete}
       spellcheck="false"
       aria-describedby=${describedBy}
       aria-invalid=${invalid}

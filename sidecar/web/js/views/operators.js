@@ -1,0 +1,124 @@
+// Operators: who signs in, and what they may do where.
+
+import { html } from '../../vendor/lit/lit-html.js';
+import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { everything, remove, tagged } from '../api.js';
+import { badge, moment } from '../parts/badge.js';
+import { confirmed } from '../parts/dialog.js';
+import { icons } from '../parts/icons.js';
+import { empty, shown } from '../parts/states.js';
+import { tell } from '../parts/toast.js';
+import { Resource } from '../resource.js';
+import { View } from '../view.js';
+import { createOperator, editOperator, resetPassword } from './operator_form.js';
+
+const EVERY_MS = 15_000;
+
+export class OperatorsView extends View {
+  static title = 'Operators';
+
+  start() {
+    const load = (signal) => everything('operators', 'operators', {}, signal);
+    this.operators = this.owns(new Resource(load, () => this.update(), { every: EVERY_MS }));
+  }
+
+  /** Has a form do something, and looks again if it did. */
+  async #with(form) {
+    const changed = await form;
+    if (changed !== undefined) this.operators.refresh();
+  }
+
+  #create = () => this.#with(createOperator());
+
+  #remove(operator) {
+    confirmed({
+      title: `Remove ${operator.name}?`,
+      text: 'Their sessions and their tokens end at once. What they have done stays in the audit log.',
+      action: 'Remove',
+      run: async () => {
+        const path = `operators/${operator.id}`;
+        const { etag } = await tagged(path);
+        await remove(path, { headers: { 'if-match': etag } });
+        tell(`${operator.name}: removed.`);
+        await this.operators.refresh();
+      },
+    });
+  }
+
+  template() {
+    const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Create operator</button>`;
+    return html`<div class="view-head">
+        <h1 tabindex="-1">Operators</h1>
+        <div class="actions">${create}</div>
+      </div>
+      <section class="panel" aria-label="Operators">
+        ${shown(this.operators, 'operators', (operators) =>
+          operators.length === 0
+            ? empty(
+                'No operators yet',
+                'Until there are some, everybody signs in with the admin token, and the audit log cannot tell who it was.',
+                create,
+              )
+            : this.#table(operators),
+        )}
+      </section>`;
+  }
+
+  #table(operators) {
+    return html`<div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col">Roles</th>
+            <th scope="col" class="wide">Status</th>
+            <th scope="col" class="wide">Signs in</th>
+            <th scope="col" class="wide">Changed</th>
+            <th scope="col"><span class="hidden-visually">What can be done</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            operators,
+            (operator) => operator.id,
+            (operator) => this.#row(operator),
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row(operator) {
+    const { name } = operator;
+    return html`<tr>
+      <th scope="row">${name}</th>
+      <td>${roles(operator.roles)}</td>
+      <td class="wide">${badge(operator.status, operator.status === 'active' ? 'ok' : 'warn')}</td>
+      <td class="wide">${operator.has_password ? 'by password' : 'by single sign-on'}</td>
+      <td class="wide nowrap">${moment(operator.updated_at)}</td>
+      <td>
+        <div class="row-actions">
+          <button class="button small" @click=${() => this.#with(editOperator(operator))} aria-label="Change ${name}">
+            Change
+          </button>
+          <button
+            class="button small wide"
+            @click=${() => this.#with(resetPassword(operator))}
+            aria-label="Reset the password of ${name}"
+          >
+            Reset password
+          </button>
+          <button class="button small danger" @click=${() => this.#remove(operator)} aria-label="Remove ${name}">
+            Remove
+          </button>
+        </div>
+      </td>
+    </tr>`;
+  }
+}
+
+function roles(all) {
+  const pairs = Object.entries(all);
+  if (pairs.length === 0) return html`<span class="muted">none</span>`;
+  return pairs.map(([workspace, role]) => html`${badge(`${workspace === '*' ? 'everywhere' : workspace}: ${role}`)} `);
+}

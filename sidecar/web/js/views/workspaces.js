@@ -1,0 +1,227 @@
+// Workspaces and their users: what they cost, when they were seen, and whether their keys may be used.
+
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { access } from '../access.js';
+import { everything, patch, remove, tagged } from '../api.js';
+import { money, nanos } from '../format.js';
+import { badge, moment } from '../parts/badge.js';
+import { confirmed } from '../parts/dialog.js';
+import { icons } from '../parts/icons.js';
+import { empty, shown } from '../parts/states.js';
+import { tell } from '../parts/toast.js';
+import { Resource } from '../resource.js';
+import { View } from '../view.js';
+import { workspaces } from '../workspaces.js';
+import { createUser, createWorkspace, editUser, editWorkspace } from './workspace_form.js';
+
+const EVERY_MS = 10_000;
+
+export class WorkspacesView extends View {
+  static title = 'Workspaces';
+
+  start() {
+    const follow = (collection) => {
+      const load = (signal) => everything(collection, collection, { workspace: workspaces.filter }, signal);
+      return this.owns(new Resource(load, () => this.update(), { every: EVERY_MS }));
+    };
+    this.workspaces = follow('workspaces');
+    this.users = follow('users');
+  }
+
+  /** Has a form do something, and looks again if it did. */
+  async #with(form) {
+    if ((await form) === undefined) return;
+    workspaces.load().catch(() => {});
+    this.refresh();
+  }
+
+  #pause(path, name, status) {
+    const isPaused = status === 'paused';
+    const run = async () => {
+      const { etag } = await tagged(path);
+      await patch(path, { status: isPaused ? 'active' : 'paused' }, { headers: { 'if-match': etag } });
+      tell(`${name}: ${isPaused ? 'active again' : 'paused'}.`);
+      this.refresh();
+    };
+    if (isPaused) {
+      run().catch((error) => tell(`${name}: ${error.message}.`));
+      return;
+    }
+    confirmed({
+      title: `Pause ${name}?`,
+      text: 'Every gateway refuses all its keys within two seconds, until it is active again.',
+      action: 'Pause',
+      run,
+    });
+  }
+
+  #delete(workspace) {
+    confirmed({
+      title: `Delete ${workspace.id}?`,
+      text: 'Only a workspace that has neither keys, events nor budgets can be deleted. Its users go with it.',
+      action: 'Delete',
+      run: async () => {
+        const path = pathOf(workspace);
+        const { etag } = await tagged(path);
+        await remove(path, { headers: { 'if-match': etag } });
+        tell(`${workspace.id}: deleted.`);
+        await this.#with(true);
+      },
+    });
+  }
+
+  template() {
+    return html`<div class="view-head">
+        <h1 tabindex="-1">Workspaces</h1>
+        <div class="actions">
+          ${access.somewhere('admin')
+            ? html`<button class="button" @click=${() => this.#with(createUser())}>${icons.plus} Create user</button>`
+            : nothing}
+          ${access.everywhere('admin')
+            ? html`<button class="button primary" @click=${() => this.#with(createWorkspace())}>
+                ${icons.plus} Create workspace
+              </button>`
+            : nothing}
+        </div>
+      </div>
+      <div class="stack">
+        <section class="panel" aria-label="Workspaces">
+          ${shown(this.workspaces, 'workspaces', (all) =>
+            all.length === 0
+              ? empty('No workspaces yet', 'One is there as soon as a key, a budget or a request names it.')
+              : this.#table(all),
+          )}
+        </section>
+        <section class="panel" aria-labelledby="users">
+          <div class="panel-head"><h2 id="users">Users</h2></div>
+          ${shown(this.users, 'users', (all) =>
+            all.length === 0
+              ? empty('No users yet', 'One is there as soon as a key or a request names it.')
+              : this.#userTable(all),
+          )}
+        </section>
+      </div>`;
+  }
+
+  #table(all) {
+    return html`<div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Workspace</th>
+            <th scope="col">Status</th>
+            <th scope="col" class="right">This month</th>
+            <th scope="col" class="wide">Moderation</th>
+            <th scope="col" class="wide">First seen</th>
+            <th scope="col" class="wide">Last seen</th>
+            <th scope="col"><span class="hidden-visually">What can be done</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            all,
+            (workspace) => workspace.id,
+            (workspace) => this.#row(workspace),
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row(workspace) {
+    const { id, status } = workspace;
+    return html`<tr>
+      <th scope="row">
+        ${workspace.display_name ?? id}
+        ${workspace.display_name ? html`<div class="sub mono muted">${id}</div>` : nothing}
+      </th>
+      <td>${badge(status, status === 'active' ? 'ok' : 'warn')}</td>
+      <td class="right number">${money(nanos(workspace.month_cost_usd))}</td>
+      <td class="wide">${workspace.moderation ?? workspace.declared_moderation ?? '–'}</td>
+      <td class="wide nowrap">${moment(workspace.first_seen_at)}</td>
+      <td class="wide nowrap">${moment(workspace.last_seen_at)}</td>
+      <td>
+        ${access.within(id, 'admin')
+          ? html`<div class="row-actions">
+              <button
+                class="button small wide"
+                @click=${() => this.#with(editWorkspace(workspace))}
+                aria-label="Change ${id}"
+              >
+                Change
+              </button>
+              ${pauseButton(id, status, () => this.#pause(pathOf(workspace), id, status))}
+              ${access.everywhere('admin') && workspace.first_seen_at === null
+                ? html`<button
+                    class="button small danger wide"
+                    @click=${() => this.#delete(workspace)}
+                    aria-label="Delete ${id}"
+                  >
+                    Delete
+                  </button>`
+                : nothing}
+            </div>`
+          : nothing}
+      </td>
+    </tr>`;
+  }
+
+  #userTable(all) {
+    return html`<div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">User</th>
+            <th scope="col">Status</th>
+            <th scope="col" class="right">This month</th>
+            <th scope="col" class="wide">Workspace</th>
+            <th scope="col" class="wide">First seen</th>
+            <th scope="col" class="wide">Last seen</th>
+            <th scope="col"><span class="hidden-visually">What can be done</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            all,
+            (user) => user.id,
+            (user) => this.#userRow(user),
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #userRow(user) {
+    const { status } = user;
+    const name = `${user.user} of ${user.workspace}`;
+    return html`<tr>
+      <th scope="row">
+        ${user.display_name ?? user.user}
+        ${user.display_name ? html`<div class="sub mono muted">${user.user}</div>` : nothing}
+      </th>
+      <td>${badge(status, status === 'active' ? 'ok' : 'warn')}</td>
+      <td class="right number">${money(nanos(user.month_cost_usd))}</td>
+      <td class="wide">${user.workspace}</td>
+      <td class="wide nowrap">${moment(user.first_seen_at)}</td>
+      <td class="wide nowrap">${moment(user.last_seen_at)}</td>
+      <td>
+        ${access.within(user.workspace, 'admin')
+          ? html`<div class="row-actions">
+              <button class="button small wide" @click=${() => this.#with(editUser(user))} aria-label="Change ${name}">
+                Change
+              </button>
+              ${pauseButton(name, status, () => this.#pause(`users/${user.id}`, name, status))}
+            </div>`
+          : nothing}
+      </td>
+    </tr>`;
+  }
+}
+
+const pathOf = (workspace) => `workspaces/${encodeURIComponent(workspace.id)}`;
+
+function pauseButton(name, status, run) {
+  const action = status === 'paused' ? 'Resume' : 'Pause';
+  return html`<button class="button small" @click=${run} aria-label="${action} ${name}">${action}</button>`;
+}
