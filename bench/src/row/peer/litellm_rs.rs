@@ -32,10 +32,11 @@ pub(in crate::row) async fn start(upstream: SocketAddr) -> Result<Row> {
         "providers": [{"name": "upstream", "provider_type": "openai", "api_key": "sk-upstream",
             "base_url": format!("http://{upstream}/v1"), "weight": 1.0, "rpm": 1_000_000_000,
             "tpm": 1_000_000_000, "max_concurrent_requests": 4_096, "timeout": 30, "max_retries": 0,
-            "models": ["gpt-4o-mini"], "tags": [], "enabled": true}],
+            "models": ["gpt-4o-mini"], "tags": [], "enabled": true, "endpoint_access": "private_network"}],
         "router": {"strategy": "round_robin", "load_balancer": {"health_check_enabled": false}},
         "storage": {"database": off, "redis": off, "vector_db": null},
         "auth": {"enable_jwt": false, "enable_api_key": false, "allow_anonymous": true, "jwt_secret": ""},
+        "monitoring": {"metrics": {"enabled": false}},
         "rate_limit": {"enabled": false},
         "guardrails": {"enabled": false},
     });
@@ -45,6 +46,8 @@ pub(in crate::row) async fn start(upstream: SocketAddr) -> Result<Row> {
         .arg("--config")
         .arg(config)
         .current_dir(folder.path())
+        // It would write two lines a request.
+        .env("RUST_LOG", "warn")
         .stdout(std::process::Stdio::null());
     super::start(Kind::LitellmRs, command, folder, target(port)).await
 }
