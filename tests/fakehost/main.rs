@@ -14,6 +14,7 @@ mod conflicts;
 mod crash;
 mod faults;
 mod gateway;
+mod growth;
 mod hang_up;
 mod host_calls;
 mod policy;

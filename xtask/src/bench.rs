@@ -11,7 +11,7 @@ use tollgate_stack::Repository;
 pub(crate) struct BenchArgs {
     /// Options of the bench itself, such as `--quick`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    options: Vec<String>,
+    pub(crate) options: Vec<String>,
 }
 
 /// Runs the bench; its output is its own.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_tokens;
+mod bench_wasm;
 mod check;
 mod docs;
 mod down;
@@ -36,6 +37,8 @@ enum Task {
     BenchTokens(bench_tokens::BenchTokensArgs),
     /// Writes the reference of the configurations from their types: docs/*configuration.md and docs/*.schema.json
     Docs,
+    /// Measures what the filter's .wasm costs by itself: instructions of each callback, memory, start-up
+    BenchWasm(bench::BenchArgs),
     /// Measures what governance costs, beside bare Envoy and others: `bench -- --help` lists the options
     Bench(bench::BenchArgs),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Check(args) => check::run(&args),
         Task::BenchTokens(args) => bench_tokens::run(args),
         Task::Docs => docs::run(),
+        Task::BenchWasm(args) => bench_wasm::run(&args),
         Task::Bench(args) => bench::run(&args),
     };
     match result {
