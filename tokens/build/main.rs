@@ -8,6 +8,7 @@ mod classes;
 mod hash;
 mod pack;
 mod perfect;
+mod spellings;
 mod vocabulary;
 
 use std::{env, error::Error, path::PathBuf};
@@ -17,13 +18,12 @@ use vocabulary::Vocabulary;
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     classes::write(&out)?;
-    for (name, oracle) in [
-        ("o200k", tiktoken_rs::o200k_base()?),
-        ("cl100k", tiktoken_rs::cl100k_base()?),
-    ] {
-        let vocabulary = Vocabulary::read(&oracle)?;
-        pack::write(&vocabulary, &out, name)?;
-    }
+    let o200k = Vocabulary::read(&tiktoken_rs::o200k_base()?)?;
+    let cl100k = Vocabulary::read(&tiktoken_rs::cl100k_base()?)?;
+    // Their order is that of the bits in `src/spellings.rs`.
+    spellings::write(&[&o200k, &cl100k], &out)?;
+    pack::write(&o200k, &out, "o200k")?;
+    pack::write(&cl100k, &out, "cl100k")?;
     rerun_when_changed();
     Ok(())
 }

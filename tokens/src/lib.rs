@@ -13,6 +13,7 @@ mod hash;
 mod memo;
 mod merge;
 mod model;
+mod spellings;
 mod splitter;
 mod tables;
 mod work;
@@ -93,7 +94,7 @@ fn count(
         match end - at {
             1 => tokens += 1,
             2..=SHORT_MAX => {
-                let word = Tables::word(text, at, end);
+                let word = spellings::word(text, at, end);
                 tokens += memo.word(word, || piece(tables, text, at..end, work).0);
             }
             8..=memo::LONGEST => {

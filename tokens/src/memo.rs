@@ -6,13 +6,13 @@
 use std::cell::Cell;
 
 use crate::hash::{hash_more, hash_word};
-use crate::tables::read_word;
+use crate::spellings::read_word;
 
 /// Places for pieces of up to seven bytes.
-const WORDS: usize = 1 << 11;
+const WORDS: usize = 1 << 13;
 
 /// Places for longer ones.
-const LONGER: usize = 1 << 10;
+const LONGER: usize = 1 << 12;
 
 /// Words of a longer piece.
 const LONGER_WORDS: usize = 3;
@@ -52,7 +52,7 @@ impl Memo {
         }
     }
 
-    /// The tokens of a word (see `Tables::word`), remembered or else as `count` says.
+    /// The tokens of a word (see `spellings::word`), remembered or else as `count` says.
     #[inline]
     pub(crate) fn word(&self, word: u64, count: impl FnOnce() -> u64) -> u64 {
         let place = self
@@ -98,7 +98,7 @@ impl Memo {
 #[cfg(test)]
 mod tests {
     use super::{LONGEST, Memo};
-    use crate::tables::Tables;
+    use crate::spellings::word as word_of;
 
     fn unknown() -> u64 {
         panic!("it is remembered")
@@ -111,7 +111,7 @@ mod tests {
             let before = "a".repeat(len) + " and";
             let after = "a".repeat(len) + "? other";
             if len < 8 {
-                let word = |text: &str| Tables::word(text.as_bytes(), 0, len);
+                let word = |text: &str| word_of(text.as_bytes(), 0, len);
                 assert_eq!(memo.word(word(&before), || 5), 5);
                 assert_eq!(memo.word(word(&after), unknown), 5);
             } else {

@@ -25,7 +25,7 @@ const POSITION_BITS: u32 = 12;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u32);
 
-/// The number of tokens of `piece`, which is no token, or of as much of it as the work lasts for, and how many bytes
+/// The number of tokens of `piece`, which is no token that the tables know by its bytes, or of as much of it as the work lasts for, and how many bytes
 /// that is.
 pub(crate) fn count(tables: &Tables, piece: &[u8], work: &mut Work) -> (u64, usize) {
     let has_wide = piece.iter().any(|&byte| (0xe0..0xf0).contains(&byte));
@@ -80,7 +80,7 @@ fn merged(tables: &Tables, bytes: &[u8], work: &mut Work) -> (u64, usize) {
         [] => 0,
         [_] => 1,
         [_, _] => 2,
-        // Two of the three can be merged, or none; all three would be a token.
+        // Two of the three can be merged, or none; all three would be a token that is known.
         [first, second, third] => {
             let can_merge = tables.byte_pair(first, second) != Token::NONE
                 || tables.byte_pair(second, third) != Token::NONE;

@@ -1,35 +1,30 @@
 //! The static tables of an encoding, and the questions that the counter asks of them.
 //!
-//! The build script writes them (`build/pack.rs`); all numbers are little-endian. Whether some bytes are a token, and
-//! what two tokens are merged to, are perfect hashes (`hash.rs`).
+//! The build script writes them (`build/pack.rs`); all numbers are little-endian. What two tokens are merged to is a
+//! perfect hash (`hash.rs`).
 
-use crate::hash::{
-    SHORT_MAX, bucket_of, fragment_bit, hash_more, hash_word, joined_bit, merged_bit, slot_of,
-};
+use crate::hash::{fragment_bit, hash_word, joined_bit, merged_bit};
+use crate::spellings::{CL100K as OF_CL100K, O200K as OF_O200K, SPELLINGS, perfect_slot, read_word, table};
 
 /// Bits of a rank.
 const RANK_BITS: u32 = 18;
-/// Bits of an offset into the arena.
-const OFFSET_BITS: u32 = 20;
-/// The longest token, in bytes.
-pub(crate) const TOKEN_MAX: usize = 128;
+/// Bytes of an entry of [`Tables::pairs`].
+const PAIR_BYTES: usize = 7;
 
 /// The tables of one encoding.
 pub(crate) struct Tables {
-    /// Short tokens: the bytes, and their count in the last byte.
-    words: &'static [[u8; 8]],
-    word_pilots: &'static [[u8; 2]],
-    /// Long tokens: offset into the arena (20 bits), length less one (7), some bits of the hash (5).
-    places: &'static [[u8; 4]],
-    place_pilots: &'static [[u8; 2]],
-    /// The bytes of the long tokens.
-    arena: &'static [u8],
+    /// The encoding's bit in the tables of what is a token.
+    owner: u8,
     /// The token of each byte.
     bytes: &'static [[u8; 4]],
-    /// The token of each two bytes, or [`Token::NONE`].
-    byte_pairs: &'static [[u8; 4]],
-    /// What two tokens are merged to: rank of the left one (18 bits), of the right one (18), the token (20).
-    pairs: &'static [[u8; 8]],
+    /// A bit for each two bytes that are a token, how many are set before each word of bits, and the tokens in the
+    /// order of their bits.
+    byte_pair_bits: &'static [[u8; 8]],
+    byte_pair_counts: &'static [[u8; 2]],
+    byte_pair_tokens: &'static [[u8; 4]],
+    /// What two tokens are merged to: rank of the left one (18 bits), of the right one (18), the token (20); and a byte
+    /// behind the last.
+    pairs: &'static [u8],
     pair_pilots: &'static [[u8; 2]],
     /// A bit for each hash of two tokens that are merged to another: most are not, and this is a small table.
     merged: &'static [u8],
@@ -43,23 +38,15 @@ pub(crate) struct Tables {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Token(u32);
 
-macro_rules! table {
-    ($name:literal, $suffix:literal) => {
-        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".", $suffix)).as_slice()
-    };
-}
-
 macro_rules! tables {
-    ($name:literal) => {
+    ($name:literal, $owner:expr) => {
         Tables {
-            words: table!($name, "words").as_chunks().0,
-            word_pilots: table!($name, "word_pilots").as_chunks().0,
-            places: table!($name, "places").as_chunks().0,
-            place_pilots: table!($name, "place_pilots").as_chunks().0,
-            arena: table!($name, "arena"),
+            owner: $owner,
             bytes: table!($name, "bytes").as_chunks().0,
-            byte_pairs: table!($name, "byte_pairs").as_chunks().0,
-            pairs: table!($name, "pairs").as_chunks().0,
+            byte_pair_bits: table!($name, "byte_pair_bits").as_chunks().0,
+            byte_pair_counts: table!($name, "byte_pair_counts").as_chunks().0,
+            byte_pair_tokens: table!($name, "byte_pair_tokens").as_chunks().0,
+            pairs: table!($name, "pairs"),
             pair_pilots: table!($name, "pair_pilots").as_chunks().0,
             merged: table!($name, "merged"),
             joined: table!($name, "joined"),
@@ -69,10 +56,10 @@ macro_rules! tables {
 }
 
 /// The tables of `o200k_base`.
-pub(crate) static O200K: Tables = tables!("o200k");
+pub(crate) static O200K: Tables = tables!("o200k", OF_O200K);
 
 /// The tables of `cl100k_base`.
-pub(crate) static CL100K: Tables = tables!("cl100k");
+pub(crate) static CL100K: Tables = tables!("cl100k", OF_CL100K);
 
 // === impl Token ===
 
@@ -113,15 +100,13 @@ impl Token {
 // === impl Tables ===
 
 impl Tables {
-    /// How large they are together.
+    /// How large they are together, with those that both encodings share.
     pub(crate) const fn bytes(&self) -> usize {
-        size_of_val(self.words)
-            + size_of_val(self.word_pilots)
-            + size_of_val(self.places)
-            + size_of_val(self.place_pilots)
-            + size_of_val(self.arena)
+        SPELLINGS.bytes()
             + size_of_val(self.bytes)
-            + size_of_val(self.byte_pairs)
+            + size_of_val(self.byte_pair_bits)
+            + size_of_val(self.byte_pair_counts)
+            + size_of_val(self.byte_pair_tokens)
             + size_of_val(self.pairs)
             + size_of_val(self.pair_pilots)
             + size_of_val(self.merged)
@@ -129,15 +114,11 @@ impl Tables {
             + size_of_val(self.fragments)
     }
 
-    /// Whether `text[start..end]` is a token.
+    /// Whether `text[start..end]` is one of the tokens that are known by their bytes: all of up to three, and the common
+    /// ones.
     #[inline]
     pub(crate) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
-        match end.wrapping_sub(start) {
-            0 => false,
-            1..=SHORT_MAX => self.has_word(Self::word(text, start, end)),
-            8..=TOKEN_MAX => text.get(start..end).is_some_and(|token| self.has_long(token)),
-            _ => false,
-        }
+        SPELLINGS.has(self.owner, text, start, end)
     }
 
     /// The token of a byte.
@@ -151,8 +132,21 @@ impl Tables {
     /// What two bytes are merged to.
     #[inline]
     pub(crate) fn byte_pair(&self, left: u8, right: u8) -> Token {
-        self.byte_pairs
-            .get(usize::from(left) << 8 | usize::from(right))
+        let pair = usize::from(left) << 8 | usize::from(right);
+        let bits = self
+            .byte_pair_bits
+            .get(pair / 64)
+            .map_or(0, |&bits| u64::from_le_bytes(bits));
+        if bits >> (pair % 64) & 1 == 0 {
+            return Token::NONE;
+        }
+        let earlier = (bits & ((1 << (pair % 64)) - 1)).count_ones() as usize;
+        self.byte_pair_counts
+            .get(pair / 64)
+            .and_then(|&before| {
+                self.byte_pair_tokens
+                    .get(usize::from(u16::from_le_bytes(before)) + earlier)
+            })
             .map_or(Token::NONE, |&token| Token(u32::from_le_bytes(token)))
     }
 
@@ -172,11 +166,8 @@ impl Tables {
         {
             return Token::NONE;
         }
-        let slot = perfect_slot(hash, self.pair_pilots, self.pairs.len());
-        let entry = self
-            .pairs
-            .get(slot)
-            .map_or(u64::MAX, |&entry| u64::from_le_bytes(entry));
+        let slot = perfect_slot(hash, self.pair_pilots, self.pairs.len() / PAIR_BYTES);
+        let entry = read_word(self.pairs, slot * PAIR_BYTES, PAIR_BYTES);
         if entry & ((1 << (2 * RANK_BITS)) - 1) == key {
             Token((entry >> (2 * RANK_BITS)) as u32)
         } else {
@@ -200,9 +191,9 @@ impl Tables {
     pub(crate) fn merges(&self) -> impl Iterator<Item = (u32, u32, Token)> {
         let part = |entry: u64, shift: u32| (entry >> shift) as u32 & ((1 << RANK_BITS) - 1);
         self.pairs
-            .iter()
-            .map(|&entry| u64::from_le_bytes(entry))
-            .filter(|&entry| entry != u64::MAX)
+            .chunks_exact(PAIR_BYTES)
+            .map(|entry| read_word(entry, 0, PAIR_BYTES))
+            .filter(|&entry| entry != u64::MAX >> 8)
             .map(move |entry| {
                 (
                     part(entry, 0),
@@ -211,68 +202,4 @@ impl Tables {
                 )
             })
     }
-
-    /// `text[start..end]`, of 1 to [`SHORT_MAX`] bytes, and how many they are.
-    #[inline]
-    pub(crate) fn word(text: &[u8], start: usize, end: usize) -> u64 {
-        let len = end - start;
-        read_word(text, start, len) | (len as u64) << 56
-    }
-
-    /// Whether a word is a token.
-    #[inline]
-    fn has_word(&self, word: u64) -> bool {
-        let slot = perfect_slot(hash_word(word), self.word_pilots, self.words.len());
-        self.words
-            .get(slot)
-            .is_some_and(|&found| u64::from_le_bytes(found) == word)
-    }
-
-    fn has_long(&self, token: &[u8]) -> bool {
-        let hash = hash_long(token);
-        let slot = perfect_slot(hash, self.place_pilots, self.places.len());
-        let place = self
-            .places
-            .get(slot)
-            .map_or(0, |&place| u32::from_le_bytes(place));
-        let len = (place >> OFFSET_BITS & 0x7f) as usize + 1;
-        if place >> (OFFSET_BITS + 7) != (hash & 0x1f) as u32 || len != token.len() {
-            return false;
-        }
-        let offset = (place & ((1 << OFFSET_BITS) - 1)) as usize;
-        self.arena.get(offset..offset + len) == Some(token)
-    }
-}
-
-#[inline]
-fn perfect_slot(hash: u64, pilots: &[[u8; 2]], slots: usize) -> usize {
-    let bucket = bucket_of(hash, pilots.len());
-    let pilot = pilots.get(bucket).map_or(0, |&bytes| u16::from_le_bytes(bytes));
-    slot_of(hash, pilot, slots)
-}
-
-#[inline]
-fn hash_long(token: &[u8]) -> u64 {
-    let len = token.len();
-    let mut hash = hash_word(len as u64);
-    let mut at = 0;
-    while at + 8 < len {
-        hash = hash_more(hash, read_word(token, at, 8));
-        at += 8;
-    }
-    hash_word(hash_more(hash, read_word(token, len.saturating_sub(8), 8)))
-}
-
-/// The `len` (1 to 8) bytes at `start` as a little-endian number.
-#[inline]
-pub(crate) fn read_word(text: &[u8], start: usize, len: usize) -> u64 {
-    let rest = text.get(start..).unwrap_or_default();
-    let word = match rest.first_chunk::<8>() {
-        Some(&bytes) => u64::from_le_bytes(bytes),
-        None => rest
-            .iter()
-            .rev()
-            .fold(0, |word, &byte| word << 8 | u64::from(byte)),
-    };
-    word & (u64::MAX >> (64 - 8 * len.min(8)))
 }
