@@ -1,6 +1,8 @@
 //! Compact bytes for what is kept in cells: LEB128 integers and length-prefixed byte strings.
 //!
 //! Reading never fails loudly: whatever does not fit is `None`, and the caller treats the whole value as absent.
+//!
+//! Nearly all integers fit 64 bits, and are read and written as such: in a VM of 32 bits a shift of 128 bits is a call.
 
 /// Reads what [`put`] and its siblings wrote, from front to back.
 #[derive(Debug, Clone)]
@@ -35,6 +37,9 @@ impl<'a> Reader<'a> {
 
     /// The next integer; `None` where it is cut off or longer than 128 bits.
     pub(crate) fn wide(&mut self) -> Option<u128> {
+        if let Some(value) = self.narrow() {
+            return Some(value.into());
+        }
         let mut value = 0_u128;
         for shift in (0..u128::BITS).step_by(7) {
             let byte = self.byte()?;
@@ -55,6 +60,19 @@ impl<'a> Reader<'a> {
         T::try_from(self.wide()?).ok()
     }
 
+    /// The next integer, where it takes at most nine bytes; where not, nothing is read.
+    fn narrow(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for (index, byte) in self.rest.iter().take(9).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte & 0x80 == 0 {
+                self.rest = self.rest.get(index + 1..)?;
+                return Some(value);
+            }
+        }
+        None
+    }
+
     /// The next `N` bytes.
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.rest.split_first_chunk::<N>()?;
@@ -73,7 +91,14 @@ impl<'a> Reader<'a> {
 
 /// Writes an integer: seven bits a byte, lowest first.
 pub(crate) fn put(out: &mut Vec<u8>, value: impl Into<u128>) {
-    let mut left = value.into();
+    let mut wide: u128 = value.into();
+    let mut left = loop {
+        match u64::try_from(wide) {
+            Ok(narrow) => break narrow,
+            Err(_) => out.push((wide & 0x7f) as u8 | 0x80),
+        }
+        wide >>= 7;
+    };
     while left >= 0x80 {
         out.push((left & 0x7f) as u8 | 0x80);
         left >>= 7;

@@ -121,11 +121,10 @@ impl Bucket {
 
     /// How full the bucket is.
     pub(super) fn level(&self, state: &BucketState) -> Level {
-        let weight = u128::from(self.period_ms);
         let free = self.weight(self.capacity).saturating_sub(state.backlog);
         Level {
-            used: u64::try_from(state.backlog.div_ceil(weight)).unwrap_or(u64::MAX),
-            remaining: u64::try_from(free / weight).unwrap_or(u64::MAX),
+            used: div_ceil(state.backlog, self.period_ms),
+            remaining: div_floor(free, self.period_ms),
             reset_ms: self.time_to_refill(state.backlog),
         }
     }
@@ -162,7 +161,7 @@ impl Bucket {
     }
 
     fn time_to_refill(&self, backlog: u128) -> u64 {
-        u64::try_from(backlog.div_ceil(u128::from(self.amount))).unwrap_or(u64::MAX)
+        div_ceil(backlog, self.amount)
     }
 }
 
@@ -183,5 +182,40 @@ impl BucketState {
             backlog: reader.wide()?,
             taken: Slices::decode(reader)?,
         })
+    }
+}
+
+/// The quotient, rounded up, at most the largest number. By 64 bits where that is enough: the VM has no division of 128
+/// bits, and every limit of a request divides half a dozen times.
+fn div_ceil(dividend: u128, divisor: u64) -> u64 {
+    match u64::try_from(dividend) {
+        Ok(narrow) => narrow.div_ceil(divisor),
+        Err(_) => u64::try_from(dividend.div_ceil(u128::from(divisor))).unwrap_or(u64::MAX),
+    }
+}
+
+/// As [`div_ceil`], rounded down.
+fn div_floor(dividend: u128, divisor: u64) -> u64 {
+    match u64::try_from(dividend) {
+        Ok(narrow) => narrow / divisor,
+        Err(_) => u64::try_from(dividend / u128::from(divisor)).unwrap_or(u64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn quotients_are_the_same_by_64_bits_and_by_128(wide: u128, narrow: u64, divisor in 1_u64..) {
+            let clipped = |quotient: u128| u64::try_from(quotient).unwrap_or(u64::MAX);
+            for dividend in [wide, u128::from(narrow)] {
+                prop_assert_eq!(div_ceil(dividend, divisor), clipped(dividend.div_ceil(divisor.into())));
+                prop_assert_eq!(div_floor(dividend, divisor), clipped(dividend / u128::from(divisor)));
+            }
+        }
     }
 }

@@ -118,7 +118,7 @@ impl Price {
             .rates(usage.input_tokens)
             .cost(usage)
             .saturating_add(self.per_request.0);
-        nanos(exact.saturating_add(NANO / 2) / NANO)
+        nanos(exact.saturating_add(NANO / 2))
     }
 
     /// At least what an exchange can cost that has `input_tokens` of prompt and generates up to `max_output` tokens:
@@ -132,13 +132,17 @@ impl Price {
             .map(|rates| rates.at_most(input_tokens, max_output))
             .max()
             .unwrap_or(0);
-        nanos(dearest.saturating_add(self.per_request.0).div_ceil(NANO))
+        nanos(
+            dearest
+                .saturating_add(self.per_request.0)
+                .saturating_add(NANO - 1),
+        )
     }
 
     /// What so many pieces cost, rounded half up; `None` where they have no price.
     pub fn unit_cost(&self, unit: Unit, count: u64) -> Option<NanoUsd> {
         let (_, rate) = self.units.iter().find(|(priced, _)| *priced == unit)?;
-        Some(nanos(rate.times(count).saturating_add(NANO / 2) / NANO))
+        Some(nanos(rate.times(count).saturating_add(NANO / 2)))
     }
 
     fn rates(&self, input_tokens: u64) -> &Rates {
@@ -218,8 +222,17 @@ fn taken_from(rest: &mut u64, part: u64) -> u64 {
     taken
 }
 
-fn nanos(nanos: u128) -> NanoUsd {
-    NanoUsd(u64::try_from(nanos).unwrap_or(u64::MAX))
+/// Whole nano-dollars in units of 10⁻²⁴ USD.
+fn nanos(units: u128) -> NanoUsd {
+    // 10¹⁵ is 5¹⁵ · 2¹⁵, and what is less than half a dollar or so fits 64 bits without the twos: the VM has no division
+    // of 128 bits.
+    const TWOS: u32 = NANO.trailing_zeros();
+    const ODD: u64 = (NANO >> TWOS) as u64;
+    let whole = match u64::try_from(units >> TWOS) {
+        Ok(narrow) => narrow / ODD,
+        Err(_) => u64::try_from(units / NANO).unwrap_or(u64::MAX),
+    };
+    NanoUsd(whole)
 }
 
 #[cfg(test)]

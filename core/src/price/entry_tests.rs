@@ -156,3 +156,12 @@ proptest! {
         let _ = (dear.cost(&usage), dear.reserve(above, output_tokens));
     }
 }
+
+proptest! {
+    #[test]
+    fn nano_dollars_are_the_quotient_whatever_divides(units: u128, small: u64, shift in 0_u32..64) {
+        for units in [units, u128::from(small), u128::from(small) << shift] {
+            prop_assert_eq!(u128::from(nanos(units).0), (units / NANO).min(u128::from(u64::MAX)));
+        }
+    }
+}
