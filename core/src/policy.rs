@@ -6,15 +6,21 @@
 //! configuration's own code: a policy that does not fit is refused as a bad configuration is, and the one before
 //! goes on. Exchanges under way keep the configuration that they began with.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::cells::{CellError, Cells, Version};
 use crate::config::Fault;
 use crate::limit::{LimitReset, LimitSpec, Limits};
+use crate::price::{Catalogue, Price, WrittenPrice};
 
 /// Where the policy's limits stand, in faults.
 pub const LIMITS: &str = "policy.limits";
+
+/// Where the policy's prices stand, in faults.
+pub const PRICES: &str = "policy.prices";
 
 /// The largest policy, in bytes of JSON. The sidecar stores none that is larger.
 pub const MAX_BYTES: usize = 2 << 20;
@@ -33,6 +39,9 @@ pub struct Policy {
     /// What operators have given back of limits, the configuration's included.
     #[serde(default)]
     pub resets: Vec<LimitReset>,
+    /// Prices by model, before those of the configuration and those that come with Tollgate.
+    #[serde(default)]
+    pub prices: BTreeMap<String, WrittenPrice>,
 }
 
 /// One worker's view of the policy.
@@ -112,7 +121,34 @@ impl Policy {
     /// # Errors
     /// Every fault, with its path.
     pub fn check(&self) -> Result<(), Vec<Fault>> {
-        Limits::compile(&[(LIMITS, &self.limits)], b"").map(|_| ())
+        let mut faults = Limits::compile(&[(LIMITS, &self.limits)], b"")
+            .err()
+            .unwrap_or_default();
+        faults.extend(self.catalogue().err().into_iter().flatten());
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Its prices.
+    ///
+    /// # Errors
+    /// Every fault, with its path.
+    pub fn catalogue(&self) -> Result<Catalogue, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut prices: Vec<(String, Price)> = Vec::with_capacity(self.prices.len());
+        for (model, written) in &self.prices {
+            match written.price() {
+                Ok(price) => prices.push((model.clone(), price)),
+                Err(error) => faults.push(Fault::at(
+                    format!("{PRICES}.{model}.{}", error.path),
+                    error.reason,
+                )),
+            }
+        }
+        if faults.is_empty() {
+            Ok(prices.into_iter().collect())
+        } else {
+            Err(faults)
+        }
     }
 }
 

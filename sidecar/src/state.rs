@@ -1,13 +1,15 @@
 //! What every handler can reach.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::metrics::Metrics;
+use crate::moderation::{LivePolicies, Policy};
 use crate::returns::Returns;
 use crate::session::Throttle;
 use crate::session::oidc::Provider;
@@ -27,6 +29,7 @@ struct Inner {
     sign_ins: Throttle,
     desk: Desk,
     metrics: Metrics,
+    made_policies: LivePolicies,
     provider: Option<Provider>,
     draining: AtomicBool,
 }
@@ -54,6 +57,7 @@ impl App {
             sign_ins: Throttle::default(),
             desk: Desk::default(),
             metrics: Metrics::default(),
+            made_policies: LivePolicies::default(),
             provider,
             draining: AtomicBool::new(false),
         })))
@@ -97,6 +101,38 @@ impl App {
     /// What is counted of it.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The moderation policies that operators made.
+    pub fn made_policies(&self) -> &LivePolicies {
+        &self.0.made_policies
+    }
+
+    /// The moderation policy of this name: of the configuration, or else made by an operator.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where it is none of those that this sidecar has, and the ledger cannot be asked.
+    pub async fn policy(&self, name: &str) -> Result<Option<Arc<Policy>>, LedgerError> {
+        let known = || {
+            let declared = self.config().moderation.policy(name).cloned();
+            declared.or_else(|| self.made_policies().get(name))
+        };
+        if let Some(policy) = known() {
+            return Ok(Some(policy));
+        }
+        // Another sidecar may have made it a moment ago.
+        self.made_policies().refresh(self.ledger()).await?;
+        Ok(known())
+    }
+
+    /// The names of all moderation policies.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the ledger cannot be asked.
+    pub async fn policy_names(&self) -> Result<BTreeSet<String>, LedgerError> {
+        self.made_policies().refresh(self.ledger()).await?;
+        let declared = self.config().moderation.specs().keys().cloned();
+        Ok(declared.chain(self.made_policies().names()).collect())
     }
 
     /// Who says who an operator is, where there is single sign-on.

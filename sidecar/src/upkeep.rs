@@ -1,4 +1,5 @@
-//! What a sidecar does beside answering: it beats the ledger's clock and takes back what dead gateways held.
+//! What a sidecar does beside answering: it beats the ledger's clock, takes back what dead gateways held, and looks
+//! whether moderation policies have changed.
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ async fn once(app: &App, beat: u64) -> Result<(), crate::ledger::LedgerError> {
     app.ledger().beat(now).await?;
     let returned = app.ledger().reclaim(&app.config().budgets.leases, now).await?;
     app.returns().announce(&returned);
+    app.made_policies().refresh(app.ledger()).await?;
     if beat.is_multiple_of(FORGET_EVERY) {
         let forgotten = app.ledger().forget_old_leases(now).await?;
         tracing::debug!(forgotten, "old leases forgotten");

@@ -121,6 +121,35 @@ def workspaces(guarded):
     expect(page.get_by_role("row", name="Grace Hopper")).to_contain_text("$0.00")
 
 
+def policies(guarded):
+    """Made from the form's example; a fault is told at the field."""
+    page = guarded.page
+    guarded.go("moderation")
+    page.get_by_role("button", name="Create policy").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Id").fill("names")
+    example = dialog.get_by_label("Policy", exact=True).input_value()
+    dialog.get_by_label("Policy", exact=True).fill("{")
+    dialog.get_by_role("button", name="Create", exact=True).click()
+    expect(dialog.get_by_text("This is no JSON")).to_be_visible()
+    with guarded.expecting(("422", "/admin/v1/moderation/policies")):
+        dialog.get_by_label("Policy", exact=True).fill('{"rules": []}')
+        dialog.get_by_role("button", name="Create", exact=True).click()
+        expect(dialog.get_by_text("Expected 1 to 500.")).to_be_visible()
+    guarded.check_accessibility("the form of a policy")
+    dialog.get_by_label("Policy", exact=True).fill(example)
+    dialog.get_by_role("button", name="Create", exact=True).click()
+    row = page.get_by_role("row", name="names")
+    expect(row).to_contain_text("confidential")
+    row.get_by_role("button", name="Rules of names").click()
+    expect(page.get_by_role("dialog")).to_contain_text("project nightingale")
+    guarded.check_accessibility("the rules of a policy")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Delete names").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("row", name="names")).to_have_count(0)
+
+
 def sign_in(guarded, password):
     page = guarded.page
     page.goto(guarded.sidecar + "/")
@@ -186,6 +215,7 @@ with browser(GIVEN) as running:
     change_operator(one)
     create_token(one)
     workspaces(one)
+    policies(one)
     change_own_password(running)
     remove_operator(one)
     one.check()

@@ -71,7 +71,10 @@ fn compile(mut spec: ConfigSpec, policy: &Policy) -> Result<Config, Vec<Fault>> 
         .and_then(|sidecar| faults.keep(compile_sidecar(sidecar)));
     check_identity(&spec.identity, &mut faults);
     let keys = compile_keys(&spec.keys, &mut faults);
-    let catalogue = Catalogue::built_in().with(std::mem::take(&mut spec.prices.catalogue));
+    let overrides = faults.keep(policy.catalogue()).unwrap_or_default();
+    let catalogue = Catalogue::built_in()
+        .with(std::mem::take(&mut spec.prices.catalogue))
+        .with(overrides);
     let downgrades = compile_downgrades(
         std::mem::take(&mut spec.budgets.downgrades),
         &catalogue,

@@ -128,3 +128,48 @@ fn a_policy_is_read_as_it_was_written() {
     assert_eq!(policy, again);
     assert_eq!((policy.limits.len(), policy.resets.len()), (2, 2));
 }
+
+const PRICED: &str = r#"{"version": 3, "prices": {
+    "own": {"input_cost_per_token": 7e-6}, "gpt-4o": {"input_cost_per_token": 9e-6, "output_cost_per_token": 0}
+}}"#;
+
+/// What a model costs for a prompt token, in nano-dollars.
+fn per_token(config: &Config, model: &str) -> u64 {
+    let usage = crate::usage::Usage {
+        input_tokens: 1_000,
+        ..crate::usage::Usage::default()
+    };
+    let (price, _) = config.quote("openai", model).price().expect("it has a price");
+    price.cost(&usage).0 / 1_000
+}
+
+#[test]
+fn a_price_of_the_policy_goes_before_that_of_the_configuration_and_ends_with_it() {
+    let own = json!({"prices": {"catalogue": {"own": {"input_cost_per_token": 5e-6}}}});
+    let written = Written::parse(own.to_string().as_bytes()).unwrap();
+    let before = written.compile(&Policy::default()).unwrap();
+    let policy = Policy::parse(PRICED.as_bytes()).unwrap();
+    assert_eq!(policy.check(), Ok(()));
+    let with = written.compile(&policy).unwrap();
+    assert_eq!(
+        (per_token(&before, "own"), per_token(&with, "own")),
+        (5_000, 7_000)
+    );
+    assert_eq!(
+        per_token(&with, "openai/gpt-4o"),
+        9_000,
+        "it goes before those that come with Tollgate"
+    );
+    let after = written.compile(&Policy::default()).unwrap();
+    assert_eq!(per_token(&after, "own"), 5_000);
+}
+
+#[test]
+fn a_price_that_is_none_is_refused_with_the_whole_policy() {
+    let policy = br#"{"version": 3, "prices": {"m": {"input_cost_per_tokn": 1}}}"#;
+    let policy = Policy::parse(policy).unwrap();
+    let faults = policy.check().unwrap_err();
+    assert!(faults[0].path.starts_with("policy.prices.m"), "{faults:?}");
+    let written = Written::parse(b"{}").unwrap();
+    assert!(written.compile(&policy).is_err());
+}

@@ -107,6 +107,14 @@ impl Catalogue {
     }
 }
 
+impl FromIterator<(String, Price)> for Catalogue {
+    fn from_iter<T: IntoIterator<Item = (String, Price)>>(prices: T) -> Self {
+        Self {
+            prices: prices.into_iter().collect(),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Catalogue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(CatalogueVisitor)

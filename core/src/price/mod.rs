@@ -8,7 +8,9 @@ mod rate;
 mod schema;
 mod spec;
 mod unknown;
+mod written;
 
 pub use self::catalogue::{Catalogue, InvalidCatalogue};
 pub use self::entry::{Mode, Price, Unit};
 pub use self::unknown::{Quote, UnknownModel};
+pub use self::written::WrittenPrice;

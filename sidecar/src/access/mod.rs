@@ -32,9 +32,12 @@ pub enum Scope {
     /// Read what is made of events: statistics and exports.
     #[serde(rename = "stats:read")]
     StatsRead,
-    /// Read moderation's verdicts.
+    /// Read moderation's verdicts and policies.
     #[serde(rename = "moderations:read")]
     ModerationsRead,
+    /// Create, change and delete moderation policies.
+    #[serde(rename = "moderations:write")]
+    ModerationsWrite,
     /// Read the audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
@@ -44,6 +47,12 @@ pub enum Scope {
     /// Create, change, pause and delete workspaces, create, change and pause their users.
     #[serde(rename = "workspaces:write")]
     WorkspacesWrite,
+    /// Read prices.
+    #[serde(rename = "prices:read")]
+    PricesRead,
+    /// Set, change and delete prices.
+    #[serde(rename = "prices:write")]
+    PricesWrite,
     /// Read webhooks and their deliveries.
     #[serde(rename = "webhooks:read")]
     WebhooksRead,
@@ -113,9 +122,12 @@ impl Scope {
             Self::EventsRead => "events:read",
             Self::StatsRead => "stats:read",
             Self::ModerationsRead => "moderations:read",
+            Self::ModerationsWrite => "moderations:write",
             Self::AuditRead => "audit:read",
             Self::WorkspacesRead => "workspaces:read",
             Self::WorkspacesWrite => "workspaces:write",
+            Self::PricesRead => "prices:read",
+            Self::PricesWrite => "prices:write",
             Self::WebhooksRead => "webhooks:read",
             Self::WebhooksWrite => "webhooks:write",
             Self::OperatorsRead => "operators:read",

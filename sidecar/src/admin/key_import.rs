@@ -1,5 +1,7 @@
 //! Keys that come with their secrets' hashes: from another gateway, or from a vault of one's own.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,7 +10,6 @@ use tollgate_core::key::KeyHash;
 use super::key_spec::{NewKey, unless_empty};
 use crate::http::problem::{FieldError, Problem};
 use crate::ledger::keys::StoredKey;
-use crate::moderation::Moderation;
 use crate::secret_key::Environment;
 
 const MAX_KEYS: usize = 1_000;
@@ -60,7 +61,7 @@ pub(super) struct ImportedKey {
 impl KeyImport {
     /// # Errors
     /// A [`Problem`] with every field that is wrong.
-    pub(super) fn check(&self, moderation: &Moderation) -> Result<(), Problem> {
+    pub(super) fn check(&self, policies: &BTreeSet<String>) -> Result<(), Problem> {
         let mut errors = Vec::new();
         if self.keys.is_empty() || self.keys.len() > MAX_KEYS {
             errors.push(FieldError::at("keys", format!("expected 1 to {MAX_KEYS}")));
@@ -76,7 +77,7 @@ impl KeyImport {
                 let detail = format!("expected at most {MAX_PREFIX_CHARS} printable characters");
                 errors.push(FieldError::at(&format!("{at}prefix"), detail));
             }
-            key.spec().note_errors(&at, moderation, &mut errors);
+            key.spec().note_errors(&at, policies, &mut errors);
         }
         unless_empty(errors)
     }

@@ -1,5 +1,7 @@
 //! Keys as operators write them: strict, and checked field by field.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -9,7 +11,6 @@ use tollgate_core::key::KeyStatus;
 
 use crate::http::problem::{FieldError, Problem};
 use crate::ledger::keys::{Status, StoredKey};
-use crate::moderation::Moderation;
 use crate::secret_key::{Environment, NoRandomness, new_key_id};
 
 const MAX_NAME_CHARS: usize = 128;
@@ -93,9 +94,9 @@ impl Rotation {
 impl NewKey {
     /// # Errors
     /// A [`Problem`] with every field that is wrong.
-    pub(super) fn check(&self, moderation: &Moderation) -> Result<(), Problem> {
+    pub(super) fn check(&self, policies: &BTreeSet<String>) -> Result<(), Problem> {
         let mut errors = Vec::new();
-        self.note_errors("", moderation, &mut errors);
+        self.note_errors("", policies, &mut errors);
         unless_empty(errors)
     }
 
@@ -132,14 +133,14 @@ impl NewKey {
     }
 
     /// Notes what is wrong, each field behind `at`.
-    pub(super) fn note_errors(&self, at: &str, moderation: &Moderation, errors: &mut Vec<FieldError>) {
+    pub(super) fn note_errors(&self, at: &str, policies: &BTreeSet<String>, errors: &mut Vec<FieldError>) {
         check_name(&format!("{at}name"), &self.name, errors);
         check_name(&format!("{at}workspace"), &self.workspace, errors);
         if let Some(user) = &self.user {
             check_name(&format!("{at}user"), user, errors);
         }
         check_models(at, self.models.as_deref().unwrap_or_default(), errors);
-        check_policy(at, self.moderation.as_deref(), moderation, errors);
+        check_policy(at, self.moderation.as_deref(), policies, errors);
     }
 }
 
@@ -148,7 +149,7 @@ impl NewKey {
 impl KeyPatch {
     /// # Errors
     /// A [`Problem`] with every field that is wrong.
-    pub(super) fn check(&self, moderation: &Moderation) -> Result<(), Problem> {
+    pub(super) fn check(&self, policies: &BTreeSet<String>) -> Result<(), Problem> {
         let mut errors = Vec::new();
         if let Some(name) = &self.name {
             check_name("name", name, &mut errors);
@@ -157,7 +158,7 @@ impl KeyPatch {
             check_models("", models, &mut errors);
         }
         let policy = self.moderation.as_ref().and_then(Option::as_deref);
-        check_policy("", policy, moderation, &mut errors);
+        check_policy("", policy, policies, &mut errors);
         unless_empty(errors)
     }
 }
@@ -191,11 +192,11 @@ fn check_models(at: &str, models: &[String], errors: &mut Vec<FieldError>) {
 pub(super) fn check_policy(
     at: &str,
     policy: Option<&str>,
-    moderation: &Moderation,
+    policies: &BTreeSet<String>,
     errors: &mut Vec<FieldError>,
 ) {
-    if let Some(policy) = policy.filter(|policy| moderation.policy(policy).is_none()) {
-        let detail = format!("no policy of this sidecar's configuration is named {policy:?}");
+    if let Some(policy) = policy.filter(|policy| !policies.contains(*policy)) {
+        let detail = format!("no moderation policy is named {policy:?}");
         errors.push(FieldError::at(&format!("{at}moderation"), detail));
     }
 }

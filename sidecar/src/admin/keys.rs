@@ -79,7 +79,7 @@ pub(super) async fn create(
     permitted: Permitted,
     JsonBody(new): JsonBody<NewKey>,
 ) -> Result<Created<CreatedKey>, Problem> {
-    new.check(&app.config().moderation)?;
+    new.check(&app.policy_names().await?)?;
     permitted.make(Some(&new.workspace))?;
     let now = app.clock().now();
     let secret = SecretKey::generate(new.environment)?;
@@ -139,7 +139,7 @@ pub(super) async fn edit(
     if_match: IfMatch,
     JsonBody(patch): JsonBody<KeyPatch>,
 ) -> Result<Tagged<KeyView>, Problem> {
-    patch.check(&app.config().moderation)?;
+    patch.check(&app.policy_names().await?)?;
     change(&app, &permitted, &if_match, &id, "key.edit", |key| {
         if key.status.0 == KeyStatus::Revoked {
             return Err(revoked());
@@ -244,7 +244,7 @@ pub(super) async fn import(
     permitted: Permitted,
     JsonBody(batch): JsonBody<KeyImport>,
 ) -> Result<Created<Imported>, Problem> {
-    batch.check(&app.config().moderation)?;
+    batch.check(&app.policy_names().await?)?;
     for key in &batch.keys {
         permitted.make(Some(&key.workspace))?;
     }

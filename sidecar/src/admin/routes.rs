@@ -3,7 +3,8 @@
 use aide::axum::routing::{delete_with, get_with, patch_with, post_with};
 
 use super::{
-    audit, budgets, events, exports, keys, moderations, operators, stats, tokens, users, webhooks, workspaces,
+    audit, budgets, events, exports, keys, moderation_policies, moderations, operators, prices, stats,
+    tokens, users, webhooks, workspaces,
 };
 use crate::access::{Guarded, Rule, Scope};
 use crate::http::openapi::{about, also};
@@ -18,6 +19,10 @@ const READ_AUDIT: Rule = Rule::workspace(Scope::AuditRead, Role::Viewer);
 const READ_EVENTS: Rule = Rule::workspace(Scope::EventsRead, Role::Viewer);
 const READ_STATS: Rule = Rule::workspace(Scope::StatsRead, Role::Viewer);
 const READ_MODERATIONS: Rule = Rule::workspace(Scope::ModerationsRead, Role::Viewer);
+const READ_POLICIES: Rule = Rule::everywhere(Scope::ModerationsRead, Role::Viewer);
+const WRITE_POLICIES: Rule = Rule::everywhere(Scope::ModerationsWrite, Role::Admin);
+const READ_PRICES: Rule = Rule::everywhere(Scope::PricesRead, Role::Viewer);
+const WRITE_PRICES: Rule = Rule::everywhere(Scope::PricesWrite, Role::Admin);
 const READ_WORKSPACES: Rule = Rule::workspace(Scope::WorkspacesRead, Role::Viewer);
 const WRITE_WORKSPACES: Rule = Rule::workspace(Scope::WorkspacesWrite, Role::Admin);
 const MAKE_WORKSPACES: Rule = Rule::everywhere(Scope::WorkspacesWrite, Role::Admin);
@@ -38,6 +43,8 @@ pub(super) fn guarded(app: &App) -> Guarded {
     let routes = operators_of(routes);
     let routes = tokens_of(routes);
     let routes = workspaces_of(routes);
+    let routes = policies_of(routes);
+    let routes = prices_of(routes);
     users_of(routes)
 }
 
@@ -254,4 +261,60 @@ fn users_of(routes: Guarded) -> Guarded {
         .once(WRITE_WORKSPACES, "/users", create)
         .on(READ_WORKSPACES, "/users/{id}", show)
         .on(WRITE_WORKSPACES, "/users/{id}", edit)
+}
+
+fn policies_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("moderation", id, summary);
+    let list = about("listModerationPolicies", "List moderation policies");
+    let list = get_with(moderation_policies::list, list);
+    let create = post_with(moderation_policies::create, |operation| {
+        also::<409>(about("createModerationPolicy", "Create a moderation policy")(
+            operation,
+        ))
+    });
+    let show = about("getModerationPolicy", "Show a moderation policy");
+    let show = get_with(moderation_policies::show, show);
+    let edit = patch_with(moderation_policies::edit, |operation| {
+        also::<409>(about(
+            "editModerationPolicy",
+            "Put another policy in the place of one that this API made",
+        )(operation))
+    });
+    let delete = delete_with(moderation_policies::delete, |operation| {
+        also::<409>(about(
+            "deleteModerationPolicy",
+            "Delete a moderation policy that nothing has",
+        )(operation))
+    });
+    routes
+        .on(READ_POLICIES, "/moderation/policies", list)
+        .once(WRITE_POLICIES, "/moderation/policies", create)
+        .on(READ_POLICIES, "/moderation/policies/{id}", show)
+        .on(WRITE_POLICIES, "/moderation/policies/{id}", edit)
+        .on(WRITE_POLICIES, "/moderation/policies/{id}", delete)
+}
+
+fn prices_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("prices", id, summary);
+    let list = get_with(
+        prices::list,
+        about("listPrices", "List prices that operators set"),
+    );
+    let create = post_with(prices::create, |operation| {
+        also::<409>(about("createPrice", "Set the price of a model")(operation))
+    });
+    let show = get_with(prices::show, about("getPrice", "Show a price"));
+    let edit = about("editPrice", "Put another price in the place of one");
+    let edit = patch_with(prices::edit, edit);
+    let delete = about(
+        "deletePrice",
+        "Delete a price: that of gateways' configurations holds again",
+    );
+    let delete = delete_with(prices::delete, delete);
+    routes
+        .on(READ_PRICES, "/prices", list)
+        .once(WRITE_PRICES, "/prices", create)
+        .on(READ_PRICES, "/prices/{id}", show)
+        .on(WRITE_PRICES, "/prices/{id}", edit)
+        .on(WRITE_PRICES, "/prices/{id}", delete)
 }

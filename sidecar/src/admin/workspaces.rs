@@ -114,7 +114,7 @@ pub(super) async fn create(
     check_policy(
         "",
         new.moderation.as_deref(),
-        &app.config().moderation,
+        &app.policy_names().await?,
         &mut errors,
     );
     unless_empty(errors)?;
@@ -186,7 +186,7 @@ pub(super) async fn edit(
         &mut errors,
     );
     let policy = patch.moderation.as_ref().and_then(Option::as_deref);
-    check_policy("", policy, &app.config().moderation, &mut errors);
+    check_policy("", policy, &app.policy_names().await?, &mut errors);
     unless_empty(errors)?;
     permitted.object(Some(&id), no_such_workspace)?;
     let change = |workspace: &mut StoredWorkspace| {

@@ -9,7 +9,7 @@ use super::bounds::bounded;
 use crate::http::extract::JsonBody;
 use crate::http::problem::{FieldError, Problem};
 use crate::ledger::verdicts::StoredVerdict;
-use crate::moderation::Verdict;
+use crate::moderation::{Policy, Verdict};
 use crate::state::App;
 
 /// Texts from this size on, in bytes, are judged on a thread of their own: other requests go on meanwhile.
@@ -22,24 +22,23 @@ pub(super) async fn judge(
     State(app): State<App>,
     JsonBody(request): JsonBody<ModerationRequest>,
 ) -> Result<Json<ModerationVerdict>, Problem> {
-    if app.config().moderation.policy(&request.policy).is_none() {
+    let Some(policy) = app.policy(&request.policy).await? else {
         return Err(Problem::not_found(format!(
-            "no policy of this sidecar's configuration is named {:?}",
+            "no moderation policy is named {:?}",
             request.policy
         )));
-    }
+    };
     if request.texts.len() > MAX_TEXTS {
         let detail = format!("expected at most {MAX_TEXTS} texts, got {}", request.texts.len());
         return Err(Problem::invalid(vec![FieldError::at("texts", detail)]));
     }
     let size: usize = request.texts.iter().map(String::len).sum();
     let (request, verdict) = if size < LONG_TEXTS {
-        let verdict = verdict_on(&app, &request);
+        let verdict = verdict_on(&policy, &request);
         (request, verdict)
     } else {
-        let judging = app.clone();
         let judged = tokio::task::spawn_blocking(move || {
-            let verdict = verdict_on(&judging, &request);
+            let verdict = verdict_on(&policy, &request);
             (request, verdict)
         });
         judged.await.map_err(|error| {
@@ -47,7 +46,6 @@ pub(super) async fn judge(
             Problem::internal()
         })?
     };
-    let verdict = verdict.ok_or_else(Problem::internal)?;
     let answer = ModerationVerdict {
         action: verdict.action,
         categories: verdict.categories.clone(),
@@ -57,9 +55,8 @@ pub(super) async fn judge(
     Ok(Json(answer))
 }
 
-fn verdict_on(app: &App, request: &ModerationRequest) -> Option<Verdict> {
-    let policy = app.config().moderation.policy(&request.policy)?;
-    Some(policy.judge(request.phase, &request.texts))
+fn verdict_on(policy: &Policy, request: &ModerationRequest) -> Verdict {
+    policy.judge(request.phase, &request.texts)
 }
 
 fn stored(app: &App, request: ModerationRequest, verdict: Verdict) -> StoredVerdict {

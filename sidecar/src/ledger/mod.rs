@@ -47,9 +47,11 @@ pub mod leases;
 pub mod limits;
 pub mod log;
 mod make;
+pub mod moderation_policies;
 pub mod notifications;
 pub mod operators;
 pub mod policy;
+pub mod prices;
 mod refusals;
 pub mod replies;
 pub mod rollups;
@@ -79,6 +81,7 @@ enum Counter {
     Event,
     RolledUp,
     Verdict,
+    ModerationVersion,
     Lease,
     Notification,
     WebhookFanOut,
@@ -96,6 +99,7 @@ impl Counter {
             Self::Event => "event",
             Self::RolledUp => "rolled_up",
             Self::Verdict => "verdict",
+            Self::ModerationVersion => "moderation_version",
             Self::Lease => "lease",
             Self::Notification => "notification",
             Self::WebhookFanOut => "webhook_fan_out",

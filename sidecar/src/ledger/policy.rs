@@ -10,6 +10,7 @@ use tollgate_core::policy::Policy;
 use tollgate_core::time::UnixMillis;
 
 use super::limits::{LimitRow, StoredLimit};
+use super::prices::{PriceRows, StoredPrice};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, amount, number};
 
 const LIMITS: &str = "SELECT * FROM limits ORDER BY id";
@@ -61,11 +62,12 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails, or a newer program has written what this one cannot read.
     pub async fn policy(&self, now: UnixMillis) -> Result<Policy, LedgerError> {
-        let (version, limits, resets): (i64, Vec<LimitRow>, Vec<ResetRow>) = snapshot!(self, conn => {
+        let (version, limits, resets, prices): (i64, Vec<LimitRow>, Vec<ResetRow>, Vec<StoredPrice>) = snapshot!(self, conn => {
             let version = sqlx::query_scalar(LAST).bind(Counter::PolicyVersion.name()).fetch_one(&mut *conn).await?;
             let limits = PolicyRows::all_limits(&mut *conn).await?;
             let resets = sqlx::query_as(RESETS).bind(number(now.0)).fetch_all(&mut *conn).await?;
-            (version, limits, resets)
+            let prices = PriceRows::all_prices(&mut *conn).await?;
+            (version, limits, resets, prices)
         });
         let limits = limits.into_iter().map(StoredLimit::try_from);
         Ok(Policy {
@@ -77,6 +79,10 @@ impl Ledger {
                 .into_iter()
                 .map(LimitReset::try_from)
                 .collect::<Result<_, _>>()?,
+            prices: prices
+                .into_iter()
+                .map(|price| Ok((price.model.clone(), price.written()?)))
+                .collect::<Result<_, LedgerError>>()?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Moderation: verdicts on texts by rules. Pure: no clock, no I/O, and time linear in the texts.
 
 mod card;
+mod live;
 mod matcher;
 mod policy;
 mod redact;
@@ -8,16 +9,19 @@ pub mod spec;
 mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tollgate_core::config::Fault;
 
+pub use self::live::LivePolicies;
 pub use self::policy::{Policy, Verdict};
-use self::spec::ModerationSpec;
+use self::spec::{ModerationSpec, PolicySpec};
 
-/// All policies, and which workspace has which.
+/// All policies of the configuration, and which workspace has which.
 #[derive(Debug, Clone, Default)]
 pub struct Moderation {
-    policies: BTreeMap<String, Policy>,
+    policies: BTreeMap<String, Arc<Policy>>,
+    specs: BTreeMap<String, PolicySpec>,
     workspaces: BTreeMap<String, String>,
 }
 
@@ -26,12 +30,15 @@ pub struct Moderation {
 impl Moderation {
     /// Compiles the policies; faults are told under `path`, and leave their policy out.
     pub fn compile(spec: &ModerationSpec, path: &str, faults: &mut Vec<Fault>) -> Self {
-        let policies: BTreeMap<String, Policy> = spec
+        let policies: BTreeMap<String, Arc<Policy>> = spec
             .policies
             .iter()
             .map(|(name, policy)| {
                 let policy_path = format!("{path}.policies.{name}");
-                (name.clone(), Policy::compile(policy, &policy_path, faults))
+                (
+                    name.clone(),
+                    Arc::new(Policy::compile(policy, &policy_path, faults)),
+                )
             })
             .collect();
         for (workspace, policy) in &spec.workspaces {
@@ -42,13 +49,19 @@ impl Moderation {
         }
         Self {
             policies,
+            specs: spec.policies.clone(),
             workspaces: spec.workspaces.clone(),
         }
     }
 
     /// The policy of this name.
-    pub fn policy(&self, name: &str) -> Option<&Policy> {
+    pub fn policy(&self, name: &str) -> Option<&Arc<Policy>> {
         self.policies.get(name)
+    }
+
+    /// All policies as they were written, by name.
+    pub fn specs(&self) -> &BTreeMap<String, PolicySpec> {
+        &self.specs
     }
 
     /// The name of the policy of a workspace's keys that name none themselves.

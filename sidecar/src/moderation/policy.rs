@@ -56,7 +56,7 @@ pub struct Verdict {
 
 impl Policy {
     /// Compiles a policy; faults are told under `path`.
-    pub(super) fn compile(spec: &PolicySpec, path: &str, faults: &mut Vec<Fault>) -> Self {
+    pub fn compile(spec: &PolicySpec, path: &str, faults: &mut Vec<Fault>) -> Self {
         if spec.rules.is_empty() || spec.rules.len() > MAX_RULES {
             faults.push(Fault::at(
                 format!("{path}.rules"),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tollgate_core::wire::{ModerationAction, ModerationPhase};
 
 /// Moderation policies, and which workspace has which. When a gateway asks for a verdict, how long it waits and what
@@ -29,7 +30,7 @@ use tollgate_core::wire::{ModerationAction, ModerationPhase};
 ///           words: [project nightingale]
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ModerationSpec {
     /// Policies by name; keys and gateways choose one by it.
@@ -39,8 +40,7 @@ pub struct ModerationSpec {
 }
 
 /// One policy: at most 500 rules.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySpec {
     /// Whether the first 1,000 characters of a text are kept with its verdict, as redacted.
@@ -57,8 +57,7 @@ pub struct PolicySpec {
 }
 
 /// One rule: it matches where any of its words, regexes or detectors does.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSpec {
     /// For the log. Unique in its policy.
@@ -89,8 +88,7 @@ pub struct RuleSpec {
 }
 
 /// What no regular expression can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Detector {
     /// Numbers of payment cards: 13 to 19 digits, in groups or not, whose check digit is right (ISO/IEC 7812).

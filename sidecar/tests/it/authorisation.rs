@@ -8,7 +8,7 @@ use super::support::{ADMIN, Sidecar, event, expect};
 const OWN: &str = "alpha";
 const FOREIGN: &str = "beta";
 const ROLES: [&str; 4] = ["viewer", "member", "admin", "owner"];
-const SCOPES: [&str; 14] = [
+const SCOPES: [&str; 17] = [
     "keys:read",
     "keys:write",
     "budgets:read",
@@ -16,9 +16,12 @@ const SCOPES: [&str; 14] = [
     "events:read",
     "stats:read",
     "moderations:read",
+    "moderations:write",
     "audit:read",
     "workspaces:read",
     "workspaces:write",
+    "prices:read",
+    "prices:write",
     "webhooks:read",
     "webhooks:write",
     "operators:read",
@@ -96,6 +99,10 @@ impl Route {
             "createToken" => json!({"name": "t", "workspace": workspace, "role": "viewer"}),
             "createOperator" => json!({"name": format!("made-{number}"), "roles": {workspace: "viewer"}}),
             "createWebhook" => json!({"url": "https://example.com/hook"}),
+            "createModerationPolicy" => json!({"id": format!("made-{number}"), "policy": policy(number)}),
+            "editModerationPolicy" => json!({"policy": policy(number)}),
+            "createPrice" => json!({"id": format!("made-{number}"), "price": {"input_cost_per_token": 1}}),
+            "editPrice" => json!({"price": {"input_cost_per_token": number}}),
             "createWorkspace" => json!({"id": format!("made-{number}")}),
             "createUser" => json!({"workspace": workspace, "user": format!("made-{number}")}),
             "editWorkspace" | "editUser" => json!({"display_name": format!("renamed-{number}")}),
@@ -110,6 +117,11 @@ impl Route {
             other => panic!("say here what {other} is sent"),
         }
     }
+}
+
+/// A moderation policy with another rule for each number.
+fn policy(number: usize) -> Value {
+    json!({"rules": [{"name": format!("rule-{number}"), "category": "c", "action": "flag", "words": ["w"]}]})
 }
 
 /// A sidecar with things of two workspaces.
@@ -177,6 +189,8 @@ impl World {
             "/operators" => {
                 json!({"name": format!("operator-{}", self.made), "roles": {workspace: "viewer"}})
             }
+            "/moderation/policies" => json!({"id": format!("policy-{}", self.made), "policy": policy(0)}),
+            "/prices" => json!({"id": format!("model-{}", self.made), "price": {"output_cost_per_token": 1}}),
             "/workspaces" => json!({"id": format!("made-{}", self.made)}),
             "/users" => json!({"workspace": workspace, "user": format!("user-{}", self.made)}),
             "/webhooks" => json!({"url": "https://example.com/hook"}),

@@ -47,6 +47,18 @@ async fn a_change_for_a_version_that_is_no_more_is_refused_and_changes_nothing()
             json!({"status": "paused"}),
         ),
         (
+            "moderation/policies",
+            json!({"id": "etags", "policy": {"rules": [{"name": "a", "category": "c", "action": "flag", "words": ["a"]}]}}),
+            json!({"policy": {"rules": [{"name": "b", "category": "c", "action": "flag", "words": ["b"]}]}}),
+            json!({"policy": {"rules": [{"name": "c", "category": "c", "action": "flag", "words": ["c"]}]}}),
+        ),
+        (
+            "prices",
+            json!({"id": "etags", "price": {"input_cost_per_token": 1}}),
+            json!({"price": {"input_cost_per_token": 2}}),
+            json!({"price": {"input_cost_per_token": 3}}),
+        ),
+        (
             "users",
             json!({"workspace": "acme", "user": "ann"}),
             json!({"display_name": "A"}),

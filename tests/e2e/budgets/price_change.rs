@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_stack::{Stack, wait};
-use tollgate_tests::{SETTLED, number, send};
+use tollgate_tests::{SETTLED, number, post, send};
 
 use super::{Budget, CHAT, MODEL, PRICE, ask, budgets_are_known, charge, key};
 
@@ -12,8 +12,45 @@ const TIMES: u64 = 3;
 const RELOADS: &str = "extension_config_discovery.http_filter.tollgate.config_reload";
 /// What the provider takes until it answers: longer than Envoy takes to take a configuration.
 const SLOW: Duration = Duration::from_secs(6);
+/// How long a price that is set may take.
+const PROMPTLY: Duration = Duration::from_secs(2);
 /// Until other workers have sent the events of one that is gone.
 const ADOPTED: Duration = Duration::from_secs(60);
+
+/// What a call costs, as its answer says, in nano-dollars.
+async fn told_cost(stack: &Stack, key: &str) -> u64 {
+    let answer = post(stack, CHAT, key, &ask(20, 40)).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let usd: f64 = answer.header("x-tollgate-cost").parse().unwrap();
+    (usd * 1e9).round() as u64
+}
+
+#[tokio::test]
+async fn a_price_that_an_operator_sets_holds_within_two_seconds_until_it_is_deleted() {
+    let stack = Stack::builder().start().await.unwrap();
+    let key = key(&stack, "priced").await;
+    let before = told_cost(&stack, &key).await;
+    let per_token = |nanousd: u64| nanousd as f64 / 1e9;
+    let dearer = (PRICE.0 * TIMES, PRICE.1 * TIMES);
+    let price = json!({
+        "id": MODEL,
+        "price": {"input_cost_per_token": per_token(dearer.0), "output_cost_per_token": per_token(dearer.1)},
+    });
+    stack.admin.post("/admin/v1/prices", &price).await.unwrap();
+    let costs = async |expected: u64| {
+        let what = format!("no call costs {expected}");
+        wait::until(PROMPTLY, &what, async || {
+            Ok((told_cost(&stack, &key).await == expected).then_some(()))
+        })
+        .await
+        .unwrap();
+    };
+    costs(before * TIMES).await;
+    let url = format!("{}/admin/v1/prices/{MODEL}", stack.sidecar);
+    let deleted = stack.http.delete(url).bearer_auth(&stack.admin_token);
+    assert_eq!(send(deleted).await.unwrap().status, 204);
+    costs(before).await;
+}
 
 /// What an event's usage costs.
 fn cost(event: &Value, price: (u64, u64)) -> u64 {

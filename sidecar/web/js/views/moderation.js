@@ -1,7 +1,8 @@
 // What moderation has found, newest first.
 
-import { html } from '../../vendor/lit/lit-html.js';
+import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { fullTime } from '../format.js';
+import { access } from '../access.js';
 import { Log } from '../log.js';
 import { badge, moderationAction, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
@@ -10,6 +11,7 @@ import { empty, shown } from '../parts/states.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
+import { Policies } from './policies.js';
 
 const EVERY_MS = 3_000;
 const ACTIONS = [
@@ -23,10 +25,16 @@ const ACTIONS = [
 export class ModerationView extends View {
   static title = 'Moderation';
   #action = '';
+  #policies = null;
 
   start() {
     this.#action = this.params.get('action') ?? '';
     const query = () => ({ workspace: workspaces.filter, action: this.#action });
+    // Policies are of no workspace.
+    if (access.everywhere('viewer')) {
+      this.#policies = new Policies(() => this.update());
+      this.owns(this.#policies.resource);
+    }
     this.log = this.owns(new Log('moderations', 'moderations', query, () => this.update(), { every: EVERY_MS }));
   }
 
@@ -48,9 +56,12 @@ export class ModerationView extends View {
           </div>
         </div>
       </div>
-      <section class="panel" aria-label="Verdicts, newest first">
-        ${shown(this.log.resource, 'verdicts', () => this.#table())}
-      </section>`;
+      <div class="stack">
+        <section class="panel" aria-label="Verdicts, newest first">
+          ${shown(this.log.resource, 'verdicts', () => this.#table())}
+        </section>
+        ${this.#policies?.template() ?? nothing}
+      </div>`;
   }
 
   #table() {

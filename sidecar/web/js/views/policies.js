@@ -1,0 +1,189 @@
+// Moderation policies, beside the log of what they found.
+
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { access } from '../access.js';
+import { attempt, everything, patch, post, remove, tagged } from '../api.js';
+import { badge } from '../parts/badge.js';
+import { confirmed, openDialog } from '../parts/dialog.js';
+import { field, openForm, textField } from '../parts/form.js';
+import { icons } from '../parts/icons.js';
+import { empty, sentence, shown } from '../parts/states.js';
+import { tell } from '../parts/toast.js';
+import { Resource } from '../resource.js';
+
+const EVERY_MS = 15_000;
+const EXAMPLE = {
+  rules: [{ name: 'projects', category: 'confidential', action: 'block', words: ['project nightingale'] }],
+};
+
+/** The panel of all policies. */
+export class Policies {
+  /** @param {() => void} changed */
+  constructor(changed) {
+    const load = (signal) => everything('moderation/policies', 'policies', {}, signal);
+    this.resource = new Resource(load, changed, { every: EVERY_MS });
+  }
+
+  /** Has a form do something, and looks again if it did. */
+  async #with(form) {
+    if ((await form) !== undefined) this.resource.refresh();
+  }
+
+  #delete({ id }) {
+    confirmed({
+      title: `Delete ${id}?`,
+      text: 'Only a policy that neither a key nor a workspace has can be deleted.',
+      action: 'Delete',
+      run: async () => {
+        const path = pathOf(id);
+        const { etag } = await tagged(path);
+        await remove(path, { headers: { 'if-match': etag } });
+        tell(`${id}: deleted.`);
+        await this.resource.refresh();
+      },
+    });
+  }
+
+  template() {
+    const create = access.everywhere('admin')
+      ? html`<button class="button small" @click=${() => this.#with(createPolicy())}>${icons.plus} Create policy</button>`
+      : nothing;
+    return html`<section class="panel" aria-labelledby="policies">
+      <div class="panel-head">
+        <h2 id="policies">Policies</h2>
+        ${create}
+      </div>
+      ${shown(this.resource, 'policies', (all) =>
+        all.length === 0
+          ? empty('No policies', 'A policy says what is flagged, redacted or blocked, for the keys and workspaces that have it.')
+          : this.#table(all),
+      )}
+    </section>`;
+  }
+
+  #table(all) {
+    return html`<div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Policy</th>
+            <th scope="col" class="wide">From</th>
+            <th scope="col" class="right">Rules</th>
+            <th scope="col" class="wide">Categories</th>
+            <th scope="col"><span class="hidden-visually">What can be done</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            all,
+            (one) => one.id,
+            (one) => this.#row(one),
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row(one) {
+    const { id, policy, source } = one;
+    const categories = [...new Set(policy.rules.map(({ category }) => category))];
+    return html`<tr>
+      <th scope="row">
+        <button class="link" @click=${() => details(one)} aria-label="Rules of ${id}">${id}</button>
+      </th>
+      <td class="wide">${source === 'api' ? 'this API' : 'the configuration'}</td>
+      <td class="right number">${policy.rules.length}</td>
+      <td class="wide">${categories.map((category) => html`${badge(category)} `)}</td>
+      <td>
+        ${source === 'api' && access.everywhere('admin')
+          ? html`<div class="row-actions">
+              <button class="button small" @click=${() => this.#with(editPolicy(id))} aria-label="Change ${id}">Change</button>
+              <button class="button small danger" @click=${() => this.#delete(one)} aria-label="Delete ${id}">Delete</button>
+            </div>`
+          : nothing}
+      </td>
+    </tr>`;
+  }
+}
+
+const pathOf = (id) => `moderation/policies/${encodeURIComponent(id)}`;
+const written = (policy) => JSON.stringify(policy, null, 2);
+
+function details({ id, policy }) {
+  openDialog(
+    { title: `Policy ${id}`, isWide: true },
+    () => html`<pre class="json" tabindex="0" aria-label="The policy as JSON">${written(policy)}</pre>`,
+  );
+}
+
+function createPolicy() {
+  const headers = attempt();
+  return openForm({
+    title: 'Create a moderation policy',
+    action: 'Create',
+    isWide: true,
+    fields: (faults) => html`
+      ${textField({
+        name: 'id',
+        label: 'Id',
+        isRequired: true,
+        isWhole: true,
+        fault: faults.id,
+        hint: 'What keys and workspaces choose it by, for good',
+      })}
+      ${policyField(faults, EXAMPLE)}
+    `,
+    submit: ({ id, policy }) => {
+      const body = { id, policy: read(policy) };
+      return post('moderation/policies', body, { headers: headers(body) });
+    },
+  });
+}
+
+async function editPolicy(id) {
+  let found;
+  try {
+    found = await tagged(pathOf(id));
+  } catch (error) {
+    tell(sentence(error.message));
+    return undefined;
+  }
+  const changed = await openForm({
+    title: `Change ${id}`,
+    action: 'Save',
+    isWide: true,
+    fields: (faults) => policyField(faults, found.value.policy),
+    submit: ({ policy }) => patch(pathOf(id), { policy: read(policy) }, { headers: { 'if-match': found.etag } }),
+  });
+  if (changed !== undefined) tell(`${id}: saved. Every sidecar judges by it within two seconds.`);
+  return changed;
+}
+
+const policyField = (faults, policy) =>
+  field({
+    name: 'policy',
+    label: 'Policy',
+    isWhole: true,
+    fault: faults.policy,
+    hint: 'JSON, as the sidecar’s configuration has it: rules with words, regexes or detectors',
+    control: ({ id, describedBy, invalid }) => html`<textarea
+      class="code"
+      id=${id}
+      name="policy"
+      rows="14"
+      spellcheck="false"
+      aria-describedby=${describedBy}
+      aria-invalid=${invalid}
+      .defaultValue=${written(policy)}
+    ></textarea>`,
+  });
+
+/** The policy that was written; where it is no JSON, the fault of its field. */
+function read(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw Object.assign(new Error('not JSON'), { fields: { policy: `This is no JSON: ${error.message}` } });
+  }
+}
