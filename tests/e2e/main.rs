@@ -20,6 +20,8 @@ mod jwt;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod ledger_limits;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod manifests;

@@ -9,7 +9,7 @@ use super::bucket::Bucket;
 use super::group::{Group, Limit, PerSet};
 use super::meter::Rule;
 use super::reset::Resets;
-use super::spec::{Algorithm, Count, LimitSpec, Per};
+use super::spec::{Algorithm, Count, DEFAULT_SLOT_TTL, LimitSpec, Per};
 use super::window::Window;
 use crate::config::{Fault, Span};
 
@@ -25,7 +25,6 @@ const DAY_MS: u64 = 86_400_000;
 const MAX_PERIOD_MS: u64 = 31 * DAY_MS;
 /// A bucket that takes longer to refill is a mistake.
 const MAX_HORIZON_MS: u64 = 366 * DAY_MS;
-const DEFAULT_SLOT_TTL: Span = Span::from_millis(600_000);
 
 /// All limits of a configuration.
 #[derive(Debug, Default)]

@@ -64,6 +64,19 @@ impl LimitSubject {
         PerSet::of(per).is_some_and(|per| per == self.named())
     }
 
+    /// All that it names.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        let all = [
+            &self.workspace,
+            &self.user,
+            &self.session,
+            &self.key,
+            &self.ip,
+            &self.model,
+        ];
+        all.into_iter().flatten().map(String::as_str)
+    }
+
     /// What it names.
     fn named(&self) -> PerSet {
         PerSet::where_each(|per| self.value(per).is_some())

@@ -6,6 +6,9 @@ use crate::config::Span;
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 
+/// How long a slot that nobody gave back is taken, unless its limit says otherwise.
+pub(super) const DEFAULT_SLOT_TTL: Span = Span::from_millis(600_000);
+
 /// One limit. There may be 128.
 ///
 /// ```yaml
@@ -155,8 +158,20 @@ pub enum Mode {
     Shadow,
 }
 
-// === impl MatchSpec ===
+// === impl LimitSpec ===
 
+impl LimitSpec {
+    /// For how long what was counted can matter, in milliseconds; a limit that does not compile has no answer to it.
+    pub fn remembered_ms(&self) -> u64 {
+        let refills = self.burst.map_or(1, |burst| burst.div_ceil(self.amount.max(1)));
+        // What was taken counts for up to a sixtieth longer than its period.
+        let periods = refills.max(1).saturating_add(1);
+        let span = self.period.or(self.slot_ttl).unwrap_or(DEFAULT_SLOT_TTL);
+        span.millis().saturating_mul(periods)
+    }
+}
+
+// === impl MatchSpec ===
 impl MatchSpec {
     /// Whether it names nothing, and so is for every request.
     fn is_everything(&self) -> bool {

@@ -26,6 +26,12 @@ pub enum Scope {
     /// Create, change and archive budgets, and make deposits.
     #[serde(rename = "budgets:write")]
     BudgetsWrite,
+    /// Read limits.
+    #[serde(rename = "limits:read")]
+    LimitsRead,
+    /// Create, change, delete and reset limits.
+    #[serde(rename = "limits:write")]
+    LimitsWrite,
     /// Read events.
     #[serde(rename = "events:read")]
     EventsRead,
@@ -119,6 +125,8 @@ impl Scope {
             Self::KeysWrite => "keys:write",
             Self::BudgetsRead => "budgets:read",
             Self::BudgetsWrite => "budgets:write",
+            Self::LimitsRead => "limits:read",
+            Self::LimitsWrite => "limits:write",
             Self::EventsRead => "events:read",
             Self::StatsRead => "stats:read",
             Self::ModerationsRead => "moderations:read",

@@ -8,6 +8,8 @@ mod exports;
 mod key_import;
 mod key_spec;
 mod keys;
+mod limit_spec;
+mod limits;
 mod moderation_policies;
 mod moderations;
 mod operators;

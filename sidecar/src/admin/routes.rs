@@ -3,8 +3,8 @@
 use aide::axum::routing::{delete_with, get_with, patch_with, post_with};
 
 use super::{
-    audit, budgets, events, exports, keys, moderation_policies, moderations, operators, prices, stats,
-    tokens, users, webhooks, workspaces,
+    audit, budgets, events, exports, keys, limits, moderation_policies, moderations, operators, prices,
+    stats, tokens, users, webhooks, workspaces,
 };
 use crate::access::{Guarded, Rule, Scope};
 use crate::http::openapi::{about, also};
@@ -15,6 +15,9 @@ const READ_KEYS: Rule = Rule::workspace(Scope::KeysRead, Role::Viewer);
 const WRITE_KEYS: Rule = Rule::workspace(Scope::KeysWrite, Role::Member);
 const READ_BUDGETS: Rule = Rule::workspace(Scope::BudgetsRead, Role::Viewer);
 const WRITE_BUDGETS: Rule = Rule::workspace(Scope::BudgetsWrite, Role::Admin);
+const READ_LIMITS: Rule = Rule::workspace(Scope::LimitsRead, Role::Viewer);
+const WRITE_LIMITS: Rule = Rule::workspace(Scope::LimitsWrite, Role::Admin);
+const WRITE_ALL_LIMITS: Rule = Rule::everywhere(Scope::LimitsWrite, Role::Admin);
 const READ_AUDIT: Rule = Rule::workspace(Scope::AuditRead, Role::Viewer);
 const READ_EVENTS: Rule = Rule::workspace(Scope::EventsRead, Role::Viewer);
 const READ_STATS: Rule = Rule::workspace(Scope::StatsRead, Role::Viewer);
@@ -37,6 +40,7 @@ const WRITE_TOKENS: Rule = Rule::workspace(Scope::OperatorsWrite, Role::Admin);
 pub(super) fn guarded(app: &App) -> Guarded {
     let routes = keys_of(Guarded::new(app));
     let routes = budgets_of(routes);
+    let routes = limits_of(routes);
     let routes = logs_of(routes);
     let routes = stats_of(routes);
     let routes = webhooks_of(routes);
@@ -114,6 +118,42 @@ fn budgets_of(routes: Guarded) -> Guarded {
         .on(WRITE_BUDGETS, "/budgets/{id}", edit)
         .on(WRITE_BUDGETS, "/budgets/{id}", archive)
         .on(WRITE_BUDGETS, "/budgets/{id}/deposits", deposit)
+}
+
+fn limits_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("limits", id, summary);
+    let list = get_with(limits::list, about("listLimits", "List limits"));
+    let create = post_with(limits::create, |operation| {
+        also::<409>(about("createLimit", "Create a limit for every gateway")(
+            operation,
+        ))
+    });
+    let show = get_with(limits::show, about("getLimit", "Show a limit"));
+    let edit = patch_with(limits::edit, |operation| {
+        also::<409>(about(
+            "editLimit",
+            "Change a limit: what is absent stays, null clears",
+        )(operation))
+    });
+    let delete = delete_with(limits::delete, about("deleteLimit", "Delete a limit"));
+    let reset = about(
+        "resetLimit",
+        "Give back what a limit has counted, to one or to all",
+    );
+    let reset = post_with(limits::reset, reset);
+    let by_name = about(
+        "resetLimitByName",
+        "Give back what a limit of gateways' configurations has counted",
+    );
+    let by_name = post_with(limits::reset_by_name, by_name);
+    routes
+        .on(READ_LIMITS, "/limits", list)
+        .once(WRITE_LIMITS, "/limits", create)
+        .on(READ_LIMITS, "/limits/{id}", show)
+        .on(WRITE_LIMITS, "/limits/{id}", edit)
+        .on(WRITE_LIMITS, "/limits/{id}", delete)
+        .on(WRITE_LIMITS, "/limits/{id}/reset", reset)
+        .on(WRITE_ALL_LIMITS, "/limits/by-name/{name}/reset", by_name)
 }
 
 fn logs_of(routes: Guarded) -> Guarded {

@@ -52,7 +52,7 @@ pub fn publish(guarded: ApiRouter<App>, open: ApiRouter<App>) -> (Router<App>, R
         info: Info {
             title: "Tollgate admin API".to_owned(),
             summary: Some(
-                "Keys, budgets, events, webhooks and the audit log of a Tollgate sidecar".to_owned(),
+                "Keys, budgets, limits, events, webhooks and the audit log of a Tollgate sidecar".to_owned(),
             ),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             license: Some(License {

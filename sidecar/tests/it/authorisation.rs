@@ -8,11 +8,13 @@ use super::support::{ADMIN, Sidecar, event, expect};
 const OWN: &str = "alpha";
 const FOREIGN: &str = "beta";
 const ROLES: [&str; 4] = ["viewer", "member", "admin", "owner"];
-const SCOPES: [&str; 17] = [
+const SCOPES: [&str; 19] = [
     "keys:read",
     "keys:write",
     "budgets:read",
     "budgets:write",
+    "limits:read",
+    "limits:write",
     "events:read",
     "stats:read",
     "moderations:read",
@@ -96,6 +98,11 @@ impl Route {
             "createBudget" => json!({
                 "subject": {"workspace": workspace}, "unit": "usd", "period": "month", "amount": "1",
             }),
+            "createLimit" => json!({
+                "name": format!("limit-{number}"), "count": "requests", "amount": 1, "period": "1m",
+                "match": {"workspaces": [workspace]},
+            }),
+            "editLimit" => json!({"amount": 2}),
             "createToken" => json!({"name": "t", "workspace": workspace, "role": "viewer"}),
             "createOperator" => json!({"name": format!("made-{number}"), "roles": {workspace: "viewer"}}),
             "createWebhook" => json!({"url": "https://example.com/hook"}),
@@ -107,7 +114,7 @@ impl Route {
             "createUser" => json!({"workspace": workspace, "user": format!("made-{number}")}),
             "editWorkspace" | "editUser" => json!({"display_name": format!("renamed-{number}")}),
             "editKey" | "editBudget" => json!({"name": "renamed"}),
-            "editOperator" | "editWebhook" => json!({}),
+            "editOperator" | "editWebhook" | "resetLimit" | "resetLimitByName" => json!({}),
             "rotateKey" => json!({"grace_seconds": 60}),
             "importKeys" => {
                 let sha256 = format!("{number:064x}");
@@ -140,7 +147,7 @@ impl World {
             .await;
         let mut world = Self { sidecar, made: 0 };
         for workspace in [OWN, FOREIGN] {
-            for collection in ["/keys", "/budgets", "/tokens"] {
+            for collection in ["/keys", "/budgets", "/limits", "/tokens"] {
                 world.make(collection, workspace).await;
             }
         }
@@ -184,6 +191,10 @@ impl World {
             "/keys" => json!({"name": "k", "workspace": workspace}),
             "/budgets" => json!({
                 "subject": {"workspace": workspace}, "unit": "usd", "period": "total", "amount": "0",
+            }),
+            "/limits" => json!({
+                "name": format!("limit-{}", self.made), "count": "requests", "amount": 1, "period": "1m",
+                "match": {"workspaces": [workspace]},
             }),
             "/tokens" => json!({"name": "t", "workspace": workspace, "role": "viewer"}),
             "/operators" => {
@@ -238,6 +249,8 @@ impl World {
             let (collection, _) = path.split_once("/{").unwrap();
             let id = self.make(collection, workspace).await;
             path = path.replace("{id}", &id).replace("{delivery}", "none");
+        } else if path.contains("{name}") {
+            path = path.replace("{name}", "of-a-configuration");
         } else if route.is_by_workspace {
             path = format!("{path}?workspace={workspace}");
         }

@@ -18,6 +18,7 @@ mod exports;
 mod identity_provider;
 mod keys;
 mod leases;
+mod limits;
 mod metrics;
 mod migrations;
 mod moderation_policies;
