@@ -15,6 +15,7 @@ VIEWS = [
     "events",
     "keys",
     "budgets",
+    "limits",
     "moderation",
     "workspaces",
     "webhooks",

@@ -74,6 +74,12 @@ async fn operators_tokens_and_workspaces_are_managed_and_take_effect_at_once() {
     run("people.py", &mut stack, json!({})).await;
 }
 
+#[tokio::test]
+async fn limits_are_managed_and_hold_at_the_gateway() {
+    let mut stack = start().await;
+    run("limits.py", &mut stack, json!({})).await;
+}
+
 /// Has workspaces, keys, budgets and calls, so that there is something to see: answers, refusals, a bar of each colour.
 async fn use_it(stack: &Stack) {
     const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "gpt-4.1"];
@@ -110,6 +116,16 @@ async fn use_it(stack: &Stack) {
             last = call(n).await;
         }
         event(stack, &last).await.unwrap();
+    }
+    for (name, count, amount, workspace) in [
+        ("research-per-key", "requests", 600, "research"),
+        ("support-tokens", "tokens", 200_000, "support"),
+    ] {
+        let limit = json!({
+            "name": name, "count": count, "amount": amount, "period": "1m", "per": ["key"],
+            "match": {"workspaces": [workspace]},
+        });
+        stack.admin.post("/admin/v1/limits", &limit).await.unwrap();
     }
     for key in ["expired", "paused"] {
         let answer = post(stack, CHAT, stack.key(key), &chat("echo a")).await.unwrap();

@@ -3,6 +3,7 @@
 mod api;
 mod budgets;
 mod keys;
+mod limits;
 mod local;
 mod logs;
 mod output;
@@ -18,6 +19,7 @@ use clap_complete::Shell;
 use self::api::Failure;
 use self::budgets::BudgetsArgs;
 use self::keys::KeysArgs;
+use self::limits::LimitsArgs;
 use self::local::ConfigArg;
 use self::logs::{AuditListArgs, EventsArgs};
 use self::output::warn;
@@ -74,6 +76,8 @@ enum Command {
     Keys(KeysArgs),
     /// Budgets, through the admin API.
     Budgets(BudgetsArgs),
+    /// Limits of all gateways, through the admin API.
+    Limits(LimitsArgs),
     /// The last events, or those that come.
     Events(EventsArgs),
     /// Requests, tokens, cost and latencies by group.
@@ -125,6 +129,7 @@ impl Command {
             Self::Audit(AuditCommand::List(args)) => block_on(args.run()),
             Self::Keys(args) => block_on(args.run()),
             Self::Budgets(args) => block_on(args.run()),
+            Self::Limits(args) => block_on(args.run()),
             Self::Events(args) => block_on(args.run()),
             Self::Stats(args) => block_on(args.run()),
             Self::Export(args) => block_on(args.run()),

@@ -169,6 +169,48 @@ async fn a_budget_is_made_changed_filled_and_archived() {
 }
 
 #[tokio::test]
+async fn a_limit_is_made_changed_reset_and_deleted() {
+    let sidecar = Sidecar::start().await;
+    let create = "limits create per-key --count requests --amount 60 --period 1m --per key --workspace research --json";
+    let create: Vec<&str> = create.split(' ').collect();
+    let made = parsed(&run(&sidecar, &create).await);
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(made["match"]["workspaces"], json!(["research"]));
+    let again = refused(&run(&sidecar, &create).await, 4);
+    assert!(again.contains("is called per-key already"), "{again}");
+
+    let set = parsed(&run(&sidecar, &["limits", "set", id, "--amount", "5", "--json"]).await);
+    assert_eq!((&set["amount"], &set["period"]), (&json!(5), &json!("1m")));
+    assert!(refused(&run(&sidecar, &["limits", "set", id]).await, 2).contains("nothing to change"));
+
+    for reset in [
+        &["limits", "reset", id][..],
+        &["limits", "reset", id, "--key", "key_1"],
+        &[
+            "limits",
+            "reset",
+            "--name",
+            "of-a-file",
+            "--workspace",
+            "research",
+        ],
+    ] {
+        assert_eq!(out(&run(&sidecar, reset).await), "");
+    }
+    let wrong = refused(&run(&sidecar, &["limits", "reset", id, "--user", "ann"]).await, 4);
+    assert!(wrong.contains("422"), "{wrong}");
+    refused(&run(&sidecar, &["limits", "reset"]).await, 2);
+    let told = sidecar.gateway("/v1/policy", &json!({})).await;
+    let told: Value = told.json().await.unwrap();
+    assert_eq!(told["resets"].as_array().unwrap().len(), 3, "{told}");
+
+    let table = out(&run(&sidecar, &["limits", "list", "--workspace", "research"]).await);
+    assert!(table.starts_with("ID") && table.contains("per-key"), "{table}");
+    out(&run(&sidecar, &["limits", "delete", id]).await);
+    assert!(!out(&run(&sidecar, &["limits", "list"]).await).contains(id));
+}
+
+#[tokio::test]
 async fn events_statistics_and_exports_are_those_of_the_ledger() {
     let sidecar = Sidecar::start().await;
     let mut hostile = event("b", "beta");
@@ -241,7 +283,7 @@ async fn shells_get_their_completions_and_every_command_has_examples() {
             "{shell}"
         );
     }
-    for command in ["keys", "budgets", "events", "stats", "export", "audit"] {
+    for command in ["keys", "budgets", "limits", "events", "stats", "export", "audit"] {
         let help = out(&run_with(&[], &[command, "--help"]).await);
         assert!(help.contains("Examples:"), "{help}");
     }

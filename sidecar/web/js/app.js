@@ -11,6 +11,7 @@ import { BudgetsView } from './views/budgets.js';
 import { EventsView } from './views/events.js';
 import { HealthView } from './views/health.js';
 import { KeysView } from './views/keys.js';
+import { LimitsView } from './views/limits.js';
 import { ModerationView } from './views/moderation.js';
 import { OperatorsView } from './views/operators.js';
 import { OverviewView } from './views/overview.js';
@@ -25,6 +26,7 @@ const VIEWS = {
   events: EventsView,
   keys: KeysView,
   budgets: BudgetsView,
+  limits: LimitsView,
   moderation: ModerationView,
   workspaces: WorkspacesView,
   webhooks: WebhooksView,

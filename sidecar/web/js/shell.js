@@ -17,6 +17,7 @@ const PLACES = [
   ['events', 'Events'],
   ['keys', 'Keys'],
   ['budgets', 'Budgets'],
+  ['limits', 'Limits'],
   ['moderation', 'Moderation'],
   ['workspaces', 'Workspaces'],
   ['webhooks', 'Webhooks', () => access.everywhere('viewer')],

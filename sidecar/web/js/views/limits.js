@@ -1,0 +1,152 @@
+// Limits of the ledger: what each allows, to whom, and giving back what one has counted.
+
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { access } from '../access.js';
+import { everything, remove, tagged } from '../api.js';
+import { count } from '../format.js';
+import { badge } from '../parts/badge.js';
+import { confirmed } from '../parts/dialog.js';
+import { icons } from '../parts/icons.js';
+import { empty, shown } from '../parts/states.js';
+import { tell } from '../parts/toast.js';
+import { Resource } from '../resource.js';
+import { View } from '../view.js';
+import { workspaces } from '../workspaces.js';
+import { createLimit, editLimit, resetByName, resetLimit } from './limit_form.js';
+
+const EVERY_MS = 10_000;
+
+const COUNTS = {
+  requests: 'requests',
+  tokens: 'tokens',
+  input_tokens: 'input tokens',
+  output_tokens: 'output tokens',
+  concurrent: 'at a time',
+};
+
+export class LimitsView extends View {
+  static title = 'Limits';
+
+  start() {
+    const load = (signal) => everything('limits', 'limits', { workspace: workspaces.filter }, signal);
+    this.limits = this.owns(new Resource(load, () => this.update(), { every: EVERY_MS }));
+  }
+
+  /** Has a form do something, and looks again if it did. */
+  async #with(form) {
+    if ((await form) !== undefined) this.limits.refresh();
+  }
+
+  #delete(limit) {
+    confirmed({
+      title: `Delete ${limit.name}?`,
+      text: 'Within two seconds no gateway holds requests against it any more.',
+      action: 'Delete',
+      run: async () => {
+        const path = `limits/${limit.id}`;
+        const { etag } = await tagged(path);
+        await remove(path, { headers: { 'if-match': etag } });
+        tell(`${limit.name}: deleted.`);
+        await this.limits.refresh();
+      },
+    });
+  }
+
+  #create = () => this.#with(createLimit());
+
+  template() {
+    return html`<div class="view-head">
+        <h1 tabindex="-1">Limits</h1>
+        <div class="actions">
+          ${access.everywhere('admin')
+            ? html`<button class="button" @click=${() => resetByName()}>Reset by name</button>`
+            : nothing}
+          ${access.somewhere('admin')
+            ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create limit</button>`
+            : nothing}
+        </div>
+      </div>
+      <section class="panel" aria-label="Limits">
+        ${shown(this.limits, 'limits', (all) =>
+          all.length === 0
+            ? empty(
+                'No limits here',
+                'A limit made here holds on every gateway within two seconds, beside those of its configuration.',
+                access.somewhere('admin')
+                  ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create limit</button>`
+                  : nothing,
+              )
+            : this.#table(all),
+        )}
+      </section>`;
+  }
+
+  #table(all) {
+    return html`<div class="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Limit</th>
+            <th scope="col" class="right">Allows</th>
+            <th scope="col" class="wide">Each</th>
+            <th scope="col" class="wide">For</th>
+            <th scope="col" class="wide">Mode</th>
+            <th scope="col"><span class="hidden-visually">What can be done</span></th>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            all,
+            (limit) => limit.id,
+            (limit) => this.#row(limit),
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row(limit) {
+    const { name } = limit;
+    return html`<tr>
+      <th scope="row">
+        ${name}
+        <div class="sub mono muted">${limit.id}</div>
+      </th>
+      <td class="right nowrap">${allows(limit)}</td>
+      <td class="wide">${each(limit)}</td>
+      <td class="wide">${matches(limit)}</td>
+      <td class="wide">${badge(limit.mode, limit.mode === 'enforce' ? 'ok' : 'accent')}</td>
+      <td>
+        ${mayChange(limit)
+          ? html`<div class="row-actions">
+              <button class="button small wide" @click=${() => this.#with(editLimit(limit))} aria-label="Change ${name}">
+                Change
+              </button>
+              <button class="button small" @click=${() => resetLimit(limit)} aria-label="Reset ${name}">Reset</button>
+              <button class="button small danger wide" @click=${() => this.#delete(limit)} aria-label="Delete ${name}">
+                Delete
+              </button>
+            </div>`
+          : nothing}
+      </td>
+    </tr>`;
+  }
+}
+
+const mayChange = (limit) =>
+  limit.workspace === null ? access.everywhere('admin') : access.within(limit.workspace, 'admin');
+
+function allows(limit) {
+  const what = `${count(limit.amount)} ${COUNTS[limit.count]}`;
+  return limit.period === null ? what : `${what} in ${limit.period}`;
+}
+
+const each = ({ per }) => (per.length === 0 || per[0] === 'global' ? 'all together' : per.join(' and '));
+
+/** Which requests it is for: every list of its `match` that names something. */
+function matches({ match }) {
+  const named = Object.entries(match).filter(([, names]) => names.length > 0);
+  if (named.length === 0) return 'every request';
+  return html`<span class="tags">${named.map(([what, names]) => badge(`${what}: ${names.join(', ')}`))}</span>`;
+}

@@ -1,0 +1,134 @@
+"""Limits on the page: `limits.py SETTINGS_JSON`.
+
+What is made here holds at the gateway within two seconds: it refuses, is given back, is raised and is gone.
+"""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+from browser import Guarded, browser, expect, settings
+
+GIVEN = settings()
+# How long a change may take.
+PROMPTLY_S = 2
+BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "echo a"}]}
+
+
+def post(url, token, body):
+    """The status of a request, and its JSON."""
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body).encode(),
+        headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, json.load(refusal)
+
+
+def soon(key, status):
+    """Waits until the gateway answers this."""
+    since = time.monotonic()
+    while True:
+        answered, body = post(GIVEN["gateway"] + "/v1/chat/completions", key["key"], BODY)
+        if answered == status:
+            return
+        assert time.monotonic() - since < PROMPTLY_S, f"still {answered}: {body}"
+        time.sleep(0.05)
+
+
+def create(guarded, key):
+    page = guarded.page
+    guarded.go("limits")
+    expect(page.get_by_role("heading", name="No limits here")).to_be_visible()
+    guarded.check_accessibility("no limits")
+    page.get_by_role("button", name="Create limit").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("two words")
+    dialog.get_by_label("Workspace").fill("paged")
+    dialog.get_by_label("Amount").fill("1")
+    dialog.get_by_label("Period").fill("1h")
+    with guarded.expecting(("422", "/admin/v1/limits")):
+        dialog.get_by_role("button", name="Create", exact=True).click()
+        expect(dialog.get_by_text("is no name")).to_be_visible()
+    guarded.check_accessibility("the form of a limit")
+    dialog.get_by_label("Name").fill("paged-per-key")
+    dialog.get_by_role("button", name="Create", exact=True).click()
+    row = page.get_by_role("row", name="paged-per-key")
+    expect(row).to_contain_text("1 requests in 1h")
+    expect(row).to_contain_text("workspaces: paged")
+    guarded.check_accessibility("limits")
+    soon(key, 429)
+
+
+def reset(guarded, key):
+    page = guarded.page
+    page.get_by_role("button", name="Reset paged-per-key").click()
+    dialog = page.get_by_role("dialog")
+    guarded.check_accessibility("the form of a reset")
+    dialog.get_by_label("key (id)").fill(key["id"])
+    dialog.get_by_role("button", name="Reset", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    soon(key, 200)
+    soon(key, 429)
+
+
+def change(guarded, key):
+    page = guarded.page
+    page.get_by_role("button", name="Change paged-per-key").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Amount").fill("1000")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("row", name="paged-per-key")).to_contain_text("1,000 requests in 1h")
+    soon(key, 200)
+
+
+def delete(guarded):
+    page = guarded.page
+    page.get_by_role("button", name="Delete paged-per-key").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="No limits here")).to_be_visible()
+    page.get_by_role("button", name="Reset by name").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name of the limit").fill("of-a-configuration")
+    dialog.get_by_role("button", name="Reset", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    guarded.go("audit")
+    for action in ("limit.create", "limit.edit", "limit.delete", "limit.reset"):
+        expect(page.get_by_role("row", name=action).first).to_be_visible()
+
+
+def viewer(running):
+    """Who may only look is offered nothing else."""
+    spec = {"name": "vera", "password": "a long enough password", "roles": {"paged": "viewer"}}
+    assert post(GIVEN["sidecar"] + "/admin/v1/operators", GIVEN["token"], spec)[0] == 201
+    guarded = Guarded(running.new_context(), GIVEN["sidecar"])
+    page = guarded.page
+    page.goto(guarded.sidecar + "/")
+    page.get_by_role("button", name="Sign in as an operator").click()
+    page.get_by_label("Name").fill("vera")
+    page.get_by_label("Password").fill("a long enough password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
+    guarded.go("limits")
+    expect(page.get_by_role("row", name="paged-per-key")).to_be_visible()
+    for name in ("Create limit", "Reset by name", "Change paged-per-key", "Reset paged-per-key", "Delete paged-per-key"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    guarded.check()
+
+
+with browser(GIVEN) as running:
+    one = Guarded(running.new_context(), GIVEN["sidecar"])
+    one.sign_in(GIVEN["token"])
+    spec = {"name": "paged", "workspace": "paged"}
+    made = post(GIVEN["sidecar"] + "/admin/v1/keys", GIVEN["token"], spec)[1]
+    create(one, made)
+    viewer(running)
+    reset(one, made)
+    change(one, made)
+    delete(one)
+    one.check()
