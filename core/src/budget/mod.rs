@@ -26,12 +26,14 @@ mod downgrade;
 pub mod ledger;
 mod period;
 pub mod purse;
+mod raise;
 mod spec;
 mod subject;
 mod unit;
 
 pub use downgrade::{DowngradeSpec, Downgrades};
 pub use period::{Period, PeriodError, StartDay, Window};
+pub use raise::{Raise, RaiseEnds};
 pub use spec::{
     Budget, BudgetError, BudgetSpec, DEFAULT_THRESHOLDS, Enforcement, OnUnavailable, check_name,
     check_thresholds,

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use tollgate_core::budget::ledger::{
     Account, Lease, LeaseRules, LedgerClock, Line, Manner, Reclaimed, Stage,
 };
-use tollgate_core::budget::{Budget, Enforcement, Facts, Period};
+use tollgate_core::budget::{Budget, Enforcement, Facts, Period, RaiseEnds};
 use tollgate_core::event::Event;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{BudgetCharge, LeaseId};
@@ -243,6 +243,7 @@ impl Store {
                 .filter(|(account, lease)| *account == key && lease.stage != Stage::Closed)
                 .map(|(_, lease)| lease.clone())
                 .collect(),
+            raise_ends: RaiseEnds::default(),
         }
     }
 

@@ -33,8 +33,12 @@ pub(super) struct BudgetView {
     period: Period,
     start_day: u8,
     time_zone: String,
-    /// How much there is in a period.
+    /// How much there is in the period of now, raises included.
     amount: String,
+    /// How much there is without raises: what a change of `amount` changes.
+    own_amount: String,
+    /// When the first of the raises ends that are in the amount; null where there is none.
+    raised_until: Option<Timestamp>,
     /// What events have charged in this period.
     spent: String,
     /// What gateways hold of it and may still spend.
@@ -272,7 +276,7 @@ async fn changed(
 }
 
 /// Of what the budget is, deposits included; what is spent of it changes all the time.
-fn tag_of(budget: &StoredBudget) -> ETag {
+pub(super) fn tag_of(budget: &StoredBudget) -> ETag {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     ETag::of(number(budget.version), number(budget.updated_at.0))
 }
@@ -294,7 +298,7 @@ fn subject_key(json: &str) -> Result<String, Problem> {
     })
 }
 
-fn no_such_budget() -> Problem {
+pub(super) fn no_such_budget() -> Problem {
     Problem::not_found("no budget has this id")
 }
 
@@ -303,6 +307,8 @@ fn no_such_budget() -> Problem {
 impl From<Standing> for BudgetView {
     fn from(standing: Standing) -> Self {
         let remaining = standing.remaining();
+        let amount = standing.amount();
+        let raised_until = standing.raised_until();
         let Standing {
             budget: stored,
             window,
@@ -310,11 +316,14 @@ impl From<Standing> for BudgetView {
             leased,
             overrun,
             debt,
+            ..
         } = standing;
         let StoredBudget { budget, .. } = stored;
         let show = |amount| budget.unit.show_amount(amount);
         Self {
-            amount: show(budget.amount),
+            amount: show(amount),
+            own_amount: show(budget.amount),
+            raised_until: raised_until.map(UnixMillis::timestamp),
             spent: show(spent),
             leased: show(leased),
             remaining: show(remaining),

@@ -14,6 +14,7 @@ mod moderation_policies;
 mod moderations;
 mod operators;
 mod prices;
+mod raises;
 mod routes;
 mod stats;
 mod tokens;

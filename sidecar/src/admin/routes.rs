@@ -4,7 +4,7 @@ use aide::axum::routing::{delete_with, get_with, patch_with, post_with};
 
 use super::{
     audit, budgets, events, exports, keys, limits, moderation_policies, moderations, operators, prices,
-    stats, tokens, users, webhooks, workspaces,
+    raises, stats, tokens, users, webhooks, workspaces,
 };
 use crate::access::{Guarded, Rule, Scope};
 use crate::http::openapi::{about, also};
@@ -111,6 +111,12 @@ fn budgets_of(routes: Guarded) -> Guarded {
     let deposit = post_with(budgets::deposit, |operation| {
         also::<409>(about("deposit", "Add to a prepaid balance")(operation))
     });
+    let raises = get_with(raises::list, about("listRaises", "List a budget's raises"));
+    let raise = post_with(raises::create, |operation| {
+        also::<409>(about("raiseBudget", "Raise a budget for a while")(operation))
+    });
+    let withdraw = about("withdrawRaise", "End a raise before its time");
+    let withdraw = delete_with(raises::withdraw, withdraw);
     routes
         .on(READ_BUDGETS, "/budgets", list)
         .once(WRITE_BUDGETS, "/budgets", create)
@@ -118,6 +124,9 @@ fn budgets_of(routes: Guarded) -> Guarded {
         .on(WRITE_BUDGETS, "/budgets/{id}", edit)
         .on(WRITE_BUDGETS, "/budgets/{id}", archive)
         .on(WRITE_BUDGETS, "/budgets/{id}/deposits", deposit)
+        .on(READ_BUDGETS, "/budgets/{id}/raises", raises)
+        .once(WRITE_BUDGETS, "/budgets/{id}/raises", raise)
+        .on(WRITE_BUDGETS, "/budgets/{id}/raises/{raise}", withdraw)
 }
 
 fn limits_of(routes: Guarded) -> Guarded {

@@ -3,6 +3,8 @@
 use axum::http::Method;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
+use tollgate_core::config::Span;
+use tollgate_core::time::UnixMillis;
 
 use super::api::{Api, ApiArgs, Failure};
 use super::output::{segment, show, show_rows, spelled};
@@ -14,7 +16,8 @@ Examples:
   tollgate-sidecar budgets create --workspace research --unit usd --period month --amount 100
   tollgate-sidecar budgets create --workspace '*' --user '*' --unit tokens --period day --amount 1000000
   tollgate-sidecar budgets set bud_01J… --amount 250
-  tollgate-sidecar budgets deposit bud_01J… 5.00 --idempotency-key invoice-17";
+  tollgate-sidecar budgets deposit bud_01J… 5.00 --idempotency-key invoice-17
+  tollgate-sidecar budgets raise bud_01J… 50.00 --for 2d --reason 'the launch'";
 
 const COLUMNS: &[Column] = &[
     ("id", "/id"),
@@ -27,6 +30,16 @@ const COLUMNS: &[Column] = &[
     ("remaining", "/remaining"),
     ("ends", "/period_end"),
     ("enforcement", "/enforcement"),
+];
+
+const RAISES: &[Column] = &[
+    ("id", "/id"),
+    ("amount", "/amount"),
+    ("until", "/until"),
+    ("active", "/active"),
+    ("reason", "/reason"),
+    ("by", "/by"),
+    ("withdrawn", "/withdrawn_at"),
 ];
 
 /// `budgets …`
@@ -70,6 +83,17 @@ enum BudgetsCommand {
     },
     /// Archive a budget, for good.
     Archive(Id),
+    /// Raise a budget for a while; afterwards it is what it was.
+    Raise(NewRaise),
+    /// List a budget's raises, those that have ended included.
+    Raises(Id),
+    /// End a raise before its time.
+    Withdraw {
+        #[command(flatten)]
+        id: Id,
+        /// The raise's id: rse_…
+        raise: String,
+    },
     /// Add to a prepaid balance.
     Deposit {
         #[command(flatten)]
@@ -86,6 +110,23 @@ enum BudgetsCommand {
 struct Id {
     /// The budget's id: bud_…
     id: String,
+}
+
+#[derive(Debug, Args)]
+struct NewRaise {
+    #[command(flatten)]
+    id: Id,
+    /// By how much, in the budget's unit.
+    amount: String,
+    /// When it ends: 2026-12-01T00:00:00Z.
+    #[arg(long, required_unless_present = "span", conflicts_with = "span")]
+    until: Option<String>,
+    /// For how long: 30m, 12h, 2d.
+    #[arg(long = "for", value_parser = Span::parse)]
+    span: Option<Span>,
+    /// Why, for whoever reads it later.
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +220,18 @@ impl BudgetsArgs {
             BudgetsCommand::Archive(id) => {
                 show(json, &api.call(Method::DELETE, &id.path(), &json!({})).await?)
             }
+            BudgetsCommand::Raise(raise) => {
+                let path = format!("{}/raises", raise.id.path());
+                show(json, &api.call(Method::POST, &path, &raise.body()).await?)
+            }
+            BudgetsCommand::Raises(id) => {
+                let path = format!("{}/raises", id.path());
+                show_rows(json, RAISES, &api.list(&path, "raises", &[], 1_000).await?)
+            }
+            BudgetsCommand::Withdraw { id, raise } => {
+                let path = format!("{}/raises/{}", id.path(), segment(raise));
+                show(json, &api.call(Method::DELETE, &path, &json!({})).await?)
+            }
             BudgetsCommand::Deposit {
                 id,
                 amount,
@@ -200,6 +253,22 @@ impl BudgetsArgs {
 impl Id {
     fn path(&self) -> String {
         format!("budgets/{}", segment(&self.id))
+    }
+}
+
+// === impl NewRaise ===
+
+impl NewRaise {
+    fn body(&self) -> Value {
+        let until = match (&self.until, self.span) {
+            (Some(until), _) => until.clone(),
+            (None, span) => {
+                let now = UnixMillis::from(jiff::Timestamp::now());
+                let lasts = span.map_or(0, Span::millis);
+                now.plus(lasts).timestamp().to_string()
+            }
+        };
+        json!({"amount": self.amount, "until": until, "reason": self.reason})
     }
 }
 

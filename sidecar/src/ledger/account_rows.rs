@@ -6,6 +6,7 @@ use tollgate_core::budget::ledger::{Lease, Stage};
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::LeaseId;
 
+use super::raises::AccountRaise;
 use super::{LedgerError, amount, millis, number};
 
 /// A row of `budget_accounts`.
@@ -22,6 +23,7 @@ pub(super) struct AccountRow {
     pub(super) debt: i64,
     pub(super) told: Json<Vec<u8>>,
     pub(super) round: i64,
+    pub(super) raises: Json<Vec<AccountRaise>>,
 }
 
 /// A row of `leases`.

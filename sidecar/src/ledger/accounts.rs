@@ -15,17 +15,18 @@ use super::account_rows::{AccountRow, LeaseRow, NewAccount};
 use super::books::Books;
 use super::engine::Locking;
 use super::notifications::{Notification, NotificationRows};
+use super::raises::{AccountRaise, StoredRaise};
 use super::{Counter, KEYS, LIST, TAKE, amount, millis, number};
 
 const MOMENT: &str =
     "SELECT c.value, k.last, k.resumed FROM counters c, ledger_clock k WHERE c.name = $1 AND k.id = 1";
 const INSERT_ACCOUNTS: &str = "INSERT INTO budget_accounts (budget_id, window_start, window_end, amount, spent, \
-    leased, overrun, debt, told, round) ";
+    leased, overrun, debt, told, round, raises) ";
 const WRITE_ACCOUNTS: &str = "INSERT INTO budget_accounts (id, budget_id, window_start, window_end, amount, spent, \
-    leased, overrun, debt, told, round) ";
+    leased, overrun, debt, told, round, raises) ";
 const CHANGE_ACCOUNTS: &str = " ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, spent = excluded.spent, \
     leased = excluded.leased, overrun = excluded.overrun, debt = excluded.debt, told = excluded.told, \
-    round = excluded.round";
+    round = excluded.round, raises = excluded.raises";
 const WRITE_LEASES: &str = "INSERT INTO leases (id, account_id, gateway_id, instance, granted, settled, returned, used, \
     need, opened_at, expires_at, stage) ";
 const CHANGE_LEASES: &str = " ON CONFLICT (id) DO UPDATE SET granted = excluded.granted, settled = excluded.settled, \
@@ -78,23 +79,29 @@ on_engines! {
         async fn add_accounts(conn, accounts: &[NewAccount]) -> () {
             debug_assert!(accounts.is_sorted());
             for accounts in accounts.chunks(LIST) {
-                let mut select = QueryBuilder::new("SELECT id, amount FROM budgets WHERE id IN ");
+                let mut select = QueryBuilder::new("SELECT id, amount, raises FROM budgets WHERE id IN ");
                 push_in!(select, accounts.iter().map(|account| account.budget_id.as_str()));
                 select.push(" ORDER BY id").push(Self::FOR_UPDATE);
-                let amounts: Vec<(String, i64)> = select.build_query_as().fetch_all(&mut *conn).await?;
-                let amounts: HashMap<String, i64> = amounts.into_iter().collect();
+                let budgets: Vec<(String, i64, Json<Vec<StoredRaise>>)> =
+                    select.build_query_as().fetch_all(&mut *conn).await?;
+                let budgets: HashMap<String, (i64, Vec<AccountRaise>)> = budgets
+                    .into_iter()
+                    .map(|(id, amount, raises)| (id, (amount, AccountRaise::of(&raises.0))))
+                    .collect();
                 let mut insert = QueryBuilder::new(INSERT_ACCOUNTS);
                 insert.push_values(accounts, |mut row, account| {
+                    let (amount, raises) = budgets.get(&account.budget_id).cloned().unwrap_or_default();
                     row.push_bind(&account.budget_id)
                         .push_bind(number(account.window.start.0))
                         .push_bind(account.window.end.map(|end| number(end.0)))
-                        .push_bind(amounts.get(&account.budget_id).copied().unwrap_or(0))
+                        .push_bind(amount)
                         .push_bind(0_i64)
                         .push_bind(0_i64)
                         .push_bind(0_i64)
                         .push_bind(0_i64)
                         .push_bind(Json(Vec::<u8>::new()))
-                        .push_bind(0_i64);
+                        .push_bind(0_i64)
+                        .push_bind(Json(raises));
                 });
                 insert.push(" ON CONFLICT (budget_id, window_start) DO NOTHING");
                 insert.build().execute(&mut *conn).await?;
@@ -185,7 +192,8 @@ on_engines! {
                         .push_bind(account.overrun)
                         .push_bind(account.debt)
                         .push_bind(&account.told)
-                        .push_bind(account.round);
+                        .push_bind(account.round)
+                        .push_bind(&account.raises);
                 });
                 insert.push(CHANGE_ACCOUNTS);
                 insert.build().execute(&mut *conn).await?;

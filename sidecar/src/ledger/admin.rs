@@ -15,7 +15,7 @@ use super::seen::{Seen, SeenRows};
 use super::{Ledger, LedgerError, Workspaces, number};
 
 const UPDATE: &str = "UPDATE budgets SET name = $2, amount = $3, thresholds = $4, enforcement = $5, \
-    on_unavailable = $6, is_changed = $7, declared = $8, updated_at = $9, archived_at = $10, version = $11 \
+    on_unavailable = $6, is_changed = $7, declared = $8, updated_at = $9, archived_at = $10, version = $11, raises = $12 \
     WHERE id = $1";
 /// What a template has made follows it, as long as nobody has changed it.
 const UPDATE_MADE: &str = "UPDATE budgets SET name = $2, amount = $3, thresholds = $4, enforcement = $5, \
@@ -29,6 +29,10 @@ const ARCHIVE_MADE: &str = "UPDATE budgets SET archived_at = $2, updated_at = $2
 pub struct Standing {
     /// The budget.
     pub budget: StoredBudget,
+    /// By how much raises raise it now.
+    pub raised: u64,
+    /// When the first of them ends.
+    raise_ends: Option<UnixMillis>,
     /// The window of now; none where the ledger keeps no account: of a template, and of a cap for single requests.
     pub window: Option<Window>,
     /// Everything that events have charged.
@@ -112,7 +116,7 @@ on_engines! {
                 .map(|(budget, window)| {
                     let mut accounts = accounts.iter();
                     let account = accounts.find(|row| window.is_some_and(|w| row.is_at(&budget.id, w.start)));
-                    Standing::new(budget, window, account)
+                    Standing::new(budget, window, account, now)
                 })
                 .collect())
         }
@@ -131,6 +135,7 @@ on_engines! {
                 .bind(number(stored.updated_at.0))
                 .bind(stored.archived_at.map(|at| number(at.0)))
                 .bind(number(stored.version))
+                .bind(Json(&stored.raises))
                 .execute(conn)
                 .await?;
             Ok(())
@@ -171,10 +176,8 @@ on_engines! {
             let rows = Self::lock_accounts_of(&mut *conn, new, now).await?;
             let ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
             let found = BudgetRows::budgets_by_id(&mut *conn, &ids).await?;
-            let mut books = Books::open(rows, Vec::new(), &budgets(found)?)?;
-            for line in &mut books.lines {
-                line.account.amount = new.budget.amount;
-            }
+            let mut books = Books::open(rows, Vec::new(), &budgets(found)?, now)?;
+            books.follow(now);
             let told = books.cross(None, now)?;
             AccountRows::write_books(&mut *conn, &mut books, &told).await?;
             Ok(books.returned())
@@ -298,7 +301,8 @@ impl Ledger {
                 let standing = StandingRows::standings(&mut *conn, vec![old], now).await?.pop();
                 return Ok(Changed::Done(Box::new(standing.ok_or(LedgerError::Unmade)?), Vec::new()));
             }
-            new.is_changed = true;
+            // A raise passes: what a template has made follows it all the same.
+            new.is_changed = old.is_changed || new.budget != old.budget || new.archived_at != old.archived_at;
             new.version = version;
             new.updated_at = now;
             let returned = StandingRows::apply_change(&mut *conn, &new, now).await?;
@@ -316,8 +320,15 @@ impl Ledger {
 // === impl Standing ===
 
 impl Standing {
-    fn new(budget: StoredBudget, window: Option<Window>, account: Option<&AccountRow>) -> Self {
+    fn new(
+        budget: StoredBudget,
+        window: Option<Window>,
+        account: Option<&AccountRow>,
+        now: UnixMillis,
+    ) -> Self {
         Self {
+            raised: budget.raised(now),
+            raise_ends: budget.raised_until(now),
             budget,
             window,
             spent: account.map_or(0, AccountRow::spent),
@@ -327,8 +338,18 @@ impl Standing {
         }
     }
 
+    /// When the first of the raises ends that are in the amount.
+    pub fn raised_until(&self) -> Option<UnixMillis> {
+        self.raise_ends
+    }
+
+    /// How much there is now, raises included.
+    pub fn amount(&self) -> u64 {
+        self.budget.budget.amount.saturating_add(self.raised)
+    }
+
     /// What is not spent.
     pub fn remaining(&self) -> u64 {
-        self.budget.budget.amount.saturating_sub(self.spent)
+        self.amount().saturating_sub(self.spent)
     }
 }

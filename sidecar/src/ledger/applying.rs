@@ -248,6 +248,7 @@ impl Answering<'_> {
             .iter()
             .find(|row| row.is_at(&budget.id, window.start));
         AppliedBudget {
+            amount: budget.amount_at(self.now),
             period_ends_in_ms: window.left_ms(self.now),
             ..budget.applied(counted.map_or(0, AccountRow::spent))
         }

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 
 use sqlx::types::Json;
-use tollgate_core::budget::Window;
 use tollgate_core::budget::ledger::{Account, Lease, LeaseRules, LedgerClock, Line, Reclaimed};
+use tollgate_core::budget::{Raise, RaiseEnds, Window};
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::LeaseId;
 
 use super::account_rows::{AccountRow, LeaseRow};
 use super::budgets::StoredBudget;
 use super::notifications::Notification;
+use super::raises::AccountRaise;
 use super::{LedgerError, amount, millis, number};
 
 /// What new leases are numbered by until they are written: higher than any number, in the order in which they
@@ -36,6 +37,12 @@ pub(super) struct Head {
     pub(super) budget: StoredBudget,
     /// How often a deposit made thresholds worth telling again.
     round: u64,
+    /// What the account's amount may be raised by.
+    raises: Vec<AccountRaise>,
+    /// What it is raised by now.
+    raised: u64,
+    /// Whether its raises are to be written.
+    is_raised_anew: bool,
     /// The account and its leases as they were read.
     read: (Account, Vec<Lease>),
     /// Whose the leases are, in their order.
@@ -45,7 +52,7 @@ pub(super) struct Head {
 // === impl Books ===
 
 impl Books {
-    /// Opens accounts, in the order of `rows`.
+    /// Opens accounts, in the order of `rows`, with the raises of now in their amounts.
     ///
     /// # Errors
     /// [`LedgerError::Foreign`].
@@ -53,6 +60,7 @@ impl Books {
         rows: Vec<AccountRow>,
         leases: Vec<LeaseRow>,
         budgets: &[StoredBudget],
+        now: UnixMillis,
     ) -> Result<Self, LedgerError> {
         let mut of_account: HashMap<i64, Vec<LeaseRow>> = HashMap::new();
         for lease in leases {
@@ -69,7 +77,7 @@ impl Books {
                 continue;
             };
             let rows = of_account.remove(&row.id).unwrap_or_default();
-            books.open_one(&row, rows, (*budget).clone())?;
+            books.open_one(&row, rows, (*budget).clone(), now)?;
         }
         Ok(books)
     }
@@ -79,18 +87,21 @@ impl Books {
         row: &AccountRow,
         leases: Vec<LeaseRow>,
         budget: StoredBudget,
+        now: UnixMillis,
     ) -> Result<(), LedgerError> {
         let gateways = leases.iter().map(|lease| lease.gateway_id.clone()).collect();
         let leases = leases
             .into_iter()
             .map(Lease::try_from)
             .collect::<Result<Vec<_>, _>>()?;
+        let raises = row.raises.0.clone();
+        let raised = Raise::sum(raises.iter().copied().map(Raise::from), now);
         let account = Account {
             window: Window {
                 start: millis(row.window_start),
                 end: row.window_end.map(millis),
             },
-            amount: amount(row.amount),
+            amount: amount(row.amount).saturating_add(raised),
             enforcement: budget.budget.enforcement,
             spent: amount(row.spent),
             leased: amount(row.leased),
@@ -103,6 +114,7 @@ impl Books {
             unit: budget.budget.unit,
             account: account.clone(),
             leases: leases.clone(),
+            raise_ends: RaiseEnds::of(raises.iter().copied().map(Raise::from), now),
         };
         self.places.insert(row.id, self.lines.len());
         self.lines.push(line);
@@ -110,6 +122,9 @@ impl Books {
             account_id: row.id,
             budget,
             round: amount(row.round),
+            raises,
+            raised,
+            is_raised_anew: false,
             read: (account, leases),
             gateways,
         });
@@ -211,6 +226,16 @@ impl Books {
         }
     }
 
+    /// Has accounts follow their budgets: the amounts, and the raises.
+    pub(super) fn follow(&mut self, now: UnixMillis) {
+        for (head, line) in self.entries_mut() {
+            head.raises = AccountRaise::of(&head.budget.raises);
+            head.raised = head.budget.raised(now);
+            head.is_raised_anew = true;
+            line.account.amount = head.budget.amount_at(now);
+        }
+    }
+
     /// The budgets to which money has come back: requests that wait for them may try again.
     pub(super) fn returned(&self) -> Vec<String> {
         self.entries()
@@ -241,7 +266,9 @@ impl Books {
     }
 
     pub(super) fn changed_accounts(&self) -> Vec<AccountRow> {
-        let changed = self.entries().filter(|(head, line)| line.account != head.read.0);
+        let changed = self
+            .entries()
+            .filter(|(head, line)| line.account != head.read.0 || head.is_raised_anew);
         changed.map(|(head, line)| head.row(&line.account)).collect()
     }
 
@@ -273,13 +300,14 @@ impl Head {
             budget_id: self.budget.id.clone(),
             window_start: number(account.window.start.0),
             window_end: account.window.end.map(|end| number(end.0)),
-            amount: number(account.amount),
+            amount: number(account.amount.saturating_sub(self.raised)),
             spent: number(account.spent),
             leased: number(account.leased),
             overrun: number(account.overrun),
             debt: number(account.debt),
             told: Json(account.told.clone()),
             round: number(self.round),
+            raises: Json(self.raises.clone()),
         }
     }
 }

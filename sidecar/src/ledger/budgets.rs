@@ -11,6 +11,7 @@ use tollgate_core::budget::{Budget, Enforcement, OnUnavailable, Period, StartDay
 use tollgate_core::time::UnixMillis;
 
 use super::engine::Locking;
+use super::raises::StoredRaise;
 use super::{Counter, LAST, LIST, Ledger, LedgerError, TAKE, amount, millis, number};
 
 const INSERT: &str = "INSERT INTO budgets (id, name, subject, shape, is_template, template_id, unit, period, start_day, \
@@ -44,6 +45,8 @@ pub struct StoredBudget {
     pub archived_at: Option<UnixMillis>,
     /// The version of all budgets at its last change.
     pub version: u64,
+    /// For a while there is more: its raises, those that have ended included.
+    pub raises: Vec<StoredRaise>,
 }
 
 /// A row of `budgets`.
@@ -67,6 +70,7 @@ pub(super) struct BudgetRow {
     updated_at: i64,
     archived_at: Option<i64>,
     version: i64,
+    raises: Json<Vec<StoredRaise>>,
 }
 
 on_engines! {
@@ -192,6 +196,9 @@ impl StoredBudget {
         let mut audited = described(&self.budget);
         if let Some(fields) = audited.as_object_mut() {
             fields.insert("is_archived".to_owned(), json!(self.archived_at.is_some()));
+            if !self.raises.is_empty() {
+                fields.insert("raises".to_owned(), json!(self.raises));
+            }
         }
         audited
     }
@@ -213,6 +220,7 @@ impl StoredBudget {
             updated_at: now,
             archived_at: None,
             version: 0,
+            raises: Vec::new(),
         }
     }
 
@@ -248,6 +256,7 @@ impl StoredBudget {
             updated_at: now,
             archived_at: None,
             version: self.version,
+            raises: Vec::new(),
         }
     }
 
@@ -312,6 +321,7 @@ impl TryFrom<BudgetRow> for StoredBudget {
             updated_at: millis(row.updated_at),
             archived_at: row.archived_at.map(millis),
             version: amount(row.version),
+            raises: row.raises.0,
         })
     }
 }

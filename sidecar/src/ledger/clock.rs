@@ -79,7 +79,7 @@ impl Ledger {
             let leases = AccountRows::open_leases(&mut *conn, accounts).await?;
             let ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
             let found = budgets(BudgetRows::budgets_by_id(&mut *conn, &ids).await?)?;
-            let mut books = Books::open(rows, leases, &found)?;
+            let mut books = Books::open(rows, leases, &found, now)?;
             let told = books.reclaim(now, &moment.clock, rules)?;
             AccountRows::write_books(&mut *conn, &mut books, &told).await?;
             Ok(books.returned())

@@ -131,7 +131,7 @@ impl Ledger {
             let window = budget.window(now)?;
             AccountRows::add_accounts(&mut *conn, &[NewAccount::new(&budget, window)]).await?;
             let rows = AccountRows::lock_accounts_at(&mut *conn, &[(budget_id, window.start)]).await?;
-            let mut books = Books::open(rows, Vec::new(), std::slice::from_ref(&budget))?;
+            let mut books = Books::open(rows, Vec::new(), std::slice::from_ref(&budget), now)?;
             books.deposit(amount);
             AccountRows::write_books(&mut *conn, &mut books, &[]).await?;
             let deposit = StoredDeposit {

@@ -121,7 +121,7 @@ impl Ledger {
             }
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             let leases = AccountRows::open_leases(&mut *conn, &ids).await?;
-            let mut books = Books::open(rows, leases, &applying.budgets)?;
+            let mut books = Books::open(rows, leases, &applying.budgets, now)?;
             let mut told = books.reclaim(now, &moment.clock, rules)?;
             let mut denied = Vec::with_capacity(asked.len());
             for asked in asked {
@@ -176,7 +176,7 @@ impl Ledger {
             let leases = AccountRows::open_leases(&mut *conn, &accounts).await?;
             let budget_ids: Vec<&str> = rows.iter().map(|row| row.budget_id.as_str()).collect();
             let found = BudgetRows::budgets_by_id(&mut *conn, &budget_ids).await?;
-            let mut books = Books::open(rows, leases, &budgets(found)?)?;
+            let mut books = Books::open(rows, leases, &budgets(found)?, now)?;
             let told = books.reclaim(now, &moment.clock, rules)?;
             let leases = report_on(&mut books, &named, report, rules, now);
             AccountRows::write_books(&mut *conn, &mut books, &told).await?;

@@ -52,6 +52,7 @@ pub mod notifications;
 pub mod operators;
 pub mod policy;
 pub mod prices;
+pub mod raises;
 mod refusals;
 pub mod replies;
 pub mod rollups;

@@ -77,7 +77,7 @@ on_engines! {
             rows.retain(|row| known.budgets.contains_key(row.budget_id.as_str()));
             // Again, now that nobody else can change them.
             let leases = AccountRows::leases_by_id(&mut *conn, &lease_ids(&charges)).await?;
-            let mut books = Books::open(rows, leases, &found)?;
+            let mut books = Books::open(rows, leases, &found, now)?;
             let written: Vec<ChargeRow> = charges.iter().map(|charge| charge.settle(&mut books)).collect();
             let told = books.cross(None, now)?;
             Self::add_charges(&mut *conn, &written).await?;

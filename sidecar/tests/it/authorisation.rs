@@ -121,6 +121,9 @@ impl Route {
                 json!({"keys": [{"sha256": sha256, "name": "k", "workspace": workspace}]})
             }
             "deposit" => json!({"amount": "1"}),
+            "raiseBudget" => {
+                json!({"amount": "1", "until": jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1), "reason": "a trial"})
+            }
             other => panic!("say here what {other} is sent"),
         }
     }
@@ -248,7 +251,10 @@ impl World {
         } else if path.contains("{id}") {
             let (collection, _) = path.split_once("/{").unwrap();
             let id = self.make(collection, workspace).await;
-            path = path.replace("{id}", &id).replace("{delivery}", "none");
+            path = path
+                .replace("{id}", &id)
+                .replace("{delivery}", "none")
+                .replace("{raise}", "none");
         } else if path.contains("{name}") {
             path = path.replace("{name}", "of-a-configuration");
         } else if route.is_by_workspace {
@@ -289,7 +295,7 @@ async fn every_route_asks_for_its_role_in_the_workspace_of_the_thing() {
                 match route.refusal(asker, workspace) {
                     Some(expected) => assert_eq!(status, expected, "{trial}"),
                     // There is no such dead letter, of a webhook that is there.
-                    None if route.id == "retryDelivery" => {
+                    None if route.id == "retryDelivery" || route.id == "withdrawRaise" => {
                         assert_eq!(status, StatusCode::NOT_FOUND, "{trial}");
                     }
                     None => assert!(status.is_success(), "{trial}"),
@@ -371,7 +377,8 @@ async fn every_route_that_changes_something_is_in_the_audit_log() {
     let mut world = World::new().await;
     let routes = world.routes().await;
     // Nothing changes: the key is not paused, and there is no such dead letter.
-    let changes_nothing = |route: &&Route| ["resumeKey", "retryDelivery"].contains(&route.id.as_str());
+    let changes_nothing =
+        |route: &&Route| ["resumeKey", "retryDelivery", "withdrawRaise"].contains(&route.id.as_str());
     for route in routes
         .iter()
         .filter(|route| route.method != Method::GET && !changes_nothing(route))

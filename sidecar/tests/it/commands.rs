@@ -162,6 +162,28 @@ async fn a_budget_is_made_changed_filled_and_archived() {
         ];
         assert_eq!(parsed(&run(&sidecar, &deposit).await)["budget_amount"], "7.5");
     }
+    let raise = [
+        "budgets",
+        "raise",
+        id,
+        "50",
+        "--for",
+        "2d",
+        "--reason",
+        "the launch",
+        "--json",
+    ];
+    let raise = parsed(&run(&sidecar, &raise).await);
+    assert_eq!((&raise["amount"], &raise["active"]), (&json!("50"), &json!(true)));
+    let raises = out(&run(&sidecar, &["budgets", "raises", id]).await);
+    assert!(raises.contains("the launch"), "{raises}");
+    out(&run(
+        &sidecar,
+        &["budgets", "withdraw", id, raise["id"].as_str().unwrap()],
+    )
+    .await);
+    let soon = ["budgets", "raise", id, "50", "--for", "1s", "--reason", "x"];
+    refused(&run(&sidecar, &soon).await, 4);
     let table = out(&run(&sidecar, &["budgets", "list"]).await);
     assert!(table.contains(id) && table.contains("7.5"), "{table}");
     out(&run(&sidecar, &["budgets", "archive", id]).await);

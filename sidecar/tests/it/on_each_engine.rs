@@ -29,6 +29,7 @@ mod operators;
 mod passwords;
 mod prices;
 mod problems;
+mod raises;
 mod reclaim;
 mod repeats;
 mod rotation;

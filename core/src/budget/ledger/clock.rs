@@ -61,7 +61,12 @@ mod tests {
     }
 
     fn lease() -> Lease {
-        Lease::new(LeaseId(1), "i", UnixMillis(1_000_000), &RULES)
+        Lease::new(
+            LeaseId(1),
+            "i",
+            UnixMillis(1_000_000),
+            UnixMillis(1_000_000).plus(RULES.ttl_ms),
+        )
     }
 
     #[test]

@@ -145,8 +145,9 @@ pub fn grant(
     }
     for line in lines {
         let need = ask.need.of(line.unit);
+        let end = line.end_of_lease(now, rules);
         let at = line.grantable_at(ask, now, rules).unwrap_or_else(|| {
-            let lease = Lease::new(next_id(), ask.instance, now, rules);
+            let lease = Lease::new(next_id(), ask.instance, now, end);
             line.leases.push(lease);
             line.leases.len() - 1
         });
@@ -154,7 +155,7 @@ pub fn grant(
             continue;
         };
         lease.need = need;
-        lease.expires_at = now.plus(rules.ttl_ms);
+        lease.renew(end, now, rules);
         let hold = ask.holds.iter().find(|hold| hold.lease_id == lease.id);
         let wish = Wish {
             single: need,

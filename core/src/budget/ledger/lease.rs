@@ -57,7 +57,7 @@ pub struct Reclaimed {
 // === impl Lease ===
 
 impl Lease {
-    pub(super) fn new(id: LeaseId, instance: &str, now: UnixMillis, rules: &LeaseRules) -> Self {
+    pub(super) fn new(id: LeaseId, instance: &str, now: UnixMillis, end: UnixMillis) -> Self {
         Self {
             id,
             instance: instance.to_owned(),
@@ -67,7 +67,7 @@ impl Lease {
             used: 0,
             need: 0,
             opened_at: now,
-            expires_at: now.plus(rules.ttl_ms),
+            expires_at: end,
             stage: Stage::Open,
         }
     }
@@ -99,7 +99,7 @@ impl Lease {
     /// Takes over what its gateway says. What comes twice or late does no harm: only `used` and `need` are not
     /// totals, and they only decide how large the lease should be. A message by which less was given back than is
     /// known is older than another one that has come: what was used then may be what was given back since.
-    pub(super) fn observe(&mut self, hold: &LeaseHold, now: UnixMillis, rules: &LeaseRules) {
+    pub(super) fn observe(&mut self, hold: &LeaseHold, end: UnixMillis, now: UnixMillis, rules: &LeaseRules) {
         if self.stage == Stage::Closed {
             return;
         }
@@ -111,7 +111,13 @@ impl Lease {
             self.stage = Stage::Done;
             self.returned = self.returned.max(self.granted.saturating_sub(hold.used));
         }
-        self.expires_at = now.plus(rules.ttl_ms);
+        self.renew(end, now, rules);
+    }
+
+    /// Moves its end, never to before what its gateway was told: it may not hear of it.
+    pub(super) fn renew(&mut self, end: UnixMillis, now: UnixMillis, rules: &LeaseRules) {
+        self.mend(now, rules);
+        self.expires_at = self.expires_at.max(end);
     }
 
     /// What can no more be charged: settled or given back.

@@ -15,6 +15,8 @@
 //! | a deposit, if its key is new | the account | [`Account::deposit`] |
 //! | a budget's amount changes | the account of now | sets [`Account::amount`] |
 //!
+//! A [raise](super::raise) that begins or ends changes the amount, too: whoever locks an account sets it by the time.
+//!
 //! An account is made when it is first needed, for the window of [`Period::window`](super::Period::window) that
 //! the ledger's now is in. Lease rows are kept for a while after they are closed: a charge that comes late finds
 //! its account by them.
@@ -30,6 +32,7 @@ pub use clock::LedgerClock;
 pub use grant::{Ask, Denied, grant};
 pub use lease::{Lease, Reclaimed, Stage};
 
+use super::raise::RaiseEnds;
 use super::unit::Unit;
 use crate::time::UnixMillis;
 use crate::wire::LeaseHold;
@@ -63,6 +66,8 @@ pub struct Line {
     pub account: Account,
     /// Leases of it; those that a call has closed are still there, as [`Stage::Closed`].
     pub leases: Vec<Lease>,
+    /// When the raises end that are, or were, in the account's amount.
+    pub raise_ends: RaiseEnds,
 }
 
 // === impl LeaseRules ===
@@ -110,12 +115,13 @@ impl Line {
 
     /// Takes over what a gateway says of its leases.
     fn observe(&mut self, instance: &str, holds: &[LeaseHold], now: UnixMillis, rules: &LeaseRules) {
+        let end = self.end_of_lease(now, rules);
         let account = &mut self.account;
         for lease in self.leases.iter_mut().filter(|lease| lease.instance == instance) {
             let Some(hold) = holds.iter().find(|hold| hold.lease_id == lease.id) else {
                 continue;
             };
-            account.change(lease, |lease| lease.observe(hold, now, rules));
+            account.change(lease, |lease| lease.observe(hold, end, now, rules));
             if lease.is_drained() {
                 lease.stage = Stage::Closed;
             }
@@ -129,7 +135,13 @@ impl Line {
             .enumerate()
             .filter(|(_, lease)| lease.instance == instance)
             .max_by_key(|(_, lease)| lease.id)?;
-        newest.1.is_usable(now, rules).then_some(newest.0)
+        let is_usable = newest.1.is_usable(now, rules) && !self.raise_ends.outdates(newest.1.opened_at);
+        is_usable.then_some(newest.0)
+    }
+
+    /// When a lease ends that is cut or renewed now.
+    fn end_of_lease(&self, now: UnixMillis, rules: &LeaseRules) -> UnixMillis {
+        self.raise_ends.cap(now.plus(rules.ttl_ms))
     }
 
     /// How many leases share what is left.
@@ -144,5 +156,7 @@ impl Line {
     }
 }
 
+#[cfg(test)]
+mod raise_tests;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ fn line(amount: u64) -> Line {
         unit: Unit::Usd,
         account: Account::new(Window::EVER, amount, Enforcement::Hard),
         leases: Vec::new(),
+        raise_ends: RaiseEnds::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 // The forms in which a budget is created, changed and paid into.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { patch, post } from '../api.js';
+import { attempt, patch, post } from '../api.js';
 import { amount as shownAmount } from '../format.js';
 import { choiceField, field, openForm, textField } from '../parts/form.js';
 import { tell } from '../parts/toast.js';
@@ -107,7 +107,7 @@ export async function editBudget(budget) {
       ${textField({
         name: 'amount',
         label: `Amount (${budget.unit})`,
-        value: budget.amount,
+        value: budget.own_amount ?? budget.amount,
         isRequired: true,
         fault: faults.amount,
         hint: 'Counts at once, in this period too',
@@ -146,6 +146,49 @@ export async function editBudget(budget) {
   });
   if (changed !== undefined) tell(`${changed.name}: saved.`);
   return changed;
+}
+
+const RAISE_DAYS = [
+  ['0.0417', 'One hour'],
+  ['1', 'One day'],
+  ['7', 'One week'],
+  ['30', '30 days'],
+];
+
+/** Raises a budget for a while. Undefined where the person thought better of it. */
+export async function raiseBudget(budget) {
+  const once = attempt();
+  let until;
+  const made = await openForm({
+    title: `Raise ${budget.name}`,
+    action: 'Raise',
+    fields: (faults) => html`
+      ${textField({
+        name: 'amount',
+        label: `By (${budget.unit})`,
+        isRequired: true,
+        fault: faults.amount,
+        hint: `It is ${shownAmount(budget.amount, budget.unit)} now`,
+      })}
+      ${choiceField({ name: 'days', label: 'For', value: '1', options: RAISE_DAYS, fault: faults.until })}
+      ${textField({
+        name: 'reason',
+        label: 'Reason',
+        isRequired: true,
+        isWhole: true,
+        fault: faults.reason,
+        hint: 'For whoever reads the audit log',
+      })}
+    `,
+    submit: ({ amount, days, reason }) => {
+      // The same for every try of this form: a raise whose answer was lost is not made twice.
+      until ??= Date.now();
+      const body = { amount, reason, until: new Date(until + Number(days) * 86_400_000).toISOString() };
+      return post(`budgets/${budget.id}/raises`, body, { headers: once(body) });
+    },
+  });
+  if (made !== undefined) tell(`${budget.name}: raised by ${shownAmount(made.amount, budget.unit)}.`);
+  return made;
 }
 
 /** Pays into a budget. Undefined where the person thought better of it. */

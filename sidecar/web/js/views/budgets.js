@@ -2,9 +2,10 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { repeat } from '../../vendor/lit/directives/repeat.js';
-import { get, remove } from '../api.js';
+import { access } from '../access.js';
+import { everything, get, remove } from '../api.js';
 import { amount, bare, date, nanos, percent } from '../format.js';
-import { badge } from '../parts/badge.js';
+import { badge, moment } from '../parts/badge.js';
 import { bar, level, shares } from '../parts/bar.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
@@ -15,7 +16,7 @@ import { Resource } from '../resource.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
-import { createBudget, deposit, editBudget } from './budget_form.js';
+import { createBudget, deposit, editBudget, raiseBudget } from './budget_form.js';
 
 const EVERY_MS = 3_000;
 const PAGES = 5;
@@ -42,6 +43,25 @@ export class BudgetsView extends View {
 
   async #deposit(budget) {
     if ((await deposit(budget)) !== undefined) this.budgets.refresh();
+  }
+
+  async #raise(budget) {
+    if ((await raiseBudget(budget)) !== undefined) this.budgets.refresh();
+  }
+
+  #endRaises(budget) {
+    confirmed({
+      title: `End the raise of ${budget.name}?`,
+      text: 'The budget is at once what it was before. What was spent meanwhile stays spent.',
+      action: 'End the raise',
+      run: async () => {
+        const path = `budgets/${budget.id}/raises`;
+        const raises = await everything(path, 'raises', {});
+        for (const raise of raises.filter(({ active }) => active)) await remove(`${path}/${raise.id}`);
+        tell(`${budget.name}: no longer raised.`);
+        await this.budgets.refresh();
+      },
+    });
   }
 
   #archive(budget) {
@@ -162,6 +182,16 @@ export class BudgetsView extends View {
         ? nothing
         : html`<div class="budget-actions">
             <button class="button small" @click=${() => this.#edit(budget)} aria-label="Change ${budget.name}">Change</button>
+            ${isCounted && mayChange(budget)
+              ? html`<button class="button small" @click=${() => this.#raise(budget)} aria-label="Raise ${budget.name}">
+                  Raise
+                </button>`
+              : nothing}
+            ${budget.raised_until && mayChange(budget)
+              ? html`<button class="button small" @click=${() => this.#endRaises(budget)} aria-label="End the raise of ${budget.name}">
+                  End raise
+                </button>`
+              : nothing}
             ${budget.period === 'total' && !budget.template
               ? html`<button class="button small" @click=${() => this.#deposit(budget)} aria-label="Deposit to ${budget.name}">
                   Deposit
@@ -174,6 +204,9 @@ export class BudgetsView extends View {
     </article>`;
   }
 }
+
+const mayChange = ({ subject: { workspace } }) =>
+  workspace === undefined ? access.everywhere('admin') : access.within(workspace, 'admin');
 
 const PERIODS = {
   request: 'each request',
@@ -194,6 +227,9 @@ function tail(budget) {
     lines.push(html`At this pace ${amount(ahead.amount, budget.unit)} by ${date(budget.period_end)} (${percent(ahead.share)}).`);
   }
   if (ahead === null && budget.period_end) lines.push(html`Whole again on ${date(budget.period_end)}.`);
+  if (budget.raised_until) {
+    lines.push(html`Raised from ${amount(budget.own_amount, budget.unit)} until ${moment(budget.raised_until)}.`);
+  }
   const some = (decimal) => nanos(decimal) > 0n;
   if (some(budget.leased)) lines.push(html`Gateways hold ${amount(budget.leased, budget.unit)}.`);
   if (some(budget.overrun)) lines.push(html`Charged beyond the amount: ${amount(budget.overrun, budget.unit)}.`);
