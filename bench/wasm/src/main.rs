@@ -40,6 +40,8 @@ struct Args {
 enum Part {
     /// Each callback of an exchange.
     Callbacks,
+    /// An exchange without one thing or another.
+    Features,
     /// A configuration of 10,000 keys, and the memory of a VM.
     Start,
     /// Cost by the number of keys, limits and budgets.
@@ -54,6 +56,9 @@ fn main() -> Result<ExitCode> {
     let mut bench = Bench::new(args.wasm)?;
     if does(Part::Callbacks) {
         bench.callbacks()?;
+    }
+    if does(Part::Features) {
+        bench.features()?;
     }
     if does(Part::Start) {
         bench.start()?;

@@ -138,6 +138,45 @@ impl Bench {
         Ok(())
     }
 
+    /// What an exchange costs without one thing or another.
+    pub(crate) fn features(&mut self) -> Result<()> {
+        writeln!(
+            self.out,
+            "| | instructions | host calls | memory of the VM |\n|---|--:|--:|--:|"
+        )?;
+        let without: [(&str, &[(&str, Value)]); 6] = [
+            ("everything on", &[]),
+            (
+                "no fields for the access log",
+                &[("access_log", json!({"fields": []}))],
+            ),
+            ("no limits", &[("limits", json!([]))]),
+            ("no validation", &[("validation", json!([]))]),
+            (
+                "tokens of 64 bytes counted, the rest estimated",
+                &[("bodies", json!({"exact_count_bytes": 64}))],
+            ),
+            (
+                "all of that",
+                &[
+                    ("access_log", json!({"fields": []})),
+                    ("limits", json!([])),
+                    ("validation", json!([])),
+                    ("bodies", json!({"exact_count_bytes": 64})),
+                ],
+            ),
+        ];
+        for (what, changes) in without {
+            let mut config = everything()?;
+            for (name, value) in changes {
+                set(&mut config, name, value.clone());
+            }
+            self.scaled(what, &config, 0, |_| Client::ONE)?;
+        }
+        writeln!(self.out)?;
+        Ok(())
+    }
+
     /// What an exchange costs by the number of keys, limits and budgets.
     pub(crate) fn scale(&mut self) -> Result<()> {
         writeln!(
