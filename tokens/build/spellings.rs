@@ -29,7 +29,7 @@ const ALL_UP_TO: usize = 3;
 
 /// Of the longer ones those of lower ranks are, which are the commoner. The others are found by their merges, which
 /// takes ten times as long; but what each of them takes of memory every VM has, and every copy of the module.
-const COMMON: u32 = 1 << 16;
+const COMMON: u32 = 1 << 15;
 
 /// Which encodings have a token: a bit for each, in their order.
 type Owners = u8;
