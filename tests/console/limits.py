@@ -1,6 +1,6 @@
-"""Limits on the page: `limits.py SETTINGS_JSON`.
+"""Limits on the page, and raises of budgets: `limits.py SETTINGS_JSON`.
 
-What is made here holds at the gateway within two seconds: it refuses, is given back, is raised and is gone.
+A limit that is made here holds at the gateway within two seconds: it refuses, is given back, is raised and is gone.
 """
 
 import json
@@ -121,6 +121,33 @@ def viewer(running):
     guarded.check()
 
 
+def raise_budget(guarded):
+    page = guarded.page
+    spec = {"name": "the launch", "subject": {"workspace": "paged"}, "unit": "usd", "period": "month", "amount": "10"}
+    assert post(GIVEN["sidecar"] + "/admin/v1/budgets", GIVEN["token"], spec)[0] == 201
+    guarded.go("budgets")
+    page.get_by_role("button", name="Raise the launch").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("By (usd)").fill("5")
+    with guarded.expecting(("422", "/admin/v1/budgets")):
+        dialog.get_by_role("button", name="Raise", exact=True).click()
+        expect(dialog.get_by_text("printable characters")).to_be_visible()
+    guarded.check_accessibility("the form of a raise")
+    dialog.get_by_label("Reason").fill("the launch")
+    dialog.get_by_role("button", name="Raise", exact=True).click()
+    card = page.get_by_role("article", name="the launch")
+    expect(card).to_contain_text("Raised from $10.00 until")
+    expect(card).to_contain_text("of $15")
+    guarded.check_accessibility("a raised budget")
+    # What is changed is the budget's own amount.
+    page.get_by_role("button", name="Change the launch").click()
+    expect(page.get_by_role("dialog").get_by_label("Amount (usd)")).to_have_value("10")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="End the raise of the launch").click()
+    page.get_by_role("dialog").get_by_role("button", name="End the raise").click()
+    expect(card).not_to_contain_text("Raised from")
+
+
 with browser(GIVEN) as running:
     one = Guarded(running.new_context(), GIVEN["sidecar"])
     one.sign_in(GIVEN["token"])
@@ -131,4 +158,5 @@ with browser(GIVEN) as running:
     reset(one, made)
     change(one, made)
     delete(one)
+    raise_budget(one)
     one.check()

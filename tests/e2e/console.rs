@@ -75,7 +75,7 @@ async fn operators_tokens_and_workspaces_are_managed_and_take_effect_at_once() {
 }
 
 #[tokio::test]
-async fn limits_are_managed_and_hold_at_the_gateway() {
+async fn limits_are_managed_and_hold_at_the_gateway_and_budgets_are_raised() {
     let mut stack = start().await;
     run("limits.py", &mut stack, json!({})).await;
 }

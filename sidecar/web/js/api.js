@@ -58,7 +58,7 @@ async function ask(method, path, options = {}) {
   const proof = csrf;
   const response = await send(method, PREFIX + path + search(query), { body, headers, signal });
   if (response.ok) {
-    return { value: response.status === 204 ? null : await json(response), etag: response.headers.get('etag') };
+    return { value: await json(response), etag: response.headers.get('etag') };
   }
   const problem = new Problem(response.status, await json(response).catch(() => null), response.headers);
   if (problem.status === 401 && !path.startsWith('session')) {
@@ -181,8 +181,10 @@ async function send(method, url, { body, headers = {}, signal }) {
   return response;
 }
 
+/** The JSON of an answer; null where it has no body. */
 async function json(response) {
-  return JSON.parse(await response.text());
+  const text = await response.text();
+  return text === '' ? null : JSON.parse(text);
 }
 
 /** A query string of what is there. */

@@ -111,7 +111,7 @@ export class LimitsView extends View {
     return html`<tr>
       <th scope="row">
         ${name}
-        <div class="sub mono muted">${limit.id}</div>
+        <div class="sub mono muted wide">${limit.id}</div>
       </th>
       <td class="right nowrap">${allows(limit)}</td>
       <td class="wide">${each(limit)}</td>
