@@ -16,6 +16,7 @@ use tollgate_core::config::AccessLogSpec;
 use tollgate_core::config::spec::{self as filter, ConfigSpec};
 use tollgate_core::limit::{LimitSpec, MatchSpec};
 use tollgate_core::validation::spec::{BoundsSpec, RulesSpec, SanitizeSpec};
+use tollgate_sidecar::config::otlp::{OtlpHeaderSpec, OtlpSpec};
 use tollgate_sidecar::config::spec as sidecar;
 use tollgate_sidecar::moderation::spec as moderation;
 
@@ -101,6 +102,8 @@ fn sidecar_order() -> Order {
         .of::<sidecar::OidcSpec>()
         .of::<sidecar::GroupRoleSpec>()
         .of::<sidecar::LogSpec>()
+        .of::<OtlpSpec>()
+        .of::<OtlpHeaderSpec>()
         .of::<sidecar::BudgetsSpec>()
         .of::<sidecar::TiersSpec>()
         .of::<BudgetSpec>()

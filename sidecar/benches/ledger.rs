@@ -92,7 +92,7 @@ async fn measure(engine: &str, database: &Database) {
                 let events: Vec<StoredEvent> = (0..size)
                     .map(|i| event(&format!("{size}-{caller}-{call}-{i}"), charges))
                     .collect();
-                ledger.add_events(&events, &[], now()).await.unwrap().new
+                ledger.add_events(&events, &[], now()).await.unwrap().new.len() as u64
             }
         });
         row(

@@ -21,6 +21,7 @@ mod https;
 pub mod ledger;
 pub mod metrics;
 pub mod moderation;
+pub mod otel;
 pub mod password;
 pub mod principal;
 pub mod returns;

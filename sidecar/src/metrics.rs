@@ -39,6 +39,18 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Durations,
     events: Family<EventLabels, Counter>,
+    spans: Family<SpanLabels, Counter>,
+}
+
+/// What became of a span that was to be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanOutcome {
+    /// The collector has it.
+    Exported,
+    /// Dropped: so many waited already.
+    QueueFull,
+    /// Dropped: the collector did not take it.
+    ExportFailed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +70,11 @@ struct EventLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SpanLabels {
+    result: &'static str,
+}
+
 // === impl Metrics ===
 
 impl Metrics {
@@ -74,11 +91,18 @@ impl Metrics {
             durations.clone(),
         );
         registry.register("events", "Events that gateways sent", events.clone());
+        let spans = Family::default();
+        registry.register(
+            "otlp_spans",
+            "Spans that were to be exported by OTLP",
+            spans.clone(),
+        );
         let metrics = Self {
             registry: Arc::new(registry),
             requests,
             durations,
             events,
+            spans,
         };
         // So that the rise of the first one is seen.
         metrics.count_events(&EventsAccepted {
@@ -100,6 +124,13 @@ impl Metrics {
         }
     }
 
+    /// Counts what became of spans.
+    pub fn count_spans(&self, outcome: SpanOutcome, spans: usize) {
+        let spans = u64::try_from(spans).unwrap_or(u64::MAX);
+        let result = outcome.as_str();
+        self.spans.get_or_create(&SpanLabels { result }).inc_by(spans);
+    }
+
     fn count_request(&self, method: &Method, route: String, response: &Response, since: Instant) {
         let labels = RequestLabels {
             method: name_of(method),
@@ -117,6 +148,18 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+// === impl SpanOutcome ===
+
+impl SpanOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exported => "exported",
+            Self::QueueFull => "queue_full",
+            Self::ExportFailed => "export_failed",
+        }
     }
 }
 

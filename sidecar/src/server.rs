@@ -68,6 +68,7 @@ pub async fn serve_until(
         .declare_budgets(&app.config().budgets.defaults, now)
         .await?;
     let upkeep = upkeep::start(app.clone());
+    let otel = app.otel().clone();
     let deliverer = Deliverer::new(ledger.clone(), app.clock().clone(), app.config().webhooks)?.start();
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(%address, version = VERSION, "listening");
@@ -98,7 +99,11 @@ pub async fn serve_until(
         }
     };
     upkeep.abort();
-    let ((), lost) = tokio::join!(deliverer.finish(patience), verdict_writer.finish(patience));
+    let ((), lost, ()) = tokio::join!(
+        deliverer.finish(patience),
+        verdict_writer.finish(patience),
+        otel.finish(patience)
+    );
     ledger.close().await;
     tracing::info!("stopped");
     ended.and(lost)

@@ -10,6 +10,7 @@ use crate::desk::Desk;
 use crate::ledger::{Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::moderation::{LivePolicies, Policy};
+use crate::otel::Otel;
 use crate::returns::Returns;
 use crate::session::Throttle;
 use crate::session::oidc::Provider;
@@ -30,6 +31,7 @@ struct Inner {
     desk: Desk,
     metrics: Metrics,
     made_policies: LivePolicies,
+    otel: Otel,
     provider: Option<Provider>,
     draining: AtomicBool,
 }
@@ -37,17 +39,14 @@ struct Inner {
 // === impl App ===
 
 impl App {
-    /// A sidecar over an open ledger.
+    /// A sidecar over an open ledger. To be called on the runtime.
     ///
     /// # Errors
-    /// Where single sign-on is configured and this build has no usable TLS.
-    pub fn new(
-        config: Config,
-        ledger: Ledger,
-        clock: Clock,
-        verdicts: VerdictLog,
-    ) -> Result<Self, rustls::Error> {
+    /// Where single sign-on or an export is configured and this build has no usable TLS.
+    pub fn new(config: Config, ledger: Ledger, clock: Clock, verdicts: VerdictLog) -> anyhow::Result<Self> {
         let provider = config.oidc.clone().map(Provider::new).transpose()?;
+        let metrics = Metrics::default();
+        let otel = Otel::start(config.otlp.as_ref(), &metrics)?;
         Ok(Self(Arc::new(Inner {
             config,
             ledger,
@@ -56,8 +55,9 @@ impl App {
             returns: Returns::default(),
             sign_ins: Throttle::default(),
             desk: Desk::default(),
-            metrics: Metrics::default(),
+            metrics,
             made_policies: LivePolicies::default(),
+            otel,
             provider,
             draining: AtomicBool::new(false),
         })))
@@ -133,6 +133,11 @@ impl App {
         self.made_policies().refresh(self.ledger()).await?;
         let declared = self.config().moderation.specs().keys().cloned();
         Ok(declared.chain(self.made_policies().names()).collect())
+    }
+
+    /// What is exported by OTLP.
+    pub fn otel(&self) -> &Otel {
+        &self.0.otel
     }
 
     /// Who says who an operator is, where there is single sign-on.

@@ -34,6 +34,8 @@ mod moderation;
 #[cfg(test)]
 mod observability;
 #[cfg(test)]
+mod otlp;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod prometheus;

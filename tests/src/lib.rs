@@ -1,5 +1,6 @@
 //! Fixtures of the end-to-end tests: requests, answers, and what the ledger and the mock know of them.
 
+pub mod collector;
 pub mod raw;
 pub mod rush;
 pub mod shared;

@@ -45,19 +45,27 @@ pub const OVERRIDES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Lays the variables that begin with [`PREFIX`] over what the file says.
+/// What OpenTelemetry's variables begin with.
+const OTEL_PREFIX: &str = "OTEL_";
+
+/// Lays the variables that begin with [`PREFIX`], and those of OpenTelemetry's that count here, over what the file says.
 ///
 /// # Errors
-/// A variable that is not in [`OVERRIDES`], or whose value is no number or span of time where one is needed.
+/// A variable that begins with [`PREFIX`] and is not in [`OVERRIDES`], or whose value is no number or span of time where
+/// one is needed; one that a header is to be read from and that is not there.
 pub fn apply(spec: &mut Spec, vars: impl IntoIterator<Item = (String, String)>) -> Result<(), ConfigError> {
     let mut faults = Vec::new();
+    let vars: Vec<(String, String)> = vars.into_iter().collect();
+    faults.extend(spec.otlp.read_env(&vars).err());
     for (name, value) in vars {
-        if !name.starts_with(PREFIX) {
-            continue;
-        }
-        if let Err(message) = set(spec, &name, value) {
-            faults.push(Fault::at(name, message));
-        }
+        let done = if name.starts_with(PREFIX) {
+            set(spec, &name, value)
+        } else if name.starts_with(OTEL_PREFIX) {
+            spec.otlp.set(&name, &value)
+        } else {
+            Ok(())
+        };
+        faults.extend(done.err().map(|message| Fault::at(name, message)));
     }
     ConfigError::unless_empty(faults)
 }

@@ -6,6 +6,7 @@
 mod budgets;
 pub mod env;
 pub mod oidc;
+pub mod otlp;
 pub mod spec;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use self::budgets::Budgets;
 pub use self::oidc::Oidc;
+pub use self::otlp::Otlp;
 use self::spec::Spec;
 use crate::moderation::Moderation;
 use crate::secret::Token;
@@ -50,6 +52,8 @@ pub struct Config {
     pub webhooks: Schedule,
     /// How operators sign in by single sign-on, if they may.
     pub oidc: Option<Oidc>,
+    /// What is exported by OTLP, if anything is.
+    pub otlp: Option<Otlp>,
     /// Moderation policies, compiled.
     pub moderation: Moderation,
 }
@@ -162,6 +166,7 @@ impl TryFrom<Spec> for Config {
             .oidc
             .as_ref()
             .and_then(|spec| Oidc::compile(spec, &mut faults));
+        let otlp = Otlp::compile(&spec.otlp, &mut faults);
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
@@ -181,6 +186,7 @@ impl TryFrom<Spec> for Config {
             budgets,
             webhooks,
             oidc,
+            otlp,
             moderation,
         })
     }

@@ -7,6 +7,7 @@ use tollgate_core::budget::BudgetSpec;
 use tollgate_core::budget::ledger::LeaseRules;
 use tollgate_core::config::Span;
 
+use super::otlp::OtlpSpec;
 use crate::moderation::spec::ModerationSpec;
 use crate::principal::Role;
 
@@ -44,6 +45,8 @@ pub struct Spec {
     pub budgets: BudgetsSpec,
     /// How operators sign in by single sign-on; by name and password alone unless this is there.
     pub oidc: Option<OidcSpec>,
+    /// What is exported by OTLP.
+    pub otlp: OtlpSpec,
     /// Moderation policies, by name.
     pub moderation: ModerationSpec,
 }
@@ -211,6 +214,7 @@ impl Default for Spec {
             webhooks: WebhooksSpec::default(),
             budgets: BudgetsSpec::default(),
             oidc: None,
+            otlp: OtlpSpec::default(),
             moderation: ModerationSpec::default(),
         }
     }

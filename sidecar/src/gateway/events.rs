@@ -25,10 +25,13 @@ pub(super) async fn accept(
         .add_events(&batch.events, &batch.unreadable, now)
         .await?;
     app.returns().announce(&added.returned);
+    app.otel()
+        .settled(added.new.iter().filter_map(|at| batch.events.get(*at)));
+    let new = u64::try_from(added.new.len()).unwrap_or(u64::MAX);
     let readable = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
     let accepted = EventsAccepted {
-        accepted: added.new,
-        duplicates: readable.saturating_sub(added.new),
+        accepted: new,
+        duplicates: readable.saturating_sub(new),
         rejected: u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX),
     };
     app.metrics().count_events(&accepted);

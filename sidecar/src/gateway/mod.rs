@@ -15,6 +15,7 @@ use axum::routing::post;
 
 use crate::http::auth;
 use crate::http::problem::Problem;
+use crate::otel::callout;
 use crate::state::App;
 
 /// All routes of the gateway API, behind the gateways' tokens.
@@ -30,5 +31,6 @@ pub fn routes(app: &App) -> Router<App> {
         .fallback(async || Problem::not_found("no such path on the gateway API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(app.config().limits.gateway_body_bytes))
+        .layer(from_fn_with_state(app.clone(), callout::trace))
         .layer(from_fn_with_state(app.clone(), auth::require_gateway))
 }

@@ -117,8 +117,8 @@ pub struct StoredEvent {
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Added {
-    /// How many of its events are new.
-    pub new: u64,
+    /// Which of its events are new, by where they stand in it.
+    pub new: Vec<usize>,
     /// Budgets to which money came back: who waits for it may try again.
     pub returned: Vec<String>,
 }
@@ -146,6 +146,20 @@ pub struct EventFilter<'a> {
 pub struct Moment {
     time: i64,
     seq: i64,
+}
+
+// === impl StoredEvent ===
+
+impl StoredEvent {
+    /// Whether Tollgate refused the request, or its answer.
+    pub fn is_refusal(&self) -> bool {
+        self.status >= 400 && self.error_code.is_some()
+    }
+
+    /// Whether anything was used.
+    pub fn has_usage(&self) -> bool {
+        self.usage_status != "none"
+    }
 }
 
 // === impl Moment ===
@@ -258,14 +272,15 @@ impl Ledger {
                     .await?;
             }
             let before = last - count;
-            let new = new.iter().filter_map(|seq| events.get(usize::try_from(seq - before - 1).ok()?));
-            let new: Vec<&StoredEvent> = new.collect();
+            let positions = new.iter().filter_map(|seq| usize::try_from(seq - before - 1).ok());
+            let positions: Vec<usize> = positions.collect();
+            let new: Vec<&StoredEvent> = positions.iter().filter_map(|at| events.get(*at)).collect();
             RollupRows::roll_up(&mut *conn, &new, before, last, now).await?;
             let returned = ChargeRows::settle(&mut *conn, &new, now).await?;
             SeenRows::note_seen(&mut *conn, &Seen::in_events(&new), now).await?;
             let refused: Vec<AuditEntry> = new.iter().filter_map(|event| refusal(event)).collect();
             AuditRows::add_audit(&mut *conn, &refused).await?;
-            Ok(Added { new: new.len() as u64, returned })
+            Ok(Added { new: positions, returned })
         })
     }
 

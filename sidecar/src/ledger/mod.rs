@@ -127,7 +127,7 @@ fn number(value: u64) -> i64 {
 }
 
 /// A number from the database, where none is negative.
-fn amount(value: i64) -> u64 {
+pub(crate) fn amount(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 

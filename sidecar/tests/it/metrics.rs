@@ -6,7 +6,7 @@ use serde_json::json;
 use super::support::{ADMIN, Sidecar, event};
 
 /// The lines of `/metrics` of a name and with some labels.
-async fn metric(sidecar: &Sidecar, name: &str, labels: &[&str]) -> Vec<String> {
+pub(crate) async fn metric(sidecar: &Sidecar, name: &str, labels: &[&str]) -> Vec<String> {
     // Nobody need say who asks.
     let response = sidecar.request(Method::GET, "/metrics").send().await.unwrap();
     assert_eq!(response.status(), 200);

@@ -26,6 +26,7 @@ mod moderations;
 mod money;
 mod openapi;
 mod operators;
+mod otlp;
 mod passwords;
 mod prices;
 mod problems;

@@ -65,10 +65,10 @@ impl Sums {
     pub fn of(event: &StoredEvent) -> Self {
         let (mut refusals, mut errors, mut latency) = (0, 0, Sketch::default());
         let code = event.error_code.as_deref();
-        match (event.status >= 400, code) {
-            (true, Some(_)) => refusals = 1,
-            (true, None) => errors = 1,
-            (false, code) => errors = u64::from(code.is_some_and(|code| code != "client_closed")),
+        if event.is_refusal() {
+            refusals = 1;
+        } else {
+            errors = u64::from(event.status >= 400 || code.is_some_and(|code| code != "client_closed"));
         }
         if refusals == 0 {
             latency.record(amount(event.latency_ms));

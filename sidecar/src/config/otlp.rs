@@ -1,0 +1,407 @@
+//! Export by OTLP: as it is written, with OpenTelemetry's own variables on top, and compiled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use tollgate_core::config::{Fault, Span};
+
+const TRACES_PATH: &str = "/v1/traces";
+const METRICS_PATH: &str = "/v1/metrics";
+/// The one encoding that there is here.
+const PROTOCOL: &str = "http/protobuf";
+/// A span waits in about two kilobytes.
+const MAX_QUEUED_SPANS: u64 = 1 << 20;
+
+/// Export of spans and metrics by OTLP (`http/protobuf`): see `docs/operations.md`. Nothing is exported unless there is an
+/// endpoint, here or in a variable of OpenTelemetry's: `OTEL_EXPORTER_OTLP_ENDPOINT`, and `…_TRACES_ENDPOINT` and
+/// `…_METRICS_ENDPOINT` for one of both. Variables go before the file.
+///
+/// ```yaml
+/// otlp:
+///   endpoint: http://otel-collector:4318
+///   headers:
+///     authorization: {file: /run/secrets/otlp-authorization}
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpSpec {
+    /// The collector's URL; `/v1/traces` and `/v1/metrics` are added to it.
+    pub endpoint: Option<String>,
+    /// Headers of every export, beside those of `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub headers: BTreeMap<String, OtlpHeaderSpec>,
+    /// How long an export may take (`OTEL_EXPORTER_OTLP_TIMEOUT`).
+    pub timeout: Span,
+    /// How often metrics are exported (`OTEL_METRIC_EXPORT_INTERVAL`).
+    pub metrics_interval: Span,
+    /// How many spans may wait to be exported; those beyond are dropped, and counted in the sidecar's own metrics
+    /// (`OTEL_BSP_MAX_QUEUE_SIZE`).
+    pub max_queued_spans: u64,
+    /// Where spans go, if not under `endpoint`.
+    #[serde(skip)]
+    traces_endpoint: Option<String>,
+    /// Where metrics go, if not under `endpoint`.
+    #[serde(skip)]
+    metrics_endpoint: Option<String>,
+    #[serde(skip)]
+    without_traces: bool,
+    #[serde(skip)]
+    without_metrics: bool,
+}
+
+/// Where a header's value is: one of these.
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpHeaderSpec {
+    /// Here.
+    pub value: Option<String>,
+    /// In this variable of the environment.
+    pub env: Option<String>,
+    /// In this file, white space around it left out.
+    pub file: Option<String>,
+}
+
+/// What is exported where. At least one of both endpoints is there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Otlp {
+    /// Where spans go.
+    pub traces: Option<String>,
+    /// Where metrics go.
+    pub metrics: Option<String>,
+    /// Headers of every export.
+    pub headers: HashMap<String, String>,
+    /// How long an export may take.
+    pub timeout: Duration,
+    /// How often metrics are exported.
+    pub metrics_interval: Duration,
+    /// How many spans may wait.
+    pub max_queued_spans: usize,
+}
+
+// === impl OtlpSpec ===
+
+impl OtlpSpec {
+    /// Takes over one of OpenTelemetry's variables, if it is one that counts here. Others are the SDK's to read. An empty
+    /// one is the same as none.
+    ///
+    /// # Errors
+    /// What is wrong with its value.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        match name {
+            "OTEL_SDK_DISABLED" => {
+                let is_disabled = value.eq_ignore_ascii_case("true");
+                self.without_traces |= is_disabled;
+                self.without_metrics |= is_disabled;
+            }
+            "OTEL_TRACES_EXPORTER" => self.without_traces |= is_none(value)?,
+            "OTEL_METRICS_EXPORTER" => self.without_metrics |= is_none(value)?,
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => self.endpoint = Some(value.to_owned()),
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" => self.traces_endpoint = Some(value.to_owned()),
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" => self.metrics_endpoint = Some(value.to_owned()),
+            "OTEL_EXPORTER_OTLP_PROTOCOL"
+            | "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+            | "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"
+                if value != PROTOCOL =>
+            {
+                return Err(format!("only {PROTOCOL} is spoken here"));
+            }
+            "OTEL_EXPORTER_OTLP_TIMEOUT" => self.timeout = millis(value)?,
+            "OTEL_METRIC_EXPORT_INTERVAL" => self.metrics_interval = millis(value)?,
+            "OTEL_BSP_MAX_QUEUE_SIZE" => self.max_queued_spans = number(value)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reads the headers that are in the environment.
+    ///
+    /// # Errors
+    /// Each that is not there.
+    pub(super) fn read_env(&mut self, vars: &[(String, String)]) -> Result<(), Fault> {
+        for (name, header) in &mut self.headers {
+            let Some(variable) = header.env.as_ref().filter(|_| header.value.is_none()) else {
+                continue;
+            };
+            let found = vars.iter().find(|(name, _)| name == variable);
+            let (_, value) = found.ok_or_else(|| {
+                Fault::at(
+                    format!("otlp.headers.{name}.env"),
+                    format!("the environment has no {variable}"),
+                )
+            })?;
+            header.value = Some(value.clone());
+            header.env = None;
+        }
+        Ok(())
+    }
+}
+
+impl Default for OtlpSpec {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            headers: BTreeMap::new(),
+            timeout: Span::from_millis(10_000),
+            metrics_interval: Span::from_millis(60_000),
+            max_queued_spans: 2_048,
+            traces_endpoint: None,
+            metrics_endpoint: None,
+            without_traces: false,
+            without_metrics: false,
+        }
+    }
+}
+
+// === impl OtlpHeaderSpec ===
+
+impl OtlpHeaderSpec {
+    fn read(&self) -> Result<String, String> {
+        match (&self.value, &self.env, &self.file) {
+            (Some(value), None, None) => Ok(value.clone()),
+            (None, None, Some(file)) => std::fs::read_to_string(file)
+                .map(|text| text.trim().to_owned())
+                .map_err(|error| format!("cannot read {file}: {error}")),
+            _ => Err("expected one of value, env and file".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for OtlpHeaderSpec {
+    /// A value may be a secret, and is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpHeaderSpec")
+            .field("env", &self.env)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Otlp ===
+
+impl Otlp {
+    /// Compiles what is written, and tells every fault. None where nothing is exported.
+    pub(super) fn compile(spec: &OtlpSpec, faults: &mut Vec<Fault>) -> Option<Self> {
+        let mut signal = |own: &Option<String>, path: &str, is_off: bool| {
+            let under = spec.endpoint.as_ref();
+            let url = own
+                .clone()
+                .or_else(|| under.map(|base| format!("{}{path}", base.trim_end_matches('/'))))
+                .filter(|_| !is_off)?;
+            match check_url(&url) {
+                Ok(()) => Some(url),
+                Err(message) => {
+                    faults.push(Fault::at("otlp.endpoint", message));
+                    None
+                }
+            }
+        };
+        let traces = signal(&spec.traces_endpoint, TRACES_PATH, spec.without_traces);
+        let metrics = signal(&spec.metrics_endpoint, METRICS_PATH, spec.without_metrics);
+        let mut headers = HashMap::new();
+        for (name, header) in &spec.headers {
+            match header.read().and_then(|value| check_header(name, value)) {
+                Ok(value) => {
+                    headers.insert(name.clone(), value);
+                }
+                Err(message) => faults.push(Fault::at(format!("otlp.headers.{name}"), message)),
+            }
+        }
+        if spec.max_queued_spans == 0 || spec.max_queued_spans > MAX_QUEUED_SPANS {
+            let message = format!("expected 1 to {MAX_QUEUED_SPANS}");
+            faults.push(Fault::at("otlp.max_queued_spans", message));
+        }
+        if spec.metrics_interval.get().is_zero() {
+            faults.push(Fault::at("otlp.metrics_interval", "expected a time"));
+        }
+        (traces.is_some() || metrics.is_some()).then(|| Self {
+            traces,
+            metrics,
+            headers,
+            timeout: spec.timeout.get(),
+            metrics_interval: spec.metrics_interval.get(),
+            max_queued_spans: usize::try_from(spec.max_queued_spans).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+impl fmt::Debug for Otlp {
+    /// Headers may hold secrets, and only their names are told.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Otlp")
+            .field("traces", &self.traces)
+            .field("metrics", &self.metrics)
+            .field("headers", &self.headers.keys())
+            .field("timeout", &self.timeout)
+            .field("metrics_interval", &self.metrics_interval)
+            .field("max_queued_spans", &self.max_queued_spans)
+            .finish()
+    }
+}
+
+fn check_url(url: &str) -> Result<(), String> {
+    let parsed: Uri = url
+        .parse()
+        .map_err(|_| "expected a URL such as http://otel-collector:4318".to_owned())?;
+    let authority = parsed.authority().map(hyper::http::uri::Authority::as_str);
+    match (parsed.scheme_str(), authority) {
+        (Some("http" | "https"), Some(authority)) if !authority.contains('@') => Ok(()),
+        (Some("http" | "https"), Some(_)) => Err("credentials belong in headers, not in the URL".to_owned()),
+        _ => Err("expected a URL such as http://otel-collector:4318".to_owned()),
+    }
+}
+
+fn check_header(name: &str, value: String) -> Result<String, String> {
+    name.parse::<HeaderName>()
+        .map_err(|_| "is no header's name".to_owned())?;
+    value
+        .parse::<HeaderValue>()
+        .map_err(|_| "its value cannot be sent as a header".to_owned())?;
+    Ok(value)
+}
+
+/// Of `OTEL_TRACES_EXPORTER` and `OTEL_METRICS_EXPORTER`.
+fn is_none(value: &str) -> Result<bool, String> {
+    match value {
+        "none" => Ok(true),
+        "otlp" => Ok(false),
+        _ => Err("expected otlp or none".to_owned()),
+    }
+}
+
+fn millis(value: &str) -> Result<Span, String> {
+    number(value).map(Span::from_millis)
+}
+
+fn number(value: &str) -> Result<u64, String> {
+    value
+        .trim()
+        .parse()
+        .map_err(|_| "expected a whole number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, ConfigError};
+
+    use super::*;
+
+    const BASE: &str = "database: x.db\nadmin_token: a\ngateway_tokens: [b]\n";
+
+    fn read(yaml: &str, vars: &[(&str, &str)]) -> Result<Option<Otlp>, ConfigError> {
+        let vars = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_yaml(&format!("{BASE}{yaml}"), vars).map(|config| config.otlp)
+    }
+
+    #[test]
+    fn nothing_is_exported_unless_somebody_says_where() {
+        assert_eq!(read("", &[]).unwrap(), None);
+        assert_eq!(read("otlp: {timeout: 1s}", &[]).unwrap(), None);
+        let vars = [("OTEL_EXPORTER_OTLP_ENDPOINT", "")];
+        assert_eq!(read("", &vars).unwrap(), None);
+    }
+
+    #[test]
+    fn both_signals_are_under_the_endpoint() {
+        let otlp = read("otlp: {endpoint: 'http://c:4318/'}", &[]).unwrap().unwrap();
+        assert_eq!(otlp.traces.as_deref(), Some("http://c:4318/v1/traces"));
+        assert_eq!(otlp.metrics.as_deref(), Some("http://c:4318/v1/metrics"));
+    }
+
+    #[test]
+    fn the_standard_variables_go_before_the_file() {
+        let yaml = "otlp: {endpoint: 'http://file:1', timeout: 3s, max_queued_spans: 5}";
+        let vars = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://var:1"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics:2/in"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1500"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "7"),
+        ];
+        let otlp = read(yaml, &vars).unwrap().unwrap();
+        assert_eq!(otlp.traces.as_deref(), Some("http://var:1/v1/traces"));
+        assert_eq!(otlp.metrics.as_deref(), Some("http://metrics:2/in"));
+        assert_eq!(otlp.timeout, Duration::from_millis(250));
+        assert_eq!(otlp.metrics_interval, Duration::from_millis(1_500));
+        assert_eq!(otlp.max_queued_spans, 7);
+    }
+
+    #[test]
+    fn variables_switch_it_off() {
+        let yaml = "otlp: {endpoint: 'http://c:4318'}";
+        assert_eq!(read(yaml, &[("OTEL_SDK_DISABLED", "true")]).unwrap(), None);
+        let otlp = read(yaml, &[("OTEL_TRACES_EXPORTER", "none")]).unwrap().unwrap();
+        assert_eq!((otlp.traces.is_some(), otlp.metrics.is_some()), (false, true));
+    }
+
+    #[test]
+    fn a_header_is_in_the_file_in_the_environment_or_in_a_file_of_its_own_and_never_printed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "secret-c\n").unwrap();
+        let yaml = format!(
+            "otlp: {{endpoint: 'http://c:4318', headers: {{a: {{value: secret-a}}, b: {{env: B}}, c: {{file: '{}'}}}}}}",
+            file.display()
+        );
+        let otlp = read(&yaml, &[("B", "secret-b")]).unwrap().unwrap();
+        for name in ["a", "b", "c"] {
+            assert_eq!(otlp.headers[name], format!("secret-{name}"));
+        }
+        assert!(!format!("{otlp:?}").contains("secret"), "{otlp:?}");
+    }
+
+    #[test]
+    fn every_fault_names_its_path() {
+        for (yaml, vars, fault) in [
+            ("otlp: {endpoint: collector}", vec![], "otlp.endpoint: "),
+            (
+                "otlp: {endpoint: 'http://me:pw@c'}",
+                vec![],
+                "otlp.endpoint: credentials",
+            ),
+            (
+                "otlp: {headers: {a: {}}}",
+                vec![],
+                "otlp.headers.a: expected one of",
+            ),
+            (
+                "otlp: {headers: {'a b': {value: c}}}",
+                vec![],
+                "otlp.headers.a b: ",
+            ),
+            (
+                "otlp: {headers: {a: {env: NONE}}}",
+                vec![],
+                "otlp.headers.a.env: ",
+            ),
+            (
+                "otlp: {headers: {a: {file: /no/such}}}",
+                vec![],
+                "otlp.headers.a: cannot read",
+            ),
+            ("otlp: {max_queued_spans: 0}", vec![], "otlp.max_queued_spans: "),
+            (
+                "",
+                vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+                "OTEL_EXPORTER_OTLP_PROTOCOL: ",
+            ),
+            (
+                "",
+                vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")],
+                "OTEL_EXPORTER_OTLP_TIMEOUT: ",
+            ),
+        ] {
+            let told = read(yaml, &vars).unwrap_err().to_string();
+            assert!(told.starts_with(fault), "{fault} in {told}");
+        }
+    }
+}
