@@ -22,6 +22,48 @@ macro_rules! insert_key {
 }
 
 #[tokio::test]
+async fn sums_over_a_long_period_are_those_of_its_days_after_the_migration() {
+    let folder = TempDir::new().unwrap();
+    let database = new_database(folder.path()).await;
+    database::migrate_to(&database, 17).await;
+    // Eight dollars and a bit more in each of sixty days; what a mistaken gateway charged in the first.
+    macro_rules! sixty_days {
+        ($no_latencies:literal) => {
+            concat!(
+                "WITH RECURSIVE days (day) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT day + 1 FROM days WHERE day < 59) \
+                 INSERT INTO rollups SELECT 86400000, 'total', '', 1767225600000 + day * 86400000, '', 2, 1, 0, 30, 4, \
+                 CASE WHEN day = 0 THEN 9223372036854775807 ELSE 8000000001 END, ",
+                $no_latencies,
+                " FROM days"
+            )
+        };
+    }
+    let insert = match database.starts_with("postgres") {
+        true => sixty_days!(r"'\x'::bytea"),
+        false => sixty_days!("x''"),
+    };
+    database::execute(&database, insert).await;
+    let sidecar = Sidecar::start_on(&database).await;
+    let stats = |from: &str| format!("/admin/v1/stats?from={from}T00:00:00Z&to=2026-03-02T00:00:00Z");
+    let all = sidecar.get(&stats("2026-01-01")).await["totals"][0].clone();
+    assert_eq!(
+        (&all["requests"], &all["refusals"]),
+        (&json!(120), &json!(60)),
+        "{all}"
+    );
+    assert_eq!(
+        (&all["input_tokens"], &all["output_tokens"]),
+        (&json!(1_800), &json!(240))
+    );
+    let later = sidecar.get(&stats("2026-01-03")).await["totals"][0].clone();
+    assert_eq!(
+        (&later["requests"], &later["cost_usd"]),
+        (&json!(116), &json!("464.000000058")),
+        "{later}"
+    );
+}
+
+#[tokio::test]
 async fn a_ledger_of_the_first_version_keeps_its_keys_and_events() {
     let folder = TempDir::new().unwrap();
     let database = new_database(folder.path()).await;

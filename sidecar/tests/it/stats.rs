@@ -96,7 +96,7 @@ fn ms(event: &Value) -> i64 {
         .as_millisecond()
 }
 
-/// Some event of the three days before [`NOW`], with names of few.
+/// Some event of the three days before [`NOW`], or of the seventy, with names of few.
 fn any_event() -> impl Strategy<Value = Value> {
     let name = |of: &'static str, some: usize| prop_oneof![4 => (0..some).prop_map(move |n| json!(format!("{of}-{n}"))), 1 => Just(Value::Null)];
     let code = prop_oneof![
@@ -107,7 +107,7 @@ fn any_event() -> impl Strategy<Value = Value> {
         1 => Just((502, Value::Null)),
     ];
     let numbers = (
-        0_i64..3 * DAY_MS,
+        prop_oneof![3 => 0_i64..3 * DAY_MS, 1 => 0_i64..70 * DAY_MS],
         0_u64..3_000_000,
         0_u64..5_000,
         0_u64..900,
@@ -141,10 +141,16 @@ async fn check(
     (interval, step): (&str, i64),
     group_by: &str,
     workspace: &str,
+    days: i64,
 ) {
     let now = NOW.parse::<Timestamp>().unwrap().as_millisecond();
     // Minutes are kept for two days.
-    let from = now - if interval == "minute" { DAY_MS } else { 4 * DAY_MS };
+    let from = now
+        - if interval == "minute" {
+            DAY_MS
+        } else {
+            days * DAY_MS
+        };
     let from = from - from.rem_euclid(step);
     let path = format!(
         "/admin/v1/stats?from={}&to={NOW}&interval={interval}&group_by={group_by}&workspace={workspace}&limit=30",
@@ -194,7 +200,9 @@ async fn they_are_the_sums_of_the_events_whatever_comes_in() {
     let mut runner = TestRunner::default();
     // What comes again is the same as nothing.
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
-    for _ in 0..CASES {
+    for case in 0..CASES {
+        // Some that are made of days alone, and some with one or more stretches in them.
+        let days = 4 + 9 * i64::try_from(case).unwrap();
         let batch = proptest::collection::vec(any_event(), 0..120)
             .new_tree(&mut runner)
             .unwrap()
@@ -218,7 +226,7 @@ async fn they_are_the_sums_of_the_events_whatever_comes_in() {
             ] {
                 for workspace in ["", "w-1"] {
                     if (group_by, workspace) != ("workspace", "w-1") {
-                        check(&sidecar, &events, interval, group_by, workspace).await;
+                        check(&sidecar, &events, interval, group_by, workspace, days).await;
                     }
                 }
             }

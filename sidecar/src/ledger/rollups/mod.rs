@@ -2,8 +2,10 @@
 //!
 //! They are written in the transaction that writes the events ([`write`]), so that they are the events' sums at every
 //! moment; [`read`] puts statistics together from them. Each group has rows of its own, once for all workspaces and
-//! once for its own workspace, so that a year by model is a few thousand rows, however many keys there are.
+//! once for its own workspace, so that a year by model is a few thousand rows, however many keys there are. Sums over a
+//! period are put together from the longest rollups that fit into it ([`pieces`]): a year by key is a tenth of its days.
 
+mod pieces;
 pub mod read;
 pub mod sketch;
 pub(super) mod spend;
@@ -23,6 +25,10 @@ const NANOS: u64 = 1_000_000_000;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// Rollups of this length nobody asks for by name. They have no latencies, for only what is told by interval has those.
+const STRETCH_MS: i64 = 16 * DAY_MS;
+/// All lengths that there are, each a multiple of the one before it.
+const STEPS: [i64; 4] = [MINUTE_MS, HOUR_MS, DAY_MS, STRETCH_MS];
 
 /// How long a rollup is, in UTC.
 #[derive(
@@ -80,7 +86,7 @@ impl Interval {
 
     /// When the one begins in which a time is: milliseconds since the Unix epoch.
     pub const fn start(self, time: i64) -> i64 {
-        time.saturating_sub(time.rem_euclid(self.step()))
+        start(time, self.step())
     }
 
     /// How far back it can be asked for, in milliseconds; none where it is kept for good.
@@ -125,6 +131,11 @@ impl Dimension {
             Self::Endpoint => "endpoint",
         }
     }
+}
+
+/// When the rollup of a length begins in which a time is.
+const fn start(time: i64, step: i64) -> i64 {
+    time.saturating_sub(time.rem_euclid(step))
 }
 
 /// A group's name as rollups have it.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{FromRow, QueryBuilder};
 use tollgate_core::time::UnixMillis;
 
-use super::sums::{Sums, SumsRow, TOTALS, TotalsRow};
+use super::pieces::{Piece, pieces};
+use super::sums::{SUMS, Sums, SumsRow, TOTALS, TotalsRow};
 use super::{DAY_MS, Dimension, HOUR_MS, Interval, group};
 use crate::ledger::{Ledger, LedgerError, amount, number};
 
@@ -77,18 +78,18 @@ struct PointRow {
 
 /// Which rows a query is about.
 macro_rules! push_condition {
-    ($select:expr, $query:expr) => {
+    ($select:expr, $query:expr, $piece:expr) => {
         $select
             .push(" FROM rollups WHERE step = ")
-            .push_bind($query.interval.step())
+            .push_bind($piece.step)
             .push(" AND dimension = ")
             .push_bind($query.dimension.name())
             .push(" AND scope = ")
             .push_bind(group($query.workspace.unwrap_or_default()))
             .push(" AND time >= ")
-            .push_bind($query.from)
+            .push_bind($piece.from)
             .push(" AND time < ")
-            .push_bind($query.to)
+            .push_bind($piece.to)
     };
 }
 
@@ -97,15 +98,19 @@ on_engines! {
     trait StatsRows {
         async fn groups(conn, query: StatsQuery<'_>) -> Vec<GroupRow> {
             let mut select = QueryBuilder::new("SELECT value, ");
-            select.push(TOTALS);
-            push_condition!(select, query);
-            select.push(" GROUP BY value");
+            select.push(TOTALS).push(" FROM (");
+            for (at, piece) in pieces(query.interval, query.from, query.to).into_iter().enumerate() {
+                select.push(if at == 0 { "SELECT value, " } else { " UNION ALL SELECT value, " }).push(SUMS);
+                push_condition!(select, query, piece);
+            }
+            select.push(") AS pieces GROUP BY value");
             Ok(select.build_query_as().fetch_all(conn).await?)
         }
 
         async fn points(conn, query: StatsQuery<'_>, named: Option<&BTreeSet<&str>>) -> Vec<PointRow> {
-            let mut select = QueryBuilder::new("SELECT *");
-            push_condition!(select, query);
+            let mut select = QueryBuilder::new("SELECT time, value, latency, ");
+            select.push(SUMS);
+            push_condition!(select, query, Piece { step: query.interval.step(), from: query.from, to: query.to });
             if let Some(named) = named {
                 select.push(" AND value IN ");
                 push_in!(select, named.iter().copied());

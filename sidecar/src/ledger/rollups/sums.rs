@@ -49,7 +49,10 @@ pub(super) struct TotalsRow {
     nanos: i64,
 }
 
-/// The columns of a [`TotalsRow`]. Tokens are bounded by [`MOST_TOKENS`], so that their sums are.
+/// The columns of a [`SumsRow`], without latencies.
+pub(super) const SUMS: &str = "requests, refusals, errors, input_tokens, output_tokens, cost_nanousd";
+
+/// The columns of a [`TotalsRow`], summed over [`SUMS`]. Tokens are bounded by [`MOST_TOKENS`], so that their sums are.
 pub(super) const TOTALS: &str = "CAST(SUM(requests) AS BIGINT) AS requests, CAST(SUM(refusals) AS BIGINT) AS refusals, \
     CAST(SUM(errors) AS BIGINT) AS errors, CAST(SUM(input_tokens) AS BIGINT) AS input_tokens, \
     CAST(SUM(output_tokens) AS BIGINT) AS output_tokens, CAST(SUM(cost_nanousd / 1000000000) AS BIGINT) AS dollars, \
@@ -93,6 +96,14 @@ impl Sums {
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cost_nanousd = self.cost_nanousd.saturating_add(other.cost_nanousd);
         self.latency.merge(&other.latency);
+    }
+
+    /// The same without latencies.
+    pub fn without_latency(&self) -> Self {
+        Self {
+            latency: Sketch::default(),
+            ..*self
+        }
     }
 
     /// What is left without a part of it; of latencies that cannot be told.

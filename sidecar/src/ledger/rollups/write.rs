@@ -6,7 +6,7 @@ use sqlx::{FromRow, QueryBuilder};
 use tollgate_core::time::UnixMillis;
 
 use super::sums::{Sums, SumsRow};
-use super::{DAY_MS, Dimension, Interval, group};
+use super::{DAY_MS, Dimension, Interval, STRETCH_MS, group, start};
 use crate::ledger::events::StoredEvent;
 use crate::ledger::{Counter, LAST, Ledger, LedgerError, TAKE, number};
 
@@ -29,7 +29,7 @@ const ON_CONFLICT: &str = " ON CONFLICT (step, dimension, scope, time, value) DO
 /// Which rollup: the key of its row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
-    interval: Interval,
+    step: i64,
     dimension: Dimension,
     /// The workspace; empty for all.
     scope: &'a str,
@@ -94,7 +94,7 @@ on_engines! {
                     let mut select = QueryBuilder::new(WANTED);
                     select.push_values(part.iter().enumerate(), |mut row, (at, (place, _))| {
                         row.push_bind(number(at as u64))
-                            .push_bind(place.interval.step())
+                            .push_bind(place.step)
                             .push_bind(place.dimension.name())
                             .push_bind(place.scope)
                             .push_bind(place.time)
@@ -110,7 +110,7 @@ on_engines! {
                 }
                 let mut insert = QueryBuilder::new(INSERT);
                 insert.push_values(part, |mut row, (place, sums)| {
-                    row.push_bind(place.interval.step())
+                    row.push_bind(place.step)
                         .push_bind(place.dimension.name())
                         .push_bind(place.scope)
                         .push_bind(place.time)
@@ -189,25 +189,27 @@ fn rollups_of<'a>(events: &[&'a StoredEvent], now: UnixMillis) -> Vec<(Place<'a>
     let mut rollups: BTreeMap<Place<'a>, Sums> = BTreeMap::new();
     for event in events {
         let sums = Sums::of(event);
+        let sums_alone = sums.without_latency();
         let workspace = group(event.workspace.as_deref().unwrap_or_default());
-        for interval in Interval::ALL {
-            let time = interval.start(event.time);
-            if !interval.reaches(time, now) {
-                continue;
-            }
+        let asked_for = Interval::ALL
+            .into_iter()
+            .filter(|interval| interval.reaches(interval.start(event.time), now));
+        let told = asked_for.map(|interval| (interval.step(), &sums));
+        for (step, part) in told.chain([(STRETCH_MS, &sums_alone)]) {
+            let time = start(event.time, step);
             for dimension in Dimension::ALL {
                 let value = value_of(event, dimension);
                 // Within a workspace there is but one.
                 let is_scoped = !workspace.is_empty() && dimension != Dimension::Workspace;
                 for scope in [Some(""), is_scoped.then_some(workspace)].into_iter().flatten() {
                     let place = Place {
-                        interval,
+                        step,
                         dimension,
                         scope,
                         time,
                         value,
                     };
-                    rollups.entry(place).or_default().add(&sums);
+                    rollups.entry(place).or_default().add(part);
                 }
             }
         }
