@@ -24,7 +24,7 @@ const MAX_QUEUED_SPANS: u64 = 1 << 20;
 /// otlp:
 ///   endpoint: http://otel-collector:4318
 ///   headers:
-///     authorization: {file: /run/secrets/otlp-authorization}
+///     authorization: {value: replace-with-the-collectors-token}
 /// ```
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
