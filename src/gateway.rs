@@ -6,6 +6,7 @@ use std::rc::Rc;
 use log::{info, warn};
 use tollgate_core::auth::Identity;
 use tollgate_core::config::{Config, Fault, Jwt, Written};
+use tollgate_core::conversation::Outbox;
 use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Money, Outside};
 use tollgate_core::journal::Writer;
 use tollgate_core::policy::{Follower, Policy};
@@ -28,6 +29,8 @@ pub(crate) struct Gateway {
     pub(crate) journal: RefCell<Writer>,
     pub(crate) money: RefCell<Money>,
     pub(crate) metrics: RefCell<Metrics>,
+    /// Texts that the sidecar is to keep.
+    pub(crate) outbox: RefCell<Outbox>,
     entropy: Entropy,
     /// This worker's name in metrics.
     worker: String,
@@ -61,6 +64,7 @@ impl Gateway {
             journal,
             money,
             metrics,
+            outbox: RefCell::default(),
             entropy,
         })
     }
@@ -202,6 +206,16 @@ impl Gateway {
             warn!("the event {} could not be kept", finished.event.event_id);
         }
         access_log::show(&self.config.borrow().access_log, &finished.event);
+        if let Some(said) = &finished.said
+            && !self.outbox.borrow_mut().push(said)
+        {
+            self.lost_texts("queue_full", 1);
+        }
+    }
+
+    /// Counts exchanges whose texts are not kept, though policy says so.
+    pub(crate) fn lost_texts(&self, reason: &'static str, exchanges: usize) {
+        self.metrics.borrow_mut().lost_texts(reason, exchanges as u64);
     }
 }
 

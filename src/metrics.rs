@@ -122,6 +122,14 @@ impl Metrics {
         }
     }
 
+    /// Counts exchanges whose texts are not kept, though policy says so.
+    pub(crate) fn lost_texts(&mut self, reason: &'static str, exchanges: u64) {
+        self.count(
+            &format!("tollgate_conversations_lost_total;reason={reason}"),
+            exchanges,
+        );
+    }
+
     /// Says how many events of this worker wait for the sidecar.
     pub(crate) fn pending_events(&mut self, worker: &str, pending: u64) {
         if let Some(id) = self.id(

@@ -1,11 +1,12 @@
-//! What a root context does between requests: sends events, reports leases, follows what has changed in the
-//! ledger.
+//! What a root context does between requests: sends events and texts, reports leases, follows what has changed in
+//! the ledger.
 
 use std::time::Duration;
 
 use log::warn;
 use proxy_wasm::types::BufferType;
 use serde::de::DeserializeOwned;
+use tollgate_core::conversation::Delivery;
 use tollgate_core::exchange::tag;
 use tollgate_core::journal::Batch;
 use tollgate_core::time::UnixMillis;
@@ -28,6 +29,7 @@ const REPORT_TURN: &str = "tollgate/1/report/turn";
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     batch: Option<u32>,
+    texts: Option<u32>,
     changes: Option<u32>,
     policy: Option<u32>,
     report: Option<(u32, UnixMillis)>,
@@ -46,6 +48,8 @@ impl Upkeep {
         gateway.with_env(|env| env.money.tick(env.cells));
         self.ask_for_changes(gateway, sidecar);
         self.report_leases(gateway, sidecar);
+        // Last: nothing that counts waits for it.
+        self.send_texts(gateway, sidecar);
     }
 
     /// The answer to a callout of this root context has come.
@@ -54,6 +58,9 @@ impl Upkeep {
         if self.batch == Some(token) {
             self.batch = None;
             self.events_answered(gateway, status);
+        } else if self.texts == Some(token) {
+            self.texts = None;
+            texts_answered(gateway, status);
         } else if self.changes == Some(token) {
             self.changes = None;
             self.changes_answered(gateway, status, body_size);
@@ -95,6 +102,18 @@ impl Upkeep {
         } else {
             gateway.unanswered("events");
             gateway.with_env(|env| env.journal.unsent());
+        }
+    }
+
+    fn send_texts(&mut self, gateway: &Gateway, sidecar: &Sidecar) {
+        if gateway.outbox.borrow().is_empty() {
+            return;
+        }
+        let batch = gateway.outbox.borrow_mut().batch(host::now().millis());
+        let Some(batch) = batch else { return };
+        match sidecar.post("/v1/conversations", &batch, TIMEOUT) {
+            Ok(token) => self.texts = Some(token),
+            Err(_) => texts_answered(gateway, None),
         }
     }
 
@@ -175,6 +194,20 @@ impl Upkeep {
             Ok(token) => self.report = Some((token, sent_at)),
             Err(_) => gateway.unanswered("leases_report"),
         }
+    }
+}
+
+/// The sidecar has said, or not, what became of the texts that it was sent.
+fn texts_answered(gateway: &Gateway, status: Option<u16>) {
+    let delivery = Delivery::of(status);
+    if delivery == Delivery::Unanswered {
+        gateway.unanswered("conversations");
+    }
+    let lost = gateway.outbox.borrow_mut().settle(delivery, host::now().millis());
+    if lost > 0 {
+        let answered = status.unwrap_or_default();
+        warn!("the sidecar answered {answered} and does not keep the texts of {lost} exchanges");
+        gateway.lost_texts("refused", lost);
     }
 }
 

@@ -11,6 +11,7 @@ pub mod budget;
 pub mod cells;
 mod codec;
 pub mod config;
+pub mod conversation;
 mod decimal;
 pub mod dialect;
 pub mod edit;

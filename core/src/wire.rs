@@ -4,6 +4,7 @@
 //! sidecar cannot be reached, and only this header tells the two apart. Gateways authenticate with
 //! `authorization: Bearer <gateway token>`.
 
+mod conversation;
 mod lease;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 use crate::key::{KeyHash, KeyRecord};
 
+pub use conversation::{
+    CUT_MARGIN, ConversationBatch, ConversationsAccepted, SaidExchange, TextKind, TextPart, TextRole,
+};
 pub use lease::{
     AppliedBudget, BudgetCharge, Exhausted, LeaseAnswer, LeaseHold, LeaseId, LeaseReport, LeaseReportAnswer,
     LeaseRequest, LeaseState, LeaseStatus, MAX_HOLDS, ReportedLease,

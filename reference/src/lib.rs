@@ -18,6 +18,7 @@ use tollgate_core::limit::{LimitSpec, MatchSpec};
 use tollgate_core::validation::spec::{BoundsSpec, RulesSpec, SanitizeSpec};
 use tollgate_sidecar::config::otlp::{OtlpHeaderSpec, OtlpSpec};
 use tollgate_sidecar::config::spec as sidecar;
+use tollgate_sidecar::conversation::spec as conversation;
 use tollgate_sidecar::moderation::spec as moderation;
 
 use crate::order::Order;
@@ -87,6 +88,7 @@ fn filter_order() -> Order {
         .of::<filter::BudgetsSpec>()
         .of::<DowngradeSpec>()
         .of::<filter::ModerationSpec>()
+        .of::<filter::ConversationSpec>()
         .of::<filter::ProviderSpec>()
         .of::<filter::BodiesSpec>()
         .of::<filter::JournalSpec>()
@@ -110,6 +112,7 @@ fn sidecar_order() -> Order {
         .of::<moderation::ModerationSpec>()
         .of::<moderation::PolicySpec>()
         .of::<moderation::RuleSpec>()
+        .of::<conversation::ConversationsSpec>()
 }
 
 #[cfg(test)]

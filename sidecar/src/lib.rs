@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod conversation;
 pub mod desk;
 pub mod gateway;
 pub mod health;

@@ -18,7 +18,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use tollgate_core::wire::EventsAccepted;
+use tollgate_core::wire::{ConversationsAccepted, EventsAccepted};
 
 use crate::http::problem::Problem;
 use crate::state::App;
@@ -39,6 +39,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Durations,
     events: Family<EventLabels, Counter>,
+    conversations: Family<EventLabels, Counter>,
     spans: Family<SpanLabels, Counter>,
 }
 
@@ -84,6 +85,7 @@ impl Metrics {
         let requests = Family::default();
         let durations = Durations::new_with_constructor(histogram);
         let events = Family::default();
+        let conversations = Family::default();
         registry.register("http_requests", "Requests that were answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -91,6 +93,11 @@ impl Metrics {
             durations.clone(),
         );
         registry.register("events", "Events that gateways sent", events.clone());
+        registry.register(
+            "conversation_exchanges",
+            "Exchanges whose texts gateways sent",
+            conversations.clone(),
+        );
         let spans = Family::default();
         registry.register(
             "otlp_spans",
@@ -103,6 +110,7 @@ impl Metrics {
             durations,
             events,
             spans,
+            conversations,
         };
         // So that the rise of the first one is seen.
         metrics.count_events(&EventsAccepted {
@@ -110,6 +118,7 @@ impl Metrics {
             duplicates: 0,
             rejected: 0,
         });
+        metrics.count_texts(&ConversationsAccepted::default());
         metrics
     }
 
@@ -129,6 +138,15 @@ impl Metrics {
         let spans = u64::try_from(spans).unwrap_or(u64::MAX);
         let result = outcome.as_str();
         self.spans.get_or_create(&SpanLabels { result }).inc_by(spans);
+    }
+
+    /// Counts a batch of texts.
+    pub fn count_texts(&self, batch: &ConversationsAccepted) {
+        for (result, count) in [("stored", batch.stored), ("left_out", batch.left_out)] {
+            self.conversations
+                .get_or_create(&EventLabels { result })
+                .inc_by(count);
+        }
     }
 
     fn count_request(&self, method: &Method, route: String, response: &Response, since: Instant) {

@@ -1,5 +1,5 @@
-//! What a sidecar does beside answering: it beats the ledger's clock, takes back what dead gateways held, and looks
-//! whether moderation policies have changed.
+//! What a sidecar does beside answering: it beats the ledger's clock, takes back what dead gateways held, looks whether
+//! moderation policies have changed, and forgets what is old.
 
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ async fn once(app: &App, beat: u64) -> Result<(), crate::ledger::LedgerError> {
         tracing::debug!(forgotten, "old leases forgotten");
         let forgotten = app.ledger().forget_old_rollups(now).await?;
         tracing::debug!(forgotten, "old rollups forgotten");
+        let retention_ms = app.config().conversations.as_ref().map(|kept| kept.retention_ms);
+        let forgotten = app.ledger().forget_old_texts(retention_ms, now).await?;
+        tracing::debug!(forgotten, "old texts forgotten");
     }
     Ok(())
 }

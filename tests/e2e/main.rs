@@ -10,6 +10,8 @@ mod check;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod conversations;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod docs;

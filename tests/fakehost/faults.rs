@@ -34,6 +34,16 @@ fn scenarios() -> Vec<Scenario> {
             answer: stream_answer(),
         },
         Scenario {
+            name: "kept",
+            config: {
+                let mut config = config();
+                config["conversations"] = serde_json::json!([{}]);
+                config
+            },
+            request: streaming(KNOWN).header("x-tollgate-conversation", "thread-1"),
+            answer: stream_answer(),
+        },
+        Scenario {
             name: "asked",
             config: moderated(true),
             request: chat(REMOTE),

@@ -32,7 +32,11 @@ fn governed() -> Value {
 
 /// A host that knows the key and has served some exchanges, so that nothing is done for the first time.
 fn warm() -> Host {
-    let host = boot(&governed());
+    warm_with(&governed())
+}
+
+fn warm_with(config: &Value) -> Host {
+    let host = boot(config);
     host.tick_all();
     let mut sidecar = Ledger::default();
     host.answer_callouts(|request| sidecar.answer(request));
@@ -111,6 +115,23 @@ fn a_stream_costs_few_host_calls_and_one_an_event() {
         (Call::IncrementMetric, 4),
     ];
     assert_within("a stream of four events", &made, &bounds);
+}
+
+#[test]
+fn keeping_what_is_said_costs_no_host_call_and_not_keeping_it_costs_none_either() {
+    let counted = |conversations: Value| {
+        let mut config = governed();
+        config["conversations"] = conversations;
+        let host = warm_with(&config);
+        let calls = made(&host, || {
+            host.worker(0).send(streaming(REMOTE)).respond(&stream_answer());
+        });
+        let idle = made(&host, || host.tick_all());
+        (calls.iter().collect::<Vec<_>>(), idle.total())
+    };
+    let none = counted(json!([]));
+    assert_eq!(counted(json!([{}])).0, none.0);
+    assert_eq!(counted(json!([{"match": {"models": ["o3"]}}])), none);
 }
 
 #[test]

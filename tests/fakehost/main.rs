@@ -11,6 +11,7 @@
 mod breaker;
 mod callouts;
 mod conflicts;
+mod conversations;
 mod crash;
 mod faults;
 mod gateway;

@@ -1,10 +1,12 @@
 //! From the configuration as written to the configuration at work: every fault found, each with its path.
 
+use std::ops::RangeInclusive;
+
 use hashbrown::HashMap;
 
 use super::spec::{
-    BudgetsSpec, ConfigSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec, SidecarSpec,
-    ValidationSpec,
+    BudgetsSpec, ConfigSpec, ConversationSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec,
+    SidecarSpec, ValidationSpec,
 };
 use super::{Budgets, Config, Fault, Jwt, Moderation, Sidecar};
 use crate::budget::{DowngradeSpec, Downgrades};
@@ -21,6 +23,9 @@ const MAX_REMEMBERED: usize = 10_000;
 
 /// Longest name of a header, in bytes.
 const MAX_HEADER_NAME: usize = 100;
+
+/// How much of a text may be kept: less says nothing, more would not fit into a worker's queue.
+const KEPT_BYTES: RangeInclusive<u32> = 1_024..=262_144;
 
 /// Faults, collected while the rest is still looked at.
 #[derive(Debug, Default)]
@@ -83,6 +88,7 @@ fn compile(mut spec: ConfigSpec, policy: &Policy) -> Result<Config, Vec<Fault>> 
     let budgets = compile_budgets(&spec.budgets, downgrades, &mut faults);
     let validation = compile_validation(&spec.validation, &mut faults);
     let moderation = compile_moderation(&spec.moderation, sidecar.is_some(), &mut faults);
+    let conversations = compile_conversations(&spec.conversations, sidecar.is_some(), &mut faults);
     let limits = faults.keep(Limits::compile(
         &[("limits", &spec.limits), (policy::LIMITS, &policy.limits)],
         &salt(&spec),
@@ -121,6 +127,7 @@ fn compile(mut spec: ConfigSpec, policy: &Policy) -> Result<Config, Vec<Fault>> 
             validation,
             model_aliases: spec.model_aliases.into_iter().collect(),
             moderation,
+            conversations,
             providers: spec.providers,
         }),
         _ => Err(faults.0),
@@ -274,6 +281,33 @@ fn compile_moderation(
                 on_unavailable: spec.on_unavailable,
             },
         ));
+    }
+    compiled
+}
+
+fn compile_conversations(
+    specs: &[ConversationSpec],
+    has_sidecar: bool,
+    faults: &mut Faults,
+) -> Vec<(MatchSpec, usize)> {
+    let mut compiled = Vec::with_capacity(specs.len());
+    for (index, spec) in specs.iter().enumerate() {
+        let path = format!("conversations[{index}]");
+        if !has_sidecar {
+            faults.add(
+                &path,
+                "texts are kept by the sidecar, and there is no `sidecar` in this configuration",
+            );
+        }
+        if !KEPT_BYTES.contains(&spec.max_bytes) {
+            let (least, most) = (KEPT_BYTES.start(), KEPT_BYTES.end());
+            faults.add(
+                format!("{path}.max_bytes"),
+                format!("is {}; write {least} to {most}", spec.max_bytes),
+            );
+        }
+        let max_bytes = usize::try_from(spec.max_bytes).unwrap_or(0);
+        compiled.push((spec.selector.clone(), max_bytes));
     }
     compiled
 }

@@ -74,6 +74,7 @@ pub struct Config {
     validation: Vec<(MatchSpec, Rules)>,
     model_aliases: HashMap<String, String>,
     moderation: Vec<(MatchSpec, Moderation)>,
+    conversations: Vec<(MatchSpec, usize)>,
     providers: Vec<ProviderSpec>,
 }
 
@@ -200,6 +201,17 @@ impl Config {
         };
         let entry = self.moderation.iter().find(|(_, entry)| entry.policy == policy);
         Some(entry.map_or_else(|| Moderation::by_default(policy), |(_, found)| found.clone()))
+    }
+
+    /// Whether any exchange's texts are kept.
+    pub fn keeps_conversations(&self) -> bool {
+        !self.conversations.is_empty()
+    }
+
+    /// How many bytes are kept of an exchange's prompt, and of its answer; `None` where nothing is.
+    pub fn kept_bytes(&self, facts: &Facts<'_>) -> Option<usize> {
+        let found = self.conversations.iter().find(|(matcher, _)| matcher.fits(facts));
+        found.map(|(_, max_bytes)| *max_bytes)
     }
 
     /// Where a request goes.

@@ -2,12 +2,14 @@
 //!
 //! These types are the reference: `docs/configuration.md` is generated from them and from their comments.
 
+mod conversation;
 mod identity;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use conversation::ConversationSpec;
 pub use identity::{IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec};
 
 use super::access_log::AccessLogSpec;
@@ -58,6 +60,8 @@ pub struct ConfigSpec {
     pub budgets: BudgetsSpec,
     /// Which requests are moderated, and by which of the sidecar's policies; the first that matches applies.
     pub moderation: Vec<ModerationSpec>,
+    /// Which exchanges' texts are kept; the first that matches applies. None unless written.
+    pub conversations: Vec<ConversationSpec>,
     /// Providers, where the path alone does not name them; the first that matches applies.
     pub providers: Vec<ProviderSpec>,
     /// How much of a body is held.
@@ -342,6 +346,7 @@ impl Default for ConfigSpec {
             prices: PricesSpec::default(),
             budgets: BudgetsSpec::default(),
             moderation: Vec::new(),
+            conversations: Vec::new(),
             providers: Vec::new(),
             bodies: BodiesSpec::default(),
             security_headers: false,

@@ -132,6 +132,14 @@ fn code_unit(digits: &str) -> Option<(u32, &str)> {
     Some((u32::from_str_radix(hex, 16).ok()?, behind))
 }
 
+/// The text of a JSON string, which [`encode`] has written.
+pub(crate) fn decode_bytes(raw: &[u8]) -> String {
+    std::str::from_utf8(raw)
+        .map(decode)
+        .unwrap_or_default()
+        .into_owned()
+}
+
 /// The text as a JSON string, with its quotes.
 pub fn encode(text: &str) -> Vec<u8> {
     serde_json::to_vec(text).unwrap_or_else(|_| b"\"\"".to_vec())

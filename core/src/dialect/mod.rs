@@ -30,6 +30,7 @@ pub use self::answer::answer_texts;
 pub use self::at::Invalid;
 pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
 use self::fields::{Naming, nested};
+pub(crate) use self::json_string::decode_bytes;
 pub use self::json_string::encode;
 pub use self::prompt::{Media, MediaKind, Piece, PieceKind, Role, Text};
 pub use self::request::{CapField, IncludeUsage, MessageHead, Model, Request, SessionHints};

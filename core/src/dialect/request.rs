@@ -191,6 +191,18 @@ impl<'a> Request<'a> {
             .flat_map(|piece| piece.strings().map(|raw| self.text(piece, raw)))
     }
 
+    /// Everything in the prompt that a person would read, in order: as [`Self::texts`], and names, and JSON as it
+    /// stands in the body.
+    pub fn spoken(&self) -> impl DoubleEndedIterator<Item = Text<'a>> + '_ {
+        self.pieces.iter().flat_map(|piece| match piece.kind {
+            PieceKind::Json => vec![Text {
+                text: Cow::Borrowed(piece.raw),
+                ..self.text(piece, piece.raw)
+            }],
+            _ => piece.strings().map(|raw| self.text(piece, raw)).collect(),
+        })
+    }
+
     /// How many tokens each answer may have: the largest of the caps, because which one a provider heeds where
     /// a client sends two is its own affair. `None` where the client set none.
     pub fn max_output_tokens(&self) -> Option<u64> {

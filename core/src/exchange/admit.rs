@@ -83,6 +83,7 @@ impl Exchange {
         self.request.authority = headers.text(":authority").unwrap_or_default().to_owned();
         self.request.session = self.session(headers);
         self.request.tags = self.tags(headers);
+        self.request.conversation = self.conversation(headers)?;
         self.request.removed = self.headers_to_remove(headers);
         refuse_upgrade(headers)?;
         self.check_body_headers(headers)?;

@@ -72,6 +72,7 @@ impl Exchange {
             input_tokens: prompt_tokens,
             output_tokens: reserved_output,
         };
+        let prompt = self.prompt_to_keep(request, &model);
         let receipt = self.take_limits(Some(&model), demand, env)?;
         let released = Released {
             model,
@@ -80,6 +81,7 @@ impl Exchange {
             receipt,
             reservation: None,
             withhold_usage: changes.asks_for_usage,
+            prompt,
             slot: None,
         };
         Ok(Prepared {

@@ -2,13 +2,14 @@
 //!
 //! Envoy's callbacks go in as values, a [`Step`] comes out. Time, storage and the journal come in through
 //! [`Env`]. The files are the stages of a request's life: `admit` (headers), `decide` (body), `downgrade`, `fund`, `moderate`,
-//! `respond`, `settle`.
+//! `respond`, `settle`; `keep` is where texts are kept.
 
 mod admit;
 mod decide;
 mod downgrade;
 mod fund;
 mod ids;
+mod keep;
 mod moderate;
 mod money;
 mod prepared;
@@ -135,6 +136,8 @@ struct RequestFacts {
     /// The trace that it is part of.
     trace: Option<TraceContext>,
     session: Option<String>,
+    /// What the client calls its conversation, where any text is kept.
+    conversation: Option<String>,
     tags: Vec<String>,
     ip: Option<String>,
     dialect: Option<Dialect>,

@@ -51,7 +51,7 @@ impl Exchange {
     ) -> Result<Step, Refusal> {
         match pending.ruling(answer) {
             Ruling::Pass(edits) => {
-                prepared.change(edits);
+                prepared.redact(edits);
                 self.go_on(prepared, env)
             }
             Ruling::Refuse(refusal) => {

@@ -2,6 +2,7 @@
 
 use crate::budget::purse::Reservation;
 use crate::config::Config;
+use crate::conversation::PromptText;
 use crate::edit::Edit;
 use crate::exchange::Env;
 use crate::exchange::fund::Tries;
@@ -39,6 +40,8 @@ pub(super) struct Released {
     pub(super) reservation: Option<Reservation>,
     /// Whether the usage event that Tollgate asked for must be kept from the client.
     pub(super) withhold_usage: bool,
+    /// Its texts, where they are kept.
+    pub(super) prompt: Option<Box<PromptText>>,
     /// Its open record in the journal.
     pub(super) slot: Option<Slot>,
 }
@@ -93,6 +96,14 @@ impl Prepared {
     /// The body as rules have changed it, or as it came.
     pub(super) fn body_or<'b>(&'b self, received: &'b [u8]) -> &'b [u8] {
         self.rewritten.as_deref().unwrap_or(received)
+    }
+
+    /// Makes changes that moderation asked for.
+    pub(super) fn redact(&mut self, edits: Vec<Edit>) {
+        if let Some(prompt) = &mut self.released.prompt {
+            prompt.redact(&edits);
+        }
+        self.change(edits);
     }
 
     /// Adds changes to the body, in place of those to the same bytes.

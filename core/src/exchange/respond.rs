@@ -1,6 +1,7 @@
 //! The response: bytes pass untouched while usage is read from them.
 
 use crate::config::Moderation;
+use crate::conversation::AnswerText;
 use crate::edit::{self, Edit};
 use crate::exchange::moderate::Pending;
 use crate::exchange::step::{Release, Step};
@@ -43,6 +44,8 @@ pub(super) struct Response {
     /// Set where the answer was kept from the client.
     pub(super) refused: Option<Code>,
     reader: Option<Reader>,
+    /// Takes its text, where that is kept.
+    pub(super) text: Option<Box<AnswerText>>,
     outcome: Option<Outcome>,
     withhold: Option<Withhold>,
     /// Changes to the headers, while these wait for the end of the body.
@@ -88,6 +91,9 @@ impl Exchange {
             .response
             .status
             .is_some_and(|status| (200..300).contains(&status));
+        if is_success && coding == Coding::Identity {
+            self.response.text = self.answer_to_keep(dialect);
+        }
         let is_json = headers
             .text("content-type")
             .is_some_and(|kind| kind.starts_with("application/json"));
@@ -131,6 +137,9 @@ impl Exchange {
         self.response.ended |= end;
         if let Some(reader) = &mut self.response.reader {
             reader.push(fresh);
+        }
+        if let Some(text) = &mut self.response.text {
+            text.push(fresh);
         }
         if self.response.held.is_some() {
             return self.held_data(end);
@@ -189,6 +198,7 @@ impl Exchange {
         headers.extend(self.cost_header());
         let body = body.map(|body| edit::apply(body, &mut std::mem::take(&mut self.response.redactions)));
         if let Some(body) = &body {
+            self.answer_was_changed(body);
             headers.push(HeaderOp::Set("content-length".into(), body.len().to_string()));
         }
         Step::Release(Release { headers, body })

@@ -15,6 +15,7 @@ use crate::refusal::Code;
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
 use crate::usage::{self, Outcome, Seen, Usage};
+use crate::wire::SaidExchange;
 
 /// What an event says of a client that left before the end.
 const CLIENT_CLOSED: &str = "client_closed";
@@ -42,6 +43,8 @@ pub struct Finished {
     pub lost: bool,
     /// What Tollgate added to the time to the provider, in microseconds, where the request got there.
     pub added_latency_us: Option<u64>,
+    /// What was said, where policy keeps it: for the sidecar, and for nobody else.
+    pub said: Option<Box<SaidExchange>>,
 }
 
 // === impl Exchange ===
@@ -110,6 +113,7 @@ impl Exchange {
             refused,
             lost,
             added_latency_us: None,
+            said: None,
         })
     }
 
@@ -147,10 +151,12 @@ impl Exchange {
             None => Ok(()),
         };
         Self::free(released.reservation, &amounts, written, env);
+        let said = released.prompt.and_then(|prompt| self.said(*prompt, &event));
         Finished {
             refused: self.response.refused,
             lost: written.is_err(),
             added_latency_us: self.released_at.map(|at| at.since(self.arrived) / 1_000),
+            said,
             event,
         }
     }

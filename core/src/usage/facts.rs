@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use super::reader::{End, Outcome};
 use super::tree::{Node, Sink, Slot};
 use super::{Seen, Usage, UsageStatus, anthropic, gemini, openai};
+use crate::dialect::Dialect;
 
 /// The longest model name that is kept, in bytes.
 const MAX_MODEL: usize = 256;
@@ -14,7 +15,7 @@ const MAX_CODE: usize = 64;
 
 /// The formats of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     /// OpenAI: chat completions, completions.
     Completion,
     /// OpenAI: embeddings.
@@ -69,6 +70,18 @@ struct ErrorObject<'a> {
 // === impl Protocol ===
 
 impl Protocol {
+    /// The format of a dialect's answers; `None` where they use nothing.
+    pub(crate) const fn of(dialect: Dialect) -> Option<Self> {
+        match dialect {
+            Dialect::ChatCompletions | Dialect::Completions => Some(Self::Completion),
+            Dialect::Embeddings => Some(Self::Embeddings),
+            Dialect::Responses => Some(Self::Response),
+            Dialect::Messages => Some(Self::Message),
+            Dialect::GenerateContent => Some(Self::Gemini),
+            Dialect::Models | Dialect::CountTokens => None,
+        }
+    }
+
     /// Where this format has what is looked for.
     pub(super) fn root(self) -> &'static Node {
         match self {
@@ -204,6 +217,7 @@ impl Sink for Facts {
             Slot::Finish => self.announced |= json != b"null",
             Slot::Error if json == b"null" => {}
             Slot::Error => self.error = Some(error_code(json)),
+            Slot::Index | Slot::ItemKind | Slot::Thought => {}
         }
     }
 

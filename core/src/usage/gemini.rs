@@ -15,6 +15,7 @@ pub(super) static RESPONSE: Node = Node {
     take: Take::Pass,
     keys: KEYS,
     items: Some(&ELEMENT),
+    unit: None,
 };
 
 static ELEMENT: Node = Node::object(KEYS);

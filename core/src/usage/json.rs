@@ -15,7 +15,7 @@ const MAX_KEY: usize = 144;
 
 /// The scanner: [`Scanner::push`] the pieces of one document, then [`Scanner::reset`] for the next.
 #[derive(Debug)]
-pub(super) struct Scanner {
+pub(crate) struct Scanner {
     root: &'static Node,
     state: State,
     /// The open containers that are on the tree.
@@ -62,7 +62,7 @@ struct Frame {
 // === impl Scanner ===
 
 impl Scanner {
-    pub(super) fn new(root: &'static Node) -> Self {
+    pub(crate) fn new(root: &'static Node) -> Self {
         Self {
             root,
             state: State::Value,
@@ -79,7 +79,7 @@ impl Scanner {
     }
 
     /// Forgets the document.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.state = State::Value;
         self.depth = 0;
         self.next = Some(self.root);
@@ -89,12 +89,12 @@ impl Scanner {
     }
 
     /// Whether the document's last byte has been seen.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Takes the next piece of the document.
-    pub(super) fn push(&mut self, piece: &[u8], sink: &mut impl Sink) {
+    pub(crate) fn push(&mut self, piece: &[u8], sink: &mut impl Sink) {
         let mut rest = piece;
         while let [first, tail @ ..] = rest {
             rest = match self.state {
@@ -102,11 +102,11 @@ impl Scanner {
                 State::InKey => self.key(rest),
                 State::InValue => self.value(rest, 0, sink),
                 _ if matches!(first, b' ' | b'\n' | b'\r' | b'\t') => tail,
-                State::FirstItem if *first == b']' => self.close(tail),
+                State::FirstItem if *first == b']' => self.close(tail, sink),
                 State::Value | State::FirstItem => self.begin(rest, *first, sink),
                 State::Key => match first {
                     b'"' => self.members(rest),
-                    b'}' => self.close(tail),
+                    b'}' => self.close(tail, sink),
                     _ => self.give_up(),
                 },
                 State::Colon if *first == b':' => {
@@ -114,7 +114,7 @@ impl Scanner {
                     tail
                 }
                 State::Colon => self.give_up(),
-                State::After => self.after(tail, *first),
+                State::After => self.after(tail, *first, sink),
             };
         }
     }
@@ -129,7 +129,12 @@ impl Scanner {
     }
 
     /// Leaves a container.
-    fn close<'a>(&mut self, tail: &'a [u8]) -> &'a [u8] {
+    fn close<'a>(&mut self, tail: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        if let Some(frame) = self.top()
+            && let Some(unit) = frame.node.unit.filter(|_| !frame.array)
+        {
+            sink.end_of(unit);
+        }
         self.depth = self.depth.saturating_sub(1);
         self.state = if self.depth == 0 {
             State::Done
@@ -140,7 +145,7 @@ impl Scanner {
     }
 
     /// Between two values of a container.
-    fn after<'a>(&mut self, tail: &'a [u8], byte: u8) -> &'a [u8] {
+    fn after<'a>(&mut self, tail: &'a [u8], byte: u8, sink: &mut impl Sink) -> &'a [u8] {
         let Some(frame) = self.top() else {
             return self.give_up();
         };
@@ -154,7 +159,7 @@ impl Scanner {
                 self.state = State::Key;
                 tail
             }
-            (b']', true) | (b'}', false) => self.close(tail),
+            (b']', true) | (b'}', false) => self.close(tail, sink),
             _ => self.give_up(),
         }
     }
@@ -253,6 +258,8 @@ impl Scanner {
                     sink.text(bytes);
                 }
             }
+            Take::Copy(_) if self.run.shape == Shape::Scalar => {}
+            Take::Copy(voice) => sink.copy(voice, self.run.shape, part, ended),
             Take::Whole(slot) if ended && self.held.is_empty() && !self.too_long => {
                 sink.value(slot, if part.len() > slot.limit() { &[] } else { part });
             }
@@ -274,7 +281,7 @@ impl Scanner {
         }
         match tail {
             // As most documents are written, the next member or element follows.
-            [b',', next @ ..] => self.after(next, b','),
+            [b',', next @ ..] => self.after(next, b',', sink),
             _ => {
                 self.state = State::After;
                 tail

@@ -2,15 +2,15 @@
 
 mod anthropic;
 mod count;
-mod facts;
+pub(crate) mod facts;
 mod gemini;
-mod json;
+pub(crate) mod json;
 mod openai;
-mod reader;
-mod run;
+pub(crate) mod reader;
+pub(crate) mod run;
 mod seen;
-mod sse;
-mod tree;
+pub(crate) mod sse;
+pub(crate) mod tree;
 mod withhold;
 
 use serde::{Deserialize, Serialize};
@@ -104,4 +104,4 @@ impl Usage {
 #[cfg(test)]
 mod provider_tests;
 #[cfg(test)]
-mod recordings_tests;
+pub(crate) mod recordings_tests;

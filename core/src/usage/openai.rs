@@ -41,6 +41,7 @@ static TEXT: Node = Node {
     take: Take::Count,
     keys: &[],
     items: Some(&TEXT_PART),
+    unit: None,
 };
 
 static TEXT_PART: Node = Node::object(&[("text", &COUNTED), ("thinking", &COUNTED), ("refusal", &COUNTED)]);

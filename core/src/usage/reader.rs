@@ -52,11 +52,14 @@ pub struct Reader {
     answer: Answer,
 }
 
+/// What the bytes of a body are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
     /// Nothing but white space so far.
     Unknown,
+    /// One JSON document.
     Json,
+    /// Server-sent events.
     Events,
     /// Not to be read: encoded, or a dialect without usage.
     Opaque,
@@ -90,14 +93,7 @@ impl Coding {
 impl Reader {
     /// A reader for the answer to one request.
     pub fn new(dialect: Dialect, coding: Coding) -> Self {
-        let protocol = match dialect {
-            Dialect::ChatCompletions | Dialect::Completions => Some(Protocol::Completion),
-            Dialect::Embeddings => Some(Protocol::Embeddings),
-            Dialect::Responses => Some(Protocol::Response),
-            Dialect::Messages => Some(Protocol::Message),
-            Dialect::GenerateContent => Some(Protocol::Gemini),
-            Dialect::Models | Dialect::CountTokens => None,
-        };
+        let protocol = Protocol::of(dialect);
         let format = match (protocol, coding) {
             (Some(_), Coding::Identity) => Format::Unknown,
             _ => Format::Opaque,
@@ -174,7 +170,7 @@ impl sse::Handler for Answer {
 }
 
 /// What a body is, by its first byte that is not white space.
-fn format_of(chunk: &[u8]) -> Format {
+pub(crate) fn format_of(chunk: &[u8]) -> Format {
     match chunk.trim_ascii_start().first() {
         None => Format::Unknown,
         Some(b'{' | b'[') => Format::Json,

@@ -14,11 +14,11 @@ use super::{Coding, End, Outcome, Passed, Reader, UsageStatus, Withhold};
 use crate::dialect::Dialect;
 
 #[derive(Deserialize)]
-struct Recording {
-    id: String,
-    path: String,
-    status: u16,
-    body: String,
+pub(crate) struct Recording {
+    pub(crate) id: String,
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 /// Input, output, cached input, cache creation, reasoning.
@@ -42,7 +42,7 @@ impl Iterator for Sizes {
     }
 }
 
-fn recordings() -> Vec<Recording> {
+pub(crate) fn recordings() -> Vec<Recording> {
     let folder = std::env::var_os("TOLLGATE_RECORDINGS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings"),
         PathBuf::from,
@@ -58,7 +58,7 @@ fn recordings() -> Vec<Recording> {
         .collect()
 }
 
-fn dialect(path: &str) -> Dialect {
+pub(crate) fn dialect(path: &str) -> Dialect {
     let path = path.split('?').next().unwrap();
     for (ending, dialect) in [
         ("/chat/completions", Dialect::ChatCompletions),
@@ -86,7 +86,7 @@ fn read<'a>(dialect: Dialect, chunks: impl IntoIterator<Item = &'a [u8]>) -> Out
     reader.finish(End::Clean)
 }
 
-fn chunks(body: &[u8], seed: u64) -> Vec<&[u8]> {
+pub(crate) fn chunks(body: &[u8], seed: u64) -> Vec<&[u8]> {
     let mut rest = body;
     let mut chunks = Vec::new();
     for size in Sizes(seed) {
@@ -101,7 +101,7 @@ fn chunks(body: &[u8], seed: u64) -> Vec<&[u8]> {
 }
 
 /// The documents of a body, read as a whole.
-fn documents(body: &str) -> Vec<Value> {
+pub(crate) fn documents(body: &str) -> Vec<Value> {
     if let Ok(value) = serde_json::from_str(body) {
         return match value {
             Value::Array(items) => items,

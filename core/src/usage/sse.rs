@@ -12,7 +12,7 @@ use memchr::memchr2;
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// Receives the events' data.
-pub(super) trait Handler {
+pub(crate) trait Handler {
     /// The next bytes of the current event's data.
     fn data(&mut self, part: &[u8]);
 
@@ -22,7 +22,7 @@ pub(super) trait Handler {
 
 /// The parser. It holds no bytes of the stream: a value is handed over as it comes.
 #[derive(Debug)]
-pub(super) struct Parser {
+pub(crate) struct Parser {
     place: Place,
     /// How many bytes of the BOM have been seen; past its length once the first line has begun.
     bom: usize,
@@ -70,7 +70,7 @@ impl Default for Parser {
 }
 
 impl Parser {
-    pub(super) fn push(&mut self, piece: &[u8], handler: &mut impl Handler) {
+    pub(crate) fn push(&mut self, piece: &[u8], handler: &mut impl Handler) {
         let mut rest = self.skip_bom(piece);
         while let [first, tail @ ..] = rest {
             if std::mem::take(&mut self.after_cr) && *first == b'\n' {
@@ -89,7 +89,7 @@ impl Parser {
     }
 
     /// The end of the stream: an event without its empty line ends here.
-    pub(super) fn finish(&mut self, handler: &mut impl Handler) {
+    pub(crate) fn finish(&mut self, handler: &mut impl Handler) {
         if std::mem::take(&mut self.has_data) {
             handler.end_of_event();
         }

@@ -44,6 +44,12 @@ pub enum Scope {
     /// Create, change and delete moderation policies.
     #[serde(rename = "moderations:write")]
     ModerationsWrite,
+    /// Read what was said in conversations.
+    #[serde(rename = "conversations:read")]
+    ConversationsRead,
+    /// Delete conversations.
+    #[serde(rename = "conversations:write")]
+    ConversationsWrite,
     /// Read the audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
@@ -131,6 +137,8 @@ impl Scope {
             Self::StatsRead => "stats:read",
             Self::ModerationsRead => "moderations:read",
             Self::ModerationsWrite => "moderations:write",
+            Self::ConversationsRead => "conversations:read",
+            Self::ConversationsWrite => "conversations:write",
             Self::AuditRead => "audit:read",
             Self::WorkspacesRead => "workspaces:read",
             Self::WorkspacesWrite => "workspaces:write",

@@ -3,6 +3,7 @@
 mod audit;
 mod budget_spec;
 mod budgets;
+mod conversations;
 mod events;
 mod exports;
 mod key_import;

@@ -3,8 +3,8 @@
 use aide::axum::routing::{delete_with, get_with, patch_with, post_with};
 
 use super::{
-    audit, budgets, events, exports, keys, limits, moderation_policies, moderations, operators, prices,
-    raises, stats, tokens, users, webhooks, workspaces,
+    audit, budgets, conversations, events, exports, keys, limits, moderation_policies, moderations,
+    operators, prices, raises, stats, tokens, users, webhooks, workspaces,
 };
 use crate::access::{Guarded, Rule, Scope};
 use crate::http::openapi::{about, also};
@@ -29,6 +29,8 @@ const WRITE_PRICES: Rule = Rule::everywhere(Scope::PricesWrite, Role::Admin);
 const READ_WORKSPACES: Rule = Rule::workspace(Scope::WorkspacesRead, Role::Viewer);
 const WRITE_WORKSPACES: Rule = Rule::workspace(Scope::WorkspacesWrite, Role::Admin);
 const MAKE_WORKSPACES: Rule = Rule::everywhere(Scope::WorkspacesWrite, Role::Admin);
+const READ_CONVERSATIONS: Rule = Rule::workspace(Scope::ConversationsRead, Role::Admin);
+const DELETE_CONVERSATIONS: Rule = Rule::workspace(Scope::ConversationsWrite, Role::Admin);
 const READ_WEBHOOKS: Rule = Rule::everywhere(Scope::WebhooksRead, Role::Viewer);
 const WRITE_WEBHOOKS: Rule = Rule::everywhere(Scope::WebhooksWrite, Role::Admin);
 const READ_OPERATORS: Rule = Rule::everywhere(Scope::OperatorsRead, Role::Admin);
@@ -42,6 +44,7 @@ pub(super) fn guarded(app: &App) -> Guarded {
     let routes = budgets_of(routes);
     let routes = limits_of(routes);
     let routes = logs_of(routes);
+    let routes = conversations_of(routes);
     let routes = stats_of(routes);
     let routes = webhooks_of(routes);
     let routes = operators_of(routes);
@@ -175,6 +178,26 @@ fn logs_of(routes: Guarded) -> Guarded {
         .on(READ_AUDIT, "/audit", audit)
         .on(READ_EVENTS, "/events", events)
         .on(READ_MODERATIONS, "/moderations", moderations)
+}
+
+fn conversations_of(routes: Guarded) -> Guarded {
+    let about = |id, summary| about("conversations", id, summary);
+    let list = about("listConversations", "List conversations, the latest first");
+    let list = get_with(conversations::list, list);
+    let show = about("readConversation", "Read what was said, which is audited");
+    let show = get_with(conversations::show, show);
+    let delete = about("deleteConversation", "Delete a conversation, for good");
+    let delete = delete_with(conversations::delete, delete);
+    let of_user = about(
+        "deleteConversationsOfUser",
+        "Delete all that a user has said, for good",
+    );
+    let of_user = delete_with(conversations::delete_of_user, of_user);
+    routes
+        .on(READ_CONVERSATIONS, "/conversations", list)
+        .on(DELETE_CONVERSATIONS, "/conversations", of_user)
+        .on(READ_CONVERSATIONS, "/conversations/{id}", show)
+        .on(DELETE_CONVERSATIONS, "/conversations/{id}", delete)
 }
 
 fn stats_of(routes: Guarded) -> Guarded {

@@ -22,6 +22,7 @@ pub use self::budgets::Budgets;
 pub use self::oidc::Oidc;
 pub use self::otlp::Otlp;
 use self::spec::Spec;
+use crate::conversation::Conversations;
 use crate::moderation::Moderation;
 use crate::secret::Token;
 use crate::webhook::Schedule;
@@ -56,6 +57,8 @@ pub struct Config {
     pub otlp: Option<Otlp>,
     /// Moderation policies, compiled.
     pub moderation: Moderation,
+    /// How conversations are kept, if they are.
+    pub conversations: Option<Conversations>,
 }
 
 /// Where the ledger is.
@@ -168,6 +171,10 @@ impl TryFrom<Spec> for Config {
             .and_then(|spec| Oidc::compile(spec, &mut faults));
         let otlp = Otlp::compile(&spec.otlp, &mut faults);
         let moderation = Moderation::compile(&spec.moderation, "moderation", &mut faults);
+        let conversations = spec
+            .conversations
+            .as_ref()
+            .map(|spec| Conversations::compile(spec, &moderation, "conversations", &mut faults));
         ConfigError::unless_empty(faults)?;
         let (Some(listen), Some(database), Some(admin_token), Some(log)) =
             (listen, database, admin_token, log)
@@ -188,6 +195,7 @@ impl TryFrom<Spec> for Config {
             oidc,
             otlp,
             moderation,
+            conversations,
         })
     }
 }

@@ -8,6 +8,7 @@ use tollgate_core::budget::ledger::LeaseRules;
 use tollgate_core::config::Span;
 
 use super::otlp::OtlpSpec;
+use crate::conversation::spec::ConversationsSpec;
 use crate::moderation::spec::ModerationSpec;
 use crate::principal::Role;
 
@@ -49,6 +50,8 @@ pub struct Spec {
     pub otlp: OtlpSpec,
     /// Moderation policies, by name.
     pub moderation: ModerationSpec,
+    /// Keeps what is said in exchanges; nothing is kept unless this is there.
+    pub conversations: Option<ConversationsSpec>,
 }
 
 /// Bounds on what callers send. Bodies may be of 1 KiB to 64 MiB.
@@ -216,6 +219,7 @@ impl Default for Spec {
             oidc: None,
             otlp: OtlpSpec::default(),
             moderation: ModerationSpec::default(),
+            conversations: None,
         }
     }
 }

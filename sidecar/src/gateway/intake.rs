@@ -61,13 +61,18 @@ pub(super) fn read(body: &[u8]) -> Result<Batch, Problem> {
     Ok(batch)
 }
 
+/// Whether an id is one that the ledger keeps as it is.
+pub(super) fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().count() <= MAX_ID_CHARS && !id.chars().any(char::is_control)
+}
+
 fn read_one(text: &str) -> Result<StoredEvent, String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let event: Event = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| format!("{}: {}", extract::pointer(error.path()), error.inner()))?;
     let ids = [("event_id", &event.event_id), ("request_id", &event.request_id)];
     for (field, id) in ids {
-        if id.is_empty() || id.chars().count() > MAX_ID_CHARS || id.chars().any(char::is_control) {
+        if !is_id(id) {
             return Err(format!(
                 "#/{field}: expected 1 to {MAX_ID_CHARS} printable characters"
             ));

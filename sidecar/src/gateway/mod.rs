@@ -1,6 +1,7 @@
 //! The API for gateways (`/v1`): the contract of `tollgate_core::wire`.
 
 mod bounds;
+mod conversations;
 mod events;
 mod intake;
 mod keys;
@@ -28,6 +29,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/leases/report", post(leases::report))
         .route("/policy", post(policy::show))
         .route("/moderations", post(moderations::judge))
+        .route("/conversations", post(conversations::keep))
         .fallback(async || Problem::not_found("no such path on the gateway API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(app.config().limits.gateway_body_bytes))

@@ -264,6 +264,8 @@ async fn open_sqlite(path: &Path) -> Result<Engine, LedgerError> {
         // What was acknowledged survives a power cut too, not only a crash of this process.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
+        // What was deleted is overwritten: it may have been somebody's text.
+        .pragma("secure_delete", "on")
         .foreign_keys(true);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)

@@ -37,6 +37,7 @@ pub mod audit;
 mod books;
 pub mod budgets;
 mod clock;
+pub mod conversations;
 mod declared;
 pub mod deposits;
 mod error;
@@ -87,6 +88,7 @@ enum Counter {
     Notification,
     WebhookFanOut,
     Audit,
+    Conversation,
 }
 
 // === impl Counter ===
@@ -105,6 +107,7 @@ impl Counter {
             Self::Notification => "notification",
             Self::WebhookFanOut => "webhook_fan_out",
             Self::Audit => "audit",
+            Self::Conversation => "conversation",
         }
     }
 }

@@ -135,6 +135,19 @@ impl Policy {
         }
     }
 
+    /// The text without what any rule redacts or blocks, whichever side of the call it is for; none where there is
+    /// nothing of the kind.
+    pub fn censor(&self, text: &str) -> Option<String> {
+        let hides = |rule: &&Rule| matches!(rule.action, ModerationAction::Redact | ModerationAction::Block);
+        let rules: Vec<&Rule> = self.rules.iter().filter(hides).collect();
+        redact(text, &rules, &self.replacement)
+    }
+
+    /// What stands where something was redacted, if its rule says nothing else.
+    pub fn replacement(&self) -> &str {
+        &self.replacement
+    }
+
     fn redacting(&self, phase: ModerationPhase) -> Vec<&Rule> {
         self.rules
             .iter()

@@ -9,6 +9,7 @@ mod calendar;
 mod cli;
 mod commands;
 mod console;
+mod conversations;
 mod crash;
 mod defaults;
 mod deposits;

@@ -8,6 +8,7 @@ use tollgate_stack::Repository;
 use tollgate_stack::progress::Silent;
 use tollgate_stack::python::Venv;
 
+use super::conversations::KEEPING;
 use super::support::{ADMIN, Sidecar};
 
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
@@ -114,7 +115,7 @@ async fn every_operation_is_described_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemathesis_finds_nothing_with_credentials() {
-    let sidecar = Sidecar::start().await;
+    let sidecar = Sidecar::start_with(KEEPING).await;
     schemathesis(&sidecar, &["--header", &format!("Authorization: Bearer {ADMIN}")]).await;
 }
 

@@ -1,6 +1,7 @@
 //! Whole exchanges without a host: values in, steps out.
 
 mod budgets;
+mod conversations;
 mod downgrade;
 
 use std::rc::Rc;
