@@ -9,6 +9,10 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::{self, Progress};
 
+/// Names the profile that the sidecar and the mock provider are built in, instead of `tools`: the tests of the whole
+/// take `dev`, most of which is there by then.
+pub const TOOLS_PROFILE: &str = "TOLLGATE_TOOLS_PROFILE";
+
 /// The repository that this program was built from.
 #[derive(Debug, Clone)]
 pub struct Repository {
@@ -83,10 +87,11 @@ impl Repository {
 
     fn build_all(&self, filter: Filter, progress: &dyn Progress) -> Result<Artifacts> {
         let wasm = self.build_wasm(filter, progress)?;
+        let profile = std::env::var(TOOLS_PROFILE).unwrap_or_else(|_| "tools".to_owned());
         let tools = [
             "build",
             "--profile",
-            "tools",
+            &profile,
             "-p",
             "tollgate-sidecar",
             "-p",
@@ -97,7 +102,9 @@ impl Repository {
             "building the sidecar and the mock provider",
             self.cargo().args(tools),
         )?;
-        let built = self.target().join("tools");
+        // Cargo's one profile whose folder has another name.
+        let folder = if profile == "dev" { "debug" } else { &profile };
+        let built = self.target().join(folder);
         Ok(Artifacts {
             wasm,
             sidecar: built.join("tollgate-sidecar"),

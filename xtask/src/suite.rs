@@ -11,6 +11,7 @@ use tollgate_stack::debian::{CHROMIUM, PROMETHEUS};
 use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::postgres;
 use tollgate_stack::progress::{Progress, run as run_step};
+use tollgate_stack::repository::TOOLS_PROFILE;
 use tollgate_stack::{Filter, Repository};
 
 use crate::progress::Terminal;
@@ -32,10 +33,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let progress = Terminal::default();
     // A test that fails says where and why; a backtrace through its runtime would only hide that.
     let cargo = |what: &str, arguments: &[&str]| {
-        shown(
-            what,
-            repository.cargo().args(arguments).env("RUST_BACKTRACE", "0"),
-        )
+        let mut cargo = repository.cargo();
+        cargo.env("RUST_BACKTRACE", "0").env(TOOLS_PROFILE, "dev");
+        shown(what, cargo.args(arguments))
     };
 
     cargo("format", &["fmt", "--all", "--check"]).context("`cargo fmt --all` mends it")?;
@@ -76,7 +76,16 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
         &["test", "--workspace", "--exclude", "tollgate-tests", "--locked"],
     )?;
     // Before the tests that need them, so that no test spends its patience on them.
-    repository.build(Filter::Shipped, &progress)?;
+    repository.build_wasm(Filter::Shipped, &progress)?;
+    let tools = [
+        "build",
+        "--locked",
+        "-p",
+        "tollgate-sidecar",
+        "-p",
+        "tollgate-mock",
+    ];
+    cargo("the sidecar and the mock provider", &tools)?;
     EnvoySource::default().binary(&repository, &progress)?;
     CHROMIUM.program(&repository, &progress)?;
     PROMETHEUS.program(&repository, &progress)?;

@@ -195,9 +195,31 @@ fn check_yaml(page: &str, line: usize, text: &str) {
         return;
     }
     let mut config = Map::from_iter([("sidecar".to_owned(), json!({"cluster": "c", "token": "t"}))]);
+    config.extend(fields.clone());
+    if let Err(faults) = tollgate_core::config::parse(&serde_json::to_vec(&config).unwrap()) {
+        let told = check_sidecar(fields);
+        assert_eq!(
+            told, None,
+            "{page}, line {line}: nor is it the filter's: {faults:?}"
+        );
+    }
+}
+
+/// What the sidecar finds wrong with these fields over its demo's configuration.
+fn check_sidecar(fields: Map<String, Value>) -> Option<String> {
+    let repository = Repository::here();
+    let demo = std::fs::read_to_string(repository.root().join("sidecar/sidecar.yaml")).unwrap();
+    let mut config: Map<String, Value> = serde_saphyr::from_str(&demo).unwrap();
     config.extend(fields);
-    let faults = tollgate_core::config::parse(&serde_json::to_vec(&config).unwrap()).err();
-    assert_eq!(faults, None, "{page}, line {line}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sidecar.json");
+    std::fs::write(&file, serde_json::to_vec(&config).unwrap()).unwrap();
+    let artifacts = repository
+        .build(tollgate_stack::Filter::Shipped, &tollgate_stack::progress::Silent)
+        .unwrap();
+    let mut check = Command::new(artifacts.sidecar);
+    let output = check.arg("check").arg("--config").arg(file).output().unwrap();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// A query runs on the ledger's schema, and finds nothing in an empty one.
