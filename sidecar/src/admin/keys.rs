@@ -17,7 +17,8 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::Problem;
 use crate::http::reply::{Created, Unstored};
-use crate::ledger::keys::{Changed, Inserted, Status, StoredKey};
+use crate::ledger::change::Changed;
+use crate::ledger::keys::{Inserted, Status, StoredKey};
 use crate::secret_key::{Environment, NoRandomness, SecretKey};
 use crate::state::App;
 
@@ -289,7 +290,7 @@ async fn change(
             let key = app.ledger().key(id).await?.ok_or_else(no_such_key)?;
             Ok(tagged(key))
         }
-        Changed::NoSuchKey => Err(no_such_key()),
+        Changed::Missing => Err(no_such_key()),
         Changed::Refused(problem) => Err(problem),
     }
 }

@@ -19,7 +19,8 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::Problem;
 use crate::http::reply::{Accepted, Created};
-use crate::ledger::limits::{Changed, NewReset, StoredLimit};
+use crate::ledger::change::Changed;
+use crate::ledger::limits::{NewReset, StoredLimit};
 use crate::secret_key::new_id;
 use crate::state::App;
 
@@ -216,10 +217,10 @@ async fn known(app: &App, permitted: &Permitted, id: &str) -> Result<StoredLimit
     Ok(limit)
 }
 
-fn done(changed: Changed<Problem>) -> Result<StoredLimit, Problem> {
+fn done(changed: Changed<StoredLimit, Problem>) -> Result<StoredLimit, Problem> {
     match changed {
         Changed::Done(limit) => Ok(*limit),
-        Changed::NoSuchLimit => Err(no_such_limit()),
+        Changed::Missing => Err(no_such_limit()),
         Changed::Refused(problem) => Err(problem),
     }
 }

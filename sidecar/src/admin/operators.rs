@@ -16,7 +16,8 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::Created;
-use crate::ledger::operators::{Changed, StoredOperator};
+use crate::ledger::change::Changed;
+use crate::ledger::operators::StoredOperator;
 use crate::password;
 use crate::principal::Grants;
 use crate::secret_key::new_id;
@@ -203,10 +204,10 @@ pub(super) async fn delete(
     Ok(NoContent)
 }
 
-fn done(changed: Changed<Problem>) -> Result<StoredOperator, Problem> {
+fn done(changed: Changed<StoredOperator, Problem>) -> Result<StoredOperator, Problem> {
     match changed {
         Changed::Done(operator) => Ok(*operator),
-        Changed::NoSuchOperator => Err(no_such_operator()),
+        Changed::Missing => Err(no_such_operator()),
         Changed::Refused(problem) => Err(problem),
     }
 }

@@ -17,7 +17,8 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::Created;
-use crate::ledger::prices::{Changed, Inserted, StoredPrice};
+use crate::ledger::change::Changed;
+use crate::ledger::prices::{Inserted, StoredPrice};
 use crate::state::App;
 
 /// Every gateway is told of all of them at once, in what a policy may have of bytes.
@@ -182,10 +183,10 @@ fn check_price(price: &WrittenPrice, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn done(changed: Changed<Problem>) -> Result<StoredPrice, Problem> {
+fn done(changed: Changed<StoredPrice, Problem>) -> Result<StoredPrice, Problem> {
     match changed {
         Changed::Done(price) => Ok(*price),
-        Changed::NoSuchPrice => Err(no_such_price()),
+        Changed::Missing => Err(no_such_price()),
         Changed::Refused(problem) => Err(problem),
     }
 }

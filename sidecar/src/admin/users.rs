@@ -17,7 +17,8 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::Problem;
 use crate::http::reply::Created;
-use crate::ledger::users::{Changed, StoredUser};
+use crate::ledger::change::Changed;
+use crate::ledger::users::StoredUser;
 use crate::secret_key::new_id;
 use crate::state::App;
 
@@ -177,7 +178,7 @@ pub(super) async fn edit(
     let by = permitted.caller().actor();
     match app.ledger().change_user(&id, now, &by, change).await? {
         Changed::Done(user) => tagged(&app, *user).await,
-        Changed::NoSuchUser => Err(no_such_user()),
+        Changed::Missing => Err(no_such_user()),
         Changed::Refused(problem) => Err(problem),
     }
 }

@@ -16,8 +16,9 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::{Accepted, Created};
+use crate::ledger::change::Changed;
 use crate::ledger::notifications::KINDS;
-use crate::ledger::webhooks::{Changed, StoredDelivery, StoredWebhook};
+use crate::ledger::webhooks::{StoredDelivery, StoredWebhook};
 use crate::secret_key::new_id;
 use crate::state::App;
 use crate::webhook::SigningSecret;
@@ -300,10 +301,10 @@ fn check(url: Option<&str>, kinds: &[String]) -> Result<(), Problem> {
     }
 }
 
-fn done(changed: Changed<Problem>) -> Result<StoredWebhook, Problem> {
+fn done(changed: Changed<StoredWebhook, Problem>) -> Result<StoredWebhook, Problem> {
     match changed {
         Changed::Done(webhook) => Ok(*webhook),
-        Changed::NoSuchWebhook => Err(no_such_webhook()),
+        Changed::Missing => Err(no_such_webhook()),
         Changed::Refused(problem) => Err(problem),
     }
 }

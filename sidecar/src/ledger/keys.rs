@@ -8,6 +8,7 @@ use tollgate_core::key::{KeyHash, KeyRecord, KeyStatus};
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::change::Changed;
 use super::secrets::{RetiredSecret, SecretRows};
 use super::seen::{Seen, SeenRows};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
@@ -83,17 +84,6 @@ pub struct StoredKey {
 /// [`KeyStatus`] as the ledger spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(pub KeyStatus);
-
-/// What a change to a key came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Changed<E> {
-    /// The key as it is now; it has a new version if it is not as it was.
-    Done(Box<StoredKey>),
-    /// There is no such key.
-    NoSuchKey,
-    /// The change was refused, and nothing happened.
-    Refused(E),
-}
 
 /// What adding keys came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,7 +218,7 @@ impl Ledger {
         by: &Actor,
         action: &'static str,
         change: impl FnOnce(&mut StoredKey) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredKey, E>, LedgerError> {
         transact!(self, conn => {
             // First of all the version: its row is the lock that makes reading and writing the key one step.
             let version: i64 = sqlx::query_scalar(TAKE)
@@ -238,7 +228,7 @@ impl Ledger {
                 .await?;
             let found: Option<StoredKey> = sqlx::query_as(BY_ID).bind(id).fetch_optional(&mut *conn).await?;
             let Some(old) = found else {
-                return Ok(Changed::NoSuchKey);
+                return Ok(Changed::Missing);
             };
             let mut new = old.clone();
             if let Err(refused) = change(&mut new) {

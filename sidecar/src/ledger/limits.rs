@@ -7,6 +7,7 @@ use tollgate_core::limit::{LimitSpec, LimitSubject};
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::change::Changed;
 use super::policy::PolicyRows;
 use super::{Ledger, LedgerError, Workspaces, amount, millis, number};
 
@@ -55,17 +56,6 @@ pub(super) struct LimitRow {
     version: i64,
 }
 
-/// What a change to a limit came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Changed<E> {
-    /// The limit as it is now, or was when it was deleted.
-    Done(Box<StoredLimit>),
-    /// There is no such limit.
-    NoSuchLimit,
-    /// The change was refused, and nothing happened.
-    Refused(E),
-}
-
 /// A reset that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct NewReset<'a> {
@@ -104,7 +94,7 @@ impl Ledger {
         new: &StoredLimit,
         by: &Actor,
         check: impl Fn(&[StoredLimit]) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredLimit, E>, LedgerError> {
         let mut new = new.clone();
         transact!(self, conn => {
             new.version = PolicyRows::take_policy_version(&mut *conn).await?;
@@ -173,12 +163,12 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         change: impl Fn(&mut StoredLimit, &[StoredLimit]) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredLimit, E>, LedgerError> {
         transact!(self, conn => {
             let version = PolicyRows::take_policy_version(&mut *conn).await?;
             let mut others = limits(PolicyRows::all_limits(&mut *conn).await?)?;
             let Some(at) = others.iter().position(|limit| limit.id == id) else {
-                return Ok(Changed::NoSuchLimit);
+                return Ok(Changed::Missing);
             };
             let old = others.remove(at);
             let mut new = old.clone();
@@ -218,11 +208,11 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         may: impl Fn(&StoredLimit) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredLimit, E>, LedgerError> {
         transact!(self, conn => {
             PolicyRows::take_policy_version(&mut *conn).await?;
             let found: Option<LimitRow> = sqlx::query_as(BY_ID).bind(id).fetch_optional(&mut *conn).await?;
-            let Some(found) = found else { return Ok(Changed::NoSuchLimit) };
+            let Some(found) = found else { return Ok(Changed::Missing) };
             let old = StoredLimit::try_from(found)?;
             if let Err(refused) = may(&old) {
                 return Ok(Changed::Refused(refused));

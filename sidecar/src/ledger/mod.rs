@@ -36,6 +36,7 @@ mod applying;
 pub mod audit;
 mod books;
 pub mod budgets;
+pub mod change;
 mod clock;
 pub mod conversations;
 mod declared;

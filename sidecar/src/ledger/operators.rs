@@ -5,6 +5,7 @@ use sqlx::types::Json;
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::change::Changed;
 use super::{Ledger, LedgerError, number};
 use crate::principal::Grants;
 
@@ -41,17 +42,6 @@ pub struct StoredOperator {
     pub version: i64,
     /// Whom the provider of single sign-on means, by its name and theirs; none for who signs in by password.
     pub subject: Option<String>,
-}
-
-/// What a change to an operator came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Changed<E> {
-    /// The operator as it is now, or was when it was deleted.
-    Done(Box<StoredOperator>),
-    /// There is no such operator.
-    NoSuchOperator,
-    /// The change was refused, and nothing happened.
-    Refused(E),
 }
 
 // === impl Ledger ===
@@ -128,11 +118,11 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         change: impl FnOnce(&mut StoredOperator) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredOperator, E>, LedgerError> {
         transact!(self, conn => {
             let found: Option<StoredOperator> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
             let Some(old) = found else {
-                return Ok(Changed::NoSuchOperator);
+                return Ok(Changed::Missing);
             };
             let mut new = old.clone();
             if let Err(refused) = change(&mut new) {
@@ -167,11 +157,11 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         may: impl FnOnce(&StoredOperator) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredOperator, E>, LedgerError> {
         transact!(self, conn => {
             let found: Option<StoredOperator> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
             let Some(old) = found else {
-                return Ok(Changed::NoSuchOperator);
+                return Ok(Changed::Missing);
             };
             if let Err(refused) = may(&old) {
                 return Ok(Changed::Refused(refused));

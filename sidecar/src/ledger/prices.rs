@@ -7,6 +7,7 @@ use tollgate_core::price::WrittenPrice;
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::change::Changed;
 use super::policy::PolicyRows;
 use super::{Ledger, LedgerError, number};
 
@@ -41,17 +42,6 @@ pub enum Inserted {
     Taken,
     /// There are as many as gateways are told of.
     Full,
-}
-
-/// What a change to a price came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed<E> {
-    /// The price as it is now, or was when it was deleted.
-    Done(Box<StoredPrice>),
-    /// There is no such price.
-    NoSuchPrice,
-    /// The change was refused, and nothing happened.
-    Refused(E),
 }
 
 on_engines! {
@@ -134,11 +124,11 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         change: impl FnOnce(&mut StoredPrice) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredPrice, E>, LedgerError> {
         transact!(self, conn => {
             let version = PolicyRows::take_policy_version(&mut *conn).await?;
             let Some(old) = PriceRows::price_of(&mut *conn, model).await? else {
-                return Ok(Changed::NoSuchPrice);
+                return Ok(Changed::Missing);
             };
             let mut new = old.clone();
             if let Err(refused) = change(&mut new) {
@@ -174,11 +164,11 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         may: impl FnOnce(&StoredPrice) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredPrice, E>, LedgerError> {
         transact!(self, conn => {
             PolicyRows::take_policy_version(&mut *conn).await?;
             let Some(old) = PriceRows::price_of(&mut *conn, model).await? else {
-                return Ok(Changed::NoSuchPrice);
+                return Ok(Changed::Missing);
             };
             if let Err(refused) = may(&old) {
                 return Ok(Changed::Refused(refused));

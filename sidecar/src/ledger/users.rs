@@ -5,6 +5,7 @@ use sqlx::QueryBuilder;
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::change::Changed;
 use super::feed::FeedRows;
 use super::rollups::Dimension;
 use super::rollups::spend::SpendRows;
@@ -42,17 +43,6 @@ pub struct StoredUser {
     pub updated_at: i64,
     /// One more with each change of an operator.
     pub version: i64,
-}
-
-/// What a change to a user came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed<E> {
-    /// The user as it is now.
-    Done(Box<StoredUser>),
-    /// There is no such user.
-    NoSuchUser,
-    /// The change was refused, and nothing happened.
-    Refused(E),
 }
 
 // === impl Ledger ===
@@ -140,12 +130,12 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         change: impl FnOnce(&mut StoredUser) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredUser, E>, LedgerError> {
         transact!(self, conn => {
             FeedRows::lock(&mut *conn).await?;
             let found: Option<StoredUser> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
             let Some(old) = found else {
-                return Ok(Changed::NoSuchUser);
+                return Ok(Changed::Missing);
             };
             let mut new = old.clone();
             if let Err(refused) = change(&mut new) {

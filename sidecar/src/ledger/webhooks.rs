@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
+use super::change::Changed;
 use super::{Counter, LAST, Ledger, LedgerError};
 use crate::secret_key::new_id;
 
@@ -63,17 +64,6 @@ pub struct StoredWebhook {
     pub created_at: i64,
     /// Milliseconds since the Unix epoch.
     pub updated_at: i64,
-}
-
-/// What a change to a webhook came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Changed<E> {
-    /// The webhook as it is now, or was when it was deleted.
-    Done(Box<StoredWebhook>),
-    /// There is no such webhook.
-    NoSuchWebhook,
-    /// The change was refused, and nothing happened.
-    Refused(E),
 }
 
 /// A delivery that this sidecar has claimed.
@@ -212,10 +202,10 @@ impl Ledger {
         now: Timestamp,
         by: &Actor,
         change: impl FnOnce(&mut StoredWebhook) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredWebhook, E>, LedgerError> {
         transact!(self, conn => {
             let found: Option<StoredWebhook> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
-            let Some(old) = found else { return Ok(Changed::NoSuchWebhook) };
+            let Some(old) = found else { return Ok(Changed::Missing) };
             let mut new = old.clone();
             if let Err(refused) = change(&mut new) {
                 return Ok(Changed::Refused(refused));
@@ -247,10 +237,10 @@ impl Ledger {
         now: Timestamp,
         by: &Actor,
         may: impl FnOnce(&StoredWebhook) -> Result<(), E>,
-    ) -> Result<Changed<E>, LedgerError> {
+    ) -> Result<Changed<StoredWebhook, E>, LedgerError> {
         transact!(self, conn => {
             let found: Option<StoredWebhook> = sqlx::query_as(TAKE_ONE).bind(id).fetch_optional(&mut *conn).await?;
-            let Some(old) = found else { return Ok(Changed::NoSuchWebhook) };
+            let Some(old) = found else { return Ok(Changed::Missing) };
             if let Err(refused) = may(&old) {
                 return Ok(Changed::Refused(refused));
             }

@@ -14,7 +14,8 @@ use crate::http::auth;
 use crate::http::extract::JsonBody;
 use crate::http::problem::{FieldError, Problem};
 use crate::ledger::audit::Actor;
-use crate::ledger::operators::{Changed, StoredOperator};
+use crate::ledger::change::Changed;
+use crate::ledger::operators::StoredOperator;
 use crate::password;
 use crate::principal::Principal;
 use crate::state::App;
@@ -75,7 +76,7 @@ pub(super) async fn change(
     let now = app.clock().now().into();
     match app.ledger().change_operator(id, now, &by, change).await? {
         Changed::Done(_) => {}
-        Changed::NoSuchOperator => return Err(Problem::unauthorized()),
+        Changed::Missing => return Err(Problem::unauthorized()),
         Changed::Refused(problem) => return Err(problem),
     }
     let secret = SessionSecret::generate()?;

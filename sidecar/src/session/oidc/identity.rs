@@ -7,7 +7,7 @@ use super::StoredOperator;
 use crate::config::Oidc;
 use crate::http::problem::Problem;
 use crate::ledger::audit::Actor;
-use crate::ledger::operators::Changed;
+use crate::ledger::change::Changed;
 use crate::principal::Grants;
 use crate::secret_key::new_id;
 use crate::state::App;
@@ -108,7 +108,7 @@ impl Identity {
             });
         match changed.await? {
             Changed::Done(operator) => Ok(*operator),
-            Changed::NoSuchOperator => Err(Problem::forbidden(
+            Changed::Missing => Err(Problem::forbidden(
                 "this operator was just deleted: sign in again",
             )),
             Changed::Refused(problem) => Err(problem),
