@@ -28,13 +28,15 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let texts = request.texts().count();
-    let mut edits = request.clamp_max_output_tokens(10);
+    let mut caps = request.output_caps();
+    caps.clamp(10);
+    let mut edits: Vec<_> = caps.edits().collect();
     edits.extend(request.force_include_usage());
     edits.extend(request.replace_model("other"));
     let rewritten = edit::apply(body, &mut edits);
     if serde_json::from_slice::<serde_json::Value>(body).is_ok() {
         let again = parse(&endpoint, &rewritten).expect("a rewritten body reads like the first");
         assert_eq!(again.texts().count(), texts);
-        assert!(again.max_output_tokens().is_none_or(|tokens| tokens <= 10));
+        assert!(again.output_caps().max().is_none_or(|tokens| tokens <= 10));
     }
 });

@@ -15,6 +15,7 @@ mod fields;
 mod generate_content;
 mod json_string;
 mod messages;
+mod output_caps;
 mod prompt;
 pub mod prompt_tokens;
 mod request;
@@ -32,8 +33,9 @@ pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
 use self::fields::{Naming, nested};
 pub(crate) use self::json_string::decode_bytes;
 pub use self::json_string::encode;
+pub use self::output_caps::OutputCaps;
 pub use self::prompt::{Media, MediaKind, Piece, PieceKind, Role, Text};
-pub use self::request::{CapField, IncludeUsage, MessageHead, Model, Request, SessionHints};
+pub use self::request::{IncludeUsage, MessageHead, Model, Request, SessionHints};
 
 /// A wire format of requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -81,8 +81,10 @@ fn the_first_of_models_is_the_model_where_none_is_named() {
 fn a_negative_cap_is_none() {
     let body = r#"{"model":"m","messages":[],"max_tokens":-1}"#;
     read("/v1/chat/completions", body, |request| {
-        assert_eq!(request.max_output_tokens(), None);
-        let edits = request.clamp_max_output_tokens(50);
+        assert_eq!(request.output_caps().max(), None);
+        let mut caps = request.output_caps();
+        assert!(caps.clamp(50));
+        let edits: Vec<_> = caps.edits().collect();
         assert_eq!((edits.len(), edits[0].with.as_slice()), (1, &b"50"[..]));
         assert_eq!(body.get(edits[0].span.clone()), Some("-1"));
     });
@@ -307,7 +309,11 @@ fn other_doors_to_the_same_models_are_known() {
 fn a_compaction_takes_no_cap() {
     let body = r#"{"model":"gpt-5","input":"a"}"#;
     read("/v1/responses/compact", body, |request| {
-        assert_eq!(request.output_cap_param(), None);
-        assert_eq!(request.set_max_output_tokens(5), []);
+        let mut caps = request.output_caps();
+        caps.set(5);
+        assert_eq!(
+            (caps.param(), caps.are_changed(), caps.edits().count()),
+            (None, false, 0)
+        );
     });
 }

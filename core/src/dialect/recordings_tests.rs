@@ -90,13 +90,14 @@ fn edits_of_recorded_requests_change_nothing_else() {
             recording.id
         );
 
-        let mut caps = request.set_max_output_tokens(77);
-        caps.extend(request.force_include_usage());
-        let capped = apply(body.as_bytes(), &mut caps);
+        let mut caps = request.output_caps();
+        caps.set(77);
+        let mut edits: Vec<_> = caps.edits().chain(request.force_include_usage()).collect();
+        let capped = apply(body.as_bytes(), &mut edits);
         let reread = parse(&endpoint, &capped).unwrap();
         assert_eq!(
-            reread.max_output_tokens(),
-            request.output_cap_param().map(|_| 77),
+            reread.output_caps().max(),
+            caps.param().map(|_| 77),
             "{}",
             recording.id
         );

@@ -31,8 +31,6 @@ pub struct Request<'a> {
     /// How many answers are generated, each up to the output cap: `n`, `candidateCount`, or for legacy
     /// completions the larger of `n` and `best_of`, times the prompts. At least 1.
     pub choices: u64,
-    /// Where the output cap stands: empty where there is none, two where the client sent both of OpenAI's names.
-    pub output_caps: Vec<CapField>,
     /// What stands in `stream_options.include_usage`.
     pub include_usage: IncludeUsage,
     /// One for each message, input item or content, in order.
@@ -59,6 +57,8 @@ pub struct Request<'a> {
     pub sealed_bytes: usize,
     /// Anthropic's `thinking.budget_tokens`: an output cap must be larger.
     pub thinking_budget: Option<u64>,
+    /// Where the output cap stands: empty where there is none, two where the client sent both of OpenAI's names.
+    pub(super) caps: Vec<CapField>,
     pub(super) cap_place: CapPlace<'a>,
     pub(super) stream_options: Option<&'a str>,
     pub(super) vertex: bool,
@@ -77,13 +77,13 @@ pub struct Model<'a> {
 
 /// One field that caps the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CapField {
+pub(super) struct CapField {
     /// As the body spells it, e.g. `generationConfig.maxOutputTokens`.
-    pub param: &'static str,
+    pub(super) param: &'static str,
     /// Tokens; `None` where the field is `null`.
-    pub value: Option<u64>,
+    pub(super) value: Option<u64>,
     /// Its value in the body.
-    pub span: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 /// Where an output cap is inserted.
@@ -156,7 +156,6 @@ impl<'a> Request<'a> {
             fallback_models: Vec::new(),
             stream: matches!(endpoint.stream(), PathStream::Sse | PathStream::JsonArray),
             choices: 1,
-            output_caps: Vec::new(),
             include_usage: IncludeUsage::Always,
             messages: Vec::new(),
             pieces: Vec::new(),
@@ -169,6 +168,7 @@ impl<'a> Request<'a> {
             background: false,
             sealed_bytes: 0,
             thinking_budget: None,
+            caps: Vec::new(),
             cap_place,
             stream_options: None,
             vertex: endpoint.path().contains("/publishers/"),
@@ -201,12 +201,6 @@ impl<'a> Request<'a> {
             }],
             _ => piece.strings().map(|raw| self.text(piece, raw)).collect(),
         })
-    }
-
-    /// How many tokens each answer may have: the largest of the caps, because which one a provider heeds where
-    /// a client sends two is its own affair. `None` where the client set none.
-    pub fn max_output_tokens(&self) -> Option<u64> {
-        self.output_caps.iter().filter_map(|cap| cap.value).max()
     }
 
     /// The raw JSON of a parameter by its dotted name (`reasoning.effort`). `None` where it is absent or `null`, or
@@ -290,7 +284,7 @@ impl<'a> Request<'a> {
             Family::Anthropic => scalar::count(json, &at)?,
         };
         let span = self.span(raw);
-        self.output_caps.push(CapField { param, value, span });
+        self.caps.push(CapField { param, value, span });
         Ok(())
     }
 

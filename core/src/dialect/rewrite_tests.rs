@@ -16,6 +16,20 @@ fn edited(path: &str, body: &str, edits: impl Fn(&Request<'_>) -> Vec<Edit>) -> 
     String::from_utf8(after).unwrap()
 }
 
+/// The edits that cap the output.
+fn capped(request: &Request<'_>, tokens: u64) -> Vec<Edit> {
+    let mut caps = request.output_caps();
+    caps.set(tokens);
+    caps.edits().collect()
+}
+
+/// The edits that lower the output cap.
+fn clamped(request: &Request<'_>, tokens: u64) -> Vec<Edit> {
+    let mut caps = request.output_caps();
+    assert_eq!(caps.clamp(tokens), caps.are_changed());
+    caps.edits().collect()
+}
+
 fn value(body: &str) -> Value {
     serde_json::from_str(body).unwrap()
 }
@@ -137,10 +151,7 @@ fn an_output_cap_is_inserted_under_the_name_that_the_model_takes() {
             r#"{"model":"m","input":""}"#,
         ),
     ] {
-        assert_eq!(
-            edited(path, body, |request| request.set_max_output_tokens(9)),
-            expected
-        );
+        assert_eq!(edited(path, body, |request| capped(request, 9)), expected);
     }
 }
 
@@ -164,8 +175,8 @@ fn an_output_cap_is_lowered_in_every_field_and_never_raised() {
         ),
     ] {
         let body = |fields: &str| format!(r#"{{"model":"m",{fields},"messages":[]}}"#);
-        let clamped = edited(CHAT, &body(caps), |request| request.clamp_max_output_tokens(9));
-        assert_eq!(clamped, body(expected));
+        let lowered = edited(CHAT, &body(caps), |request| clamped(request, 9));
+        assert_eq!(lowered, body(expected));
     }
 }
 
@@ -173,7 +184,7 @@ fn an_output_cap_is_lowered_in_every_field_and_never_raised() {
 fn insertions_into_one_body_get_along() {
     let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}"#;
     let after = edited(CHAT, body, |request| {
-        let mut edits = request.set_max_output_tokens(3);
+        let mut edits = capped(request, 3);
         edits.extend(request.force_include_usage());
         edits.extend(request.replace_model("n"));
         edits.extend(request.replace_text(0, "y"));
@@ -245,7 +256,7 @@ proptest! {
         let replacements: Vec<String> = texts.into_iter().map(|(_, new)| new).collect();
 
         let after = edited(CHAT, &json, |request| {
-            let mut edits = request.set_max_output_tokens(cap);
+            let mut edits = capped(request, cap);
             edits.extend(request.force_include_usage());
             edits.extend(request.replace_model(if model.is_empty() { "m" } else { &model }));
             edits.extend((0..replacements.len()).filter_map(|index| request.replace_text(index, &replacements[index])));

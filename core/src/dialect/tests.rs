@@ -54,7 +54,7 @@ fn a_chat_is_read() {
     let request = read(CHAT, &body);
     assert_eq!(request.model.as_ref().unwrap().name, "gpt-4o");
     assert!(request.stream);
-    assert_eq!((request.choices, request.max_output_tokens()), (2, Some(10)));
+    assert_eq!((request.choices, request.output_caps().max()), (2, Some(10)));
     assert_eq!((request.messages.len(), request.tools.len()), (4, 1));
     assert_eq!(request.hints.user.as_deref(), Some("u1"));
     assert_eq!(
@@ -107,7 +107,7 @@ fn responses_are_read() {
     );
     assert_eq!((request.messages.len(), request.media.len()), (5, 1));
     assert!(request.background && !request.hidden_context);
-    assert_eq!(request.max_output_tokens(), Some(100));
+    assert_eq!(request.output_caps().max(), Some(100));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn gemini_is_read_in_both_spellings_and_without_lists() {
             texts(&request),
             owned(&[(Role::System, "sys"), (Role::User, "hi")])
         );
-        assert_eq!((request.max_output_tokens(), request.choices), (Some(7), 2));
+        assert_eq!((request.output_caps().max(), request.choices), (Some(7), 2));
         assert_eq!((request.tools.len(), request.media.len()), (2, 1));
         assert_eq!(request.media[0].kind, MediaKind::Image);
     }
@@ -223,7 +223,7 @@ fn null_is_an_absent_optional_field() {
     .to_string();
     let request = read(CHAT, &body);
     assert_eq!(
-        (request.stream, request.choices, request.max_output_tokens()),
+        (request.stream, request.choices, request.output_caps().max()),
         (false, 1, None)
     );
 }
@@ -421,7 +421,7 @@ fn counting_tokens_is_read_but_not_capped() {
     let body = json!({"model": "claude", "messages": [{"role": "user", "content": "x"}]}).to_string();
     let request = read("/v1/messages/count_tokens", &body);
     assert_eq!(request.texts().count(), 1);
-    assert!(request.output_cap_param().is_none());
+    assert!(request.output_caps().param().is_none());
     let nested =
         json!({"generateContentRequest": {"model": "models/a", "contents": [{"parts": [{"text": "x"}]}]}});
     let body = nested.to_string();

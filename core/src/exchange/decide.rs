@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::budget::purse::Reservation;
 use crate::config::Config;
-use crate::dialect::{self, Dialect, Endpoint, Invalid, Request};
+use crate::dialect::{self, Dialect, Endpoint, Invalid, OutputCaps, Request};
 use crate::edit::{self, Edit};
 use crate::exchange::fund::Tries;
 use crate::exchange::prepared::{Prepared, Released};
@@ -40,10 +40,11 @@ impl Exchange {
             .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
         self.request.bytes = received.len() as u64;
         let request = dialect::parse(&endpoint, received)?;
-        let rewritten = self.keep_rules(&config, &endpoint, &request)?;
+        let mut caps = request.output_caps();
+        let rewritten = self.keep_rules(&config, &endpoint, &request, &mut caps)?;
         let mut prepared = match &rewritten {
-            None => self.prepare(&config, &endpoint, &request, env)?,
-            Some(body) => self.prepare(&config, &endpoint, &dialect::parse(&endpoint, body)?, env)?,
+            None => self.prepare(&config, &endpoint, &request, caps, env)?,
+            Some(body) => self.prepare(&config, &endpoint, &dialect::parse(&endpoint, body)?, caps, env)?,
         };
         prepared.rewritten = rewritten;
         (self.request.method, self.request.target) = (method, target);
@@ -56,6 +57,7 @@ impl Exchange {
         config: &Config,
         endpoint: &Endpoint<'_>,
         request: &Request<'_>,
+        output_caps: OutputCaps,
         env: &mut Env<'_>,
     ) -> Result<Prepared, Refusal> {
         let chosen = self.choose_model(config, request)?;
@@ -67,7 +69,7 @@ impl Exchange {
                 .rules(&facts)
                 .try_for_each(|rules| rules.check_prompt_tokens(request, prompt_tokens))?;
         }
-        let reserved_output = output_to_reserve(request, config.default_output_reservation);
+        let reserved_output = output_to_reserve(request, &output_caps, config.default_output_reservation);
         let demand = Demand {
             input_tokens: prompt_tokens,
             output_tokens: reserved_output,
@@ -87,7 +89,7 @@ impl Exchange {
         Ok(Prepared {
             rewritten: None,
             edits: changes.edits,
-            output_cap: request.max_output_tokens(),
+            output_caps,
             choices: request.choices,
             target: changes.target,
             is_shrunk: false,
@@ -140,14 +142,15 @@ impl Exchange {
     }
 
     /// Holds the body against every rule for it, each seeing what those before have changed. The body as they have
-    /// changed it, where they have.
+    /// changed its texts, where they have; changes to its output caps are still to be written then, or not at all.
     fn keep_rules(
         &self,
         config: &Config,
         endpoint: &Endpoint<'_>,
         request: &Request<'_>,
+        caps: &mut OutputCaps,
     ) -> Result<Option<Vec<u8>>, Refusal> {
-        let mut changed = None;
+        let mut changed: Option<Vec<u8>> = None;
         if !config.has_rules() {
             return Ok(changed);
         }
@@ -155,13 +158,17 @@ impl Exchange {
             return Ok(changed);
         };
         for rules in config.rules(&facts) {
-            let mut edits = match &changed {
-                None => rules.check(request)?,
-                Some(body) => rules.check(&dialect::parse(endpoint, body)?)?,
+            if caps.are_changed() && rules.look_at_parameters() {
+                let body = changed.as_deref().unwrap_or(request.body().as_bytes());
+                changed = Some(rewrite(endpoint, body, Vec::new(), caps)?);
+            }
+            let edits = match &changed {
+                None => rules.check(request, caps)?,
+                Some(body) => rules.check(&dialect::parse(endpoint, body)?, caps)?,
             };
             if !edits.is_empty() {
                 let body = changed.as_deref().unwrap_or(request.body().as_bytes());
-                changed = Some(edit::apply(body, &mut edits));
+                changed = Some(rewrite(endpoint, body, edits, caps)?);
             }
         }
         Ok(changed)
@@ -223,6 +230,7 @@ impl Exchange {
         let Prepared {
             rewritten,
             mut edits,
+            output_caps,
             target,
             mut released,
             ..
@@ -236,6 +244,7 @@ impl Exchange {
         }
         let mut headers = self.request_changes();
         headers.extend(target.map(|target| HeaderOp::Set(":path".into(), target)));
+        edits.extend(output_caps.edits());
         let changed = match rewritten {
             rewritten if edits.is_empty() => rewritten,
             rewritten => Some(edit::apply(rewritten.as_deref().unwrap_or(body), &mut edits)),
@@ -254,7 +263,7 @@ impl Exchange {
 
     /// Lets a request go on after the sidecar's verdict; its body is needed again only where it changes.
     pub(super) fn go_on(&mut self, prepared: Box<Prepared>, env: &mut Env<'_>) -> Result<Step, Refusal> {
-        if prepared.edits.is_empty() || prepared.rewritten.is_some() {
+        if !prepared.needs_body() {
             return self.release(*prepared, &[], env);
         }
         self.phase = Phase::Decided(prepared);
@@ -375,13 +384,23 @@ fn bad_alias(requested: &str, model: &str) -> Refusal {
     .at("model")
 }
 
+/// A body with changes to its texts and to its output caps, and where these stand in it then.
+fn rewrite(
+    endpoint: &Endpoint<'_>,
+    body: &[u8],
+    mut edits: Vec<Edit>,
+    caps: &mut OutputCaps,
+) -> Result<Vec<u8>, Invalid> {
+    edits.extend(caps.edits());
+    let changed = edit::apply(body, &mut edits);
+    *caps = dialect::parse(endpoint, &changed)?.output_caps();
+    Ok(changed)
+}
+
 /// The most output tokens that a request can use, as far as it says.
-fn output_to_reserve(request: &Request<'_>, default: u64) -> u64 {
+fn output_to_reserve(request: &Request<'_>, caps: &OutputCaps, default: u64) -> u64 {
     if request.dialect == Dialect::Embeddings {
         return 0;
     }
-    request
-        .max_output_tokens()
-        .unwrap_or(default)
-        .saturating_mul(request.choices)
+    caps.max().unwrap_or(default).saturating_mul(request.choices)
 }

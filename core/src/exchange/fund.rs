@@ -3,7 +3,6 @@
 use crate::budget::purse::{BudgetSet, NotReserved, Waiting, WhenShort, affordable_output};
 use crate::budget::{Amounts, Facts};
 use crate::config::{Config, OnUnavailable};
-use crate::dialect;
 use crate::exchange::prepared::Prepared;
 use crate::exchange::step::{Answer, Ask, AskForLease, Step};
 use crate::exchange::{Env, Exchange, Phase};
@@ -94,9 +93,7 @@ impl Exchange {
             Ok(reservation) => {
                 prepared.reserve(reservation);
                 self.tell_standing(&set, env);
-                if let Err(refusal) = self.cap_output(&mut prepared, body) {
-                    return Err(self.unfunded(*prepared, refusal, env));
-                }
+                self.cap_output(&mut prepared);
                 self.judge(prepared, body, env)
             }
             Err(NotReserved::TooLarge(at)) => {
@@ -225,21 +222,13 @@ impl Exchange {
     }
 
     /// Writes the output cap that was reserved into a body that has none, or a larger one.
-    fn cap_output(&mut self, prepared: &mut Prepared, body: &[u8]) -> Result<(), Refusal> {
-        let Some(cap) = prepared.cap_to_write() else {
-            return Ok(());
-        };
-        let endpoint = dialect::classify(&self.request.method, &self.request.target)
-            .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
-        let edits = dialect::parse(&endpoint, prepared.body_or(body))?.set_max_output_tokens(cap);
-        if prepared.is_shrunk() {
+    fn cap_output(&mut self, prepared: &mut Prepared) {
+        if prepared.cap_output() && prepared.is_shrunk() {
             self.warnings.push(format!(
                 "max_tokens lowered to {} by a budget",
                 prepared.reserved_output()
             ));
         }
-        prepared.change(edits);
-        Ok(())
     }
 
     /// What a request can cost at most with so much output, in every unit.

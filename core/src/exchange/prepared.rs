@@ -3,6 +3,7 @@
 use crate::budget::purse::Reservation;
 use crate::config::Config;
 use crate::conversation::PromptText;
+use crate::dialect::OutputCaps;
 use crate::edit::Edit;
 use crate::exchange::Env;
 use crate::exchange::fund::Tries;
@@ -13,10 +14,10 @@ use crate::limit::Receipt;
 pub(super) struct Prepared {
     /// The body as rules have changed it, where they have.
     pub(super) rewritten: Option<Vec<u8>>,
-    /// Changes that are still to be made to it.
+    /// Changes that are still to be made to it, beside those to its output caps.
     pub(super) edits: Vec<Edit>,
-    /// The largest output cap in the body, and for how many answers each.
-    pub(super) output_cap: Option<u64>,
+    /// What it is to say about how much output there may be, and for how many answers each.
+    pub(super) output_caps: OutputCaps,
     pub(super) choices: u64,
     /// The path to send on, where the model stands in it and has an alias.
     pub(super) target: Option<String>,
@@ -71,12 +72,20 @@ impl Prepared {
         self.released.reserved_output
     }
 
-    /// The output tokens of one answer that were reserved, where the body does not cap it to as many or fewer.
-    pub(super) fn cap_to_write(&self) -> Option<u64> {
+    /// Caps the output of each answer at the tokens that were reserved for it, unless it is capped to as many or
+    /// fewer; says whether it was not.
+    pub(super) fn cap_output(&mut self) -> bool {
         let per_choice = self.reserved_output() / self.choices.max(1);
-        self.output_cap
-            .is_none_or(|cap| cap > per_choice)
-            .then_some(per_choice)
+        let is_open = self.output_caps.max().is_none_or(|cap| cap > per_choice);
+        if is_open {
+            self.output_caps.set(per_choice);
+        }
+        is_open
+    }
+
+    /// Whether the body must be at hand for its changes to be made.
+    pub(super) fn needs_body(&self) -> bool {
+        self.rewritten.is_none() && (!self.edits.is_empty() || self.output_caps.are_changed())
     }
 
     pub(super) const fn is_shrunk(&self) -> bool {
@@ -103,13 +112,6 @@ impl Prepared {
         if let Some(prompt) = &mut self.released.prompt {
             prompt.redact(&edits);
         }
-        self.change(edits);
-    }
-
-    /// Adds changes to the body, in place of those to the same bytes.
-    pub(super) fn change(&mut self, edits: Vec<Edit>) {
-        self.edits
-            .retain(|old| edits.iter().all(|new| new.span != old.span));
         self.edits.extend(edits);
     }
 

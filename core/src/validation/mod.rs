@@ -12,18 +12,17 @@ use std::fmt;
 
 pub use self::compile::Rules;
 use self::spec::OverLimit;
-use crate::dialect::{Dialect, Family, Invalid, Request, Role};
+use crate::dialect::{Dialect, Family, Invalid, OutputCaps, Request, Role};
 use crate::edit::Edit;
 
 // === impl Rules ===
 
 impl Rules {
-    /// Checks a request, and says what must change in its body: the clamped or inserted output cap, sanitised
-    /// texts. Apply the edits and read the body again before making others in the same places.
+    /// Checks a request, lowers its output `caps`, and says what must change in its texts.
     ///
     /// # Errors
     /// The first rule that the request breaks, by its field.
-    pub fn check(&self, request: &Request<'_>) -> Result<Vec<Edit>, Invalid> {
+    pub fn check(&self, request: &Request<'_>, caps: &mut OutputCaps) -> Result<Vec<Edit>, Invalid> {
         if request.dialect == Dialect::Models {
             return Ok(Vec::new());
         }
@@ -33,9 +32,13 @@ impl Rules {
         for parameter in &self.parameters {
             parameter.check(request)?;
         }
-        let mut edits = self.cap_output(request)?;
-        edits.extend(self.sanitise.edits(request));
-        Ok(edits)
+        self.cap_output(request, caps)?;
+        Ok(self.sanitise.edits(request))
+    }
+
+    /// Whether a rule is about parameters as they stand in the body, whatever they mean.
+    pub fn look_at_parameters(&self) -> bool {
+        !self.parameters.is_empty()
     }
 
     /// Checks the counted tokens of the prompt.
@@ -127,31 +130,31 @@ impl Rules {
         at_most(all, self.max_prompt_characters, prompt, "characters")
     }
 
-    fn cap_output(&self, request: &Request<'_>) -> Result<Vec<Edit>, Invalid> {
-        let Some(param) = request.output_cap_param() else {
-            return Ok(Vec::new());
+    fn cap_output(&self, request: &Request<'_>, caps: &mut OutputCaps) -> Result<(), Invalid> {
+        let Some(param) = caps.param() else {
+            return Ok(());
         };
-        let asked = request.max_output_tokens();
+        let asked = caps.max();
         if asked.is_none() && self.require_max_tokens {
             return Err(Invalid::new(param, format!("{param} is required")));
         }
         let Some(limit) = self.max_output_tokens else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let is_over = asked.is_some_and(|tokens| tokens > limit);
         if is_over && self.over_max_output_tokens == OverLimit::Refuse {
             at_most(asked.unwrap_or(0), Some(limit), param, "tokens")?;
         }
-        let edits = request.clamp_max_output_tokens(limit);
+        let is_lowered = caps.clamp(limit);
         match request.thinking_budget {
             // Anthropic refuses a cap that is not larger than the budget for thinking.
-            Some(budget) if !edits.is_empty() && budget >= limit => Err(Invalid::new(
+            Some(budget) if is_lowered && budget >= limit => Err(Invalid::new(
                 "thinking.budget_tokens",
                 format!(
                     "thinking.budget_tokens is {budget}; with {param} limited to {limit} it must be lower"
                 ),
             )),
-            _ => Ok(edits),
+            _ => Ok(()),
         }
     }
 }

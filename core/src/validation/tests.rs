@@ -21,7 +21,11 @@ fn checked(rules: &Rules, path: &str, body: &Value) -> Result<Value, String> {
     let json = body.to_string();
     let endpoint = classify(b"POST", path.as_bytes()).unwrap();
     let request = parse(&endpoint, json.as_bytes()).unwrap();
-    let mut edits = rules.check(&request).map_err(|invalid| invalid.param)?;
+    let mut caps = request.output_caps();
+    let mut edits = rules
+        .check(&request, &mut caps)
+        .map_err(|invalid| invalid.param)?;
+    edits.extend(caps.edits());
     Ok(serde_json::from_slice(&apply(json.as_bytes(), &mut edits)).unwrap())
 }
 
@@ -149,7 +153,14 @@ fn a_forbidden_parameter_does_not_hide_behind_its_double_or_another_case() {
         let endpoint = classify(b"POST", CHAT.as_bytes()).unwrap();
         let request = parse(&endpoint, body.as_bytes()).unwrap();
         let rules = rules(json!({"forbidden_parameters": ["x.seed"]}));
-        assert_eq!(rules.check(&request).unwrap_err().param, "x.seed", "{body}");
+        assert_eq!(
+            rules
+                .check(&request, &mut request.output_caps())
+                .unwrap_err()
+                .param,
+            "x.seed",
+            "{body}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod budgets;
 mod conversations;
 mod downgrade;
+mod rewrites;
 
 use std::rc::Rc;
 
