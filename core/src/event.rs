@@ -1,7 +1,10 @@
 //! The event: one for every exchange that reached a provider, and one for every refusal.
 
+mod record;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::record::Record;
 use crate::dialect::Dialect;
 use crate::money::NanoUsd;
 use crate::trace_context::TraceParent;

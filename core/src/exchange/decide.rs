@@ -7,14 +7,13 @@ use crate::budget::purse::Reservation;
 use crate::config::Config;
 use crate::dialect::{self, Dialect, Endpoint, Invalid, OutputCaps, Request};
 use crate::edit::{self, Edit};
+use crate::event::Record;
 use crate::exchange::fund::Tries;
-use crate::exchange::prepared::{Prepared, Released};
-use crate::exchange::settle::json;
+use crate::exchange::prepared::{Open, Prepared, Released};
 use crate::exchange::step::{Release, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::glob;
 use crate::headers::HeaderOp;
-use crate::journal::Slot;
 use crate::limit::{self, Demand, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::usage::{Usage, UsageStatus};
@@ -84,7 +83,7 @@ impl Exchange {
             reservation: None,
             withhold_usage: changes.asks_for_usage,
             prompt,
-            slot: None,
+            open: None,
         };
         Ok(Prepared {
             rewritten: None,
@@ -236,7 +235,7 @@ impl Exchange {
             ..
         } = prepared;
         match self.open_record(&released, env) {
-            Ok(slot) => released.slot = slot,
+            Ok(open) => released.open = open,
             Err(refusal) => {
                 released.take_back(&self.config, env);
                 return Err(refusal);
@@ -325,11 +324,12 @@ impl Exchange {
     }
 
     /// Writes down what the exchange owes should nothing more be heard of it: its reservation.
-    fn open_record(&mut self, released: &Released, env: &mut Env<'_>) -> Result<Option<Slot>, Refusal> {
+    fn open_record(&mut self, released: &Released, env: &mut Env<'_>) -> Result<Option<Open>, Refusal> {
         if self.config.sidecar.is_none() {
             return Ok(None);
         }
-        let mut event = self.event(env.now);
+        let mut event = self.event();
+        event.latency_ms = env.now.since(self.arrived) / 1_000_000;
         event.usage = Usage {
             input_tokens: released.prompt_tokens,
             output_tokens: released.reserved_output,
@@ -343,15 +343,14 @@ impl Exchange {
             .map(Reservation::charges_if_lost)
             .unwrap_or_default();
         event.error_code = Some("worker_lost".to_owned());
-        env.journal
-            .open(env.cells, &json(&event), env.now)
-            .map(Some)
-            .map_err(|error| {
-                Refusal::new(
-                    Code::SidecarUnavailable,
-                    format!("the request could not be accounted for: {error}"),
-                )
-            })
+        let mut record = Record::begin(&event);
+        match env.journal.open(env.cells, record.complete(&event), env.now) {
+            Ok(slot) => Ok(Some(Open { slot, event, record })),
+            Err(error) => Err(Refusal::new(
+                Code::SidecarUnavailable,
+                format!("the request could not be accounted for: {error}"),
+            )),
+        }
     }
 }
 

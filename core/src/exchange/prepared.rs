@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::conversation::PromptText;
 use crate::dialect::OutputCaps;
 use crate::edit::Edit;
+use crate::event::{Event, Record};
 use crate::exchange::Env;
 use crate::exchange::fund::Tries;
 use crate::journal::Slot;
@@ -43,8 +44,15 @@ pub(super) struct Released {
     pub(super) withhold_usage: bool,
     /// Its texts, where they are kept.
     pub(super) prompt: Option<Box<PromptText>>,
-    /// Its open record in the journal.
-    pub(super) slot: Option<Slot>,
+    /// Its open record in the journal, where there is one.
+    pub(super) open: Option<Open>,
+}
+
+/// The open record of a request: its event as far as it is known, to be completed.
+pub(super) struct Open {
+    pub(super) slot: Slot,
+    pub(super) event: Event,
+    pub(super) record: Record,
 }
 
 /// What is left of a request that was about to be let go, for its event to undo.
@@ -138,7 +146,7 @@ impl Released {
         // Where the host refuses, what was taken refills by itself.
         let _ = config.limits.cancel(env.cells, self.receipt, env.now.millis());
         Withdrawn {
-            slot: self.slot,
+            slot: self.open.map(|open| open.slot),
             reservation: self.reservation,
         }
     }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::budget::Amounts;
 use crate::budget::purse::Reservation;
 use crate::config::Destination;
-use crate::event::Event;
-use crate::exchange::prepared::Released;
+use crate::event::{Event, Record};
+use crate::exchange::prepared::{Open, Released};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::journal::JournalError;
 use crate::limit::Demand;
@@ -69,8 +69,8 @@ impl Exchange {
         if let Phase::Released(released) = phase {
             return Some(self.settle(*released, closing, env));
         }
-        let mut event = self.event(env.now);
-        event.status = closing.status.or(self.response.status).unwrap_or(0);
+        let mut event = self.event();
+        self.end(&mut event, closing, env.now);
         let (mut refused, mut slot, mut reservation) = (None, None, None);
         match phase {
             Phase::Finished | Phase::Released(_) => return None,
@@ -130,8 +130,11 @@ impl Exchange {
             .config
             .limits
             .settle(env.cells, released.receipt, used, env.now.millis());
-        let mut event = self.event(env.now);
-        event.status = closing.status.or(status).unwrap_or(0);
+        let (mut event, open) = match released.open {
+            Some(Open { slot, event, record }) => (event, Some((slot, record))),
+            None => (self.event(), None),
+        };
+        self.end(&mut event, closing, env.now);
         event.error_code = self.error_code(&outcome, closing);
         event.response_model = outcome.response_model.as_deref().map(clip);
         event.usage = usage;
@@ -146,10 +149,10 @@ impl Exchange {
             .as_ref()
             .map(|reservation| reservation.charges(&amounts))
             .unwrap_or_default();
-        let written = match released.slot {
-            Some(slot) => env.journal.done(env.cells, slot, json(&event), env.now),
-            None => Ok(()),
-        };
+        let written = open.map_or(Ok(()), |(slot, mut record)| {
+            record.complete(&event);
+            env.journal.done(env.cells, slot, record.into_json(), env.now)
+        });
         Self::free(released.reservation, &amounts, written, env);
         let said = released.prompt.and_then(|prompt| self.said(*prompt, &event));
         Finished {
@@ -194,8 +197,8 @@ impl Exchange {
         )
     }
 
-    /// The event as far as it is known.
-    pub(super) fn event(&self, now: UnixNanos) -> Event {
+    /// The event as far as it is known before the end.
+    pub(super) fn event(&self) -> Event {
         let identity = self.identity.as_ref();
         let destination = self.destination();
         Event {
@@ -218,18 +221,24 @@ impl Exchange {
             usage: Usage::default(),
             cost_nanousd: NanoUsd::ZERO,
             price_fallback: false,
-            latency_ms: now.since(self.arrived) / 1_000_000,
-            time_to_first_token_ms: self
-                .response
-                .first_byte
-                .map(|at| at.since(self.arrived) / 1_000_000),
+            latency_ms: 0,
+            time_to_first_token_ms: None,
             request_bytes: self.request.bytes,
-            response_bytes: self.response.bytes,
+            response_bytes: 0,
             gateway_id: self.config.gateway_id.clone(),
             region: self.config.region.clone(),
             charges: Vec::new(),
             would_refuse: self.would_refuse.clone(),
         }
+    }
+
+    /// Takes into its event how the exchange went on.
+    fn end(&self, event: &mut Event, closing: &Closing<'_>, now: UnixNanos) {
+        let since_arrival = |at: UnixNanos| at.since(self.arrived) / 1_000_000;
+        event.status = closing.status.or(self.response.status).unwrap_or(0);
+        event.latency_ms = since_arrival(now);
+        event.time_to_first_token_ms = self.response.first_byte.map(since_arrival);
+        event.response_bytes = self.response.bytes;
     }
 
     /// What went wrong with an exchange that reached the provider, if anything did.
@@ -263,10 +272,15 @@ fn account(outcome: &Outcome, status: Option<u16>, prompt_tokens: u64) -> Usage 
 
 /// A name that a client or a provider chose, not longer than a record of the journal may carry.
 fn clip(name: &str) -> String {
+    if name.len() <= MAX_NAME_CHARS {
+        return name.to_owned();
+    }
     name.chars().take(MAX_NAME_CHARS).collect()
 }
 
-/// An event as the ledger reads it. An event always can be written; an empty record is never sent.
-pub(super) fn json(event: &Event) -> Vec<u8> {
-    serde_json::to_vec(event).unwrap_or_default()
+/// An event as the ledger reads it.
+fn json(event: &Event) -> Vec<u8> {
+    let mut record = Record::begin(event);
+    record.complete(event);
+    record.into_json()
 }

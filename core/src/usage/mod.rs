@@ -71,6 +71,20 @@ pub enum UsageStatus {
     None,
 }
 
+// === impl UsageStatus ===
+
+impl UsageStatus {
+    /// The name in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Estimated => "estimated",
+            Self::None => "none",
+        }
+    }
+}
+
 // === impl Usage ===
 
 impl Usage {

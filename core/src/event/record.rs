@@ -1,0 +1,168 @@
+//! An event as the journal keeps it: the JSON that the ledger reads.
+//!
+//! It is written twice, before the request goes to the provider and when the exchange is over, and most of it is the
+//! same both times. So it is written by hand, in two parts: what is known before, once, and behind it what the end tells.
+
+use super::Event;
+use crate::dialect::{Dialect, encode};
+use crate::wire::BudgetCharge;
+
+/// What an event with three budgets takes.
+const CAPACITY: usize = 1_024;
+
+/// The name of a field behind others, as it stands before its value.
+macro_rules! field {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
+/// The JSON of one event.
+#[derive(Debug, Clone)]
+pub struct Record {
+    json: Json,
+    /// How long the part is that stays.
+    known: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Json(Vec<u8>);
+
+// === impl Record ===
+
+impl Record {
+    /// Writes what is known of an exchange when its request goes to the provider.
+    pub fn begin(event: &Event) -> Self {
+        let mut json = Json(Vec::with_capacity(CAPACITY));
+        json.text("{\"event_id\":", &event.event_id);
+        json.text(field!("request_id"), &event.request_id);
+        json.text(field!("time"), &event.time.to_string());
+        if let Some(trace) = &event.trace {
+            json.text(field!("trace_id"), &trace.trace_id.to_hex());
+            json.text(field!("parent_span_id"), &trace.parent_span_id.to_hex());
+            json.boolean(field!("trace_sampled"), trace.trace_sampled);
+        }
+        json.known_text(field!("workspace"), event.workspace.as_deref());
+        json.known_text(field!("user"), event.user.as_deref());
+        json.known_text(field!("session"), event.session.as_deref());
+        json.known_text(field!("key_id"), event.key_id.as_deref());
+        json.known_text(field!("dialect"), event.dialect.map(Dialect::as_str));
+        json.known_text(field!("provider"), event.provider.as_deref());
+        json.known_text(field!("request_model"), event.request_model.as_deref());
+        json.known_text(field!("downgraded_model"), event.downgraded_model.as_deref());
+        json.boolean(field!("stream"), event.stream);
+        json.number(field!("request_bytes"), event.request_bytes);
+        json.text(field!("gateway_id"), &event.gateway_id);
+        json.known_text(field!("region"), event.region.as_deref());
+        json.list(field!("would_refuse"), &event.would_refuse, |json, name| {
+            json.string(name);
+        });
+        let known = json.0.len();
+        Self { json, known }
+    }
+
+    /// Writes the rest of the event, in place of what the rest was before. What [`begin`](Self::begin) has written must
+    /// be the same still.
+    pub fn complete(&mut self, event: &Event) -> &[u8] {
+        let json = &mut self.json;
+        json.0.truncate(self.known);
+        json.known_text(field!("response_model"), event.response_model.as_deref());
+        json.number(field!("status"), event.status.into());
+        json.known_text(field!("error_code"), event.error_code.as_deref());
+        let usage = &event.usage;
+        json.number(field!("input_tokens"), usage.input_tokens);
+        json.number(field!("output_tokens"), usage.output_tokens);
+        json.number(field!("cached_input_tokens"), usage.cached_input_tokens);
+        json.number(
+            field!("cache_creation_input_tokens"),
+            usage.cache_creation_input_tokens,
+        );
+        json.number(field!("reasoning_output_tokens"), usage.reasoning_output_tokens);
+        json.text(field!("usage_status"), usage.status.as_str());
+        json.number(field!("cost_nanousd"), event.cost_nanousd.0);
+        if event.price_fallback {
+            json.boolean(field!("price_fallback"), true);
+        }
+        json.number(field!("latency_ms"), event.latency_ms);
+        if let Some(first_token) = event.time_to_first_token_ms {
+            json.number(field!("time_to_first_token_ms"), first_token);
+        }
+        json.number(field!("response_bytes"), event.response_bytes);
+        json.list(field!("charges"), &event.charges, Json::charge);
+        json.raw("}");
+        &self.json.0
+    }
+
+    /// The whole event, as it was completed last.
+    pub fn into_json(self) -> Vec<u8> {
+        self.json.0
+    }
+}
+
+// === impl Json ===
+
+impl Json {
+    fn raw(&mut self, json: &str) {
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.raw(name);
+        self.string(text);
+    }
+
+    fn known_text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    fn number(&mut self, name: &str, number: u64) {
+        self.raw(name);
+        self.raw(itoa::Buffer::new().format(number));
+    }
+
+    fn boolean(&mut self, name: &str, value: bool) {
+        self.raw(name);
+        self.raw(if value { "true" } else { "false" });
+    }
+
+    /// A list, unless it is empty.
+    fn list<T>(&mut self, name: &str, items: &[T], write: impl Fn(&mut Self, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        self.raw(name);
+        for (index, item) in items.iter().enumerate() {
+            self.raw(if index == 0 { "[" } else { "," });
+            write(self, item);
+        }
+        self.raw("]");
+    }
+
+    fn charge(&mut self, charge: &BudgetCharge) {
+        self.text("{\"budget_id\":", &charge.budget_id);
+        if let Some(lease) = charge.lease_id {
+            self.number(field!("lease_id"), lease.0);
+        }
+        self.number(field!("reserved"), charge.reserved);
+        self.number(field!("charged"), charge.charged);
+        self.raw("}");
+    }
+
+    fn string(&mut self, text: &str) {
+        let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        // No early end: so it is done for many bytes at once.
+        if text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
+            self.0.extend(encode(text));
+            return;
+        }
+        self.raw("\"");
+        self.raw(text);
+        self.raw("\"");
+    }
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
