@@ -1,4 +1,5 @@
-//! Compact bytes for what is kept in cells: LEB128 integers and length-prefixed byte strings.
+//! Compact bytes for what is kept in cells: LEB128 integers and length-prefixed byte strings; and integers of fixed
+//! width, for what every request reads and writes.
 //!
 //! Reading never fails loudly: whatever does not fit is `None`, and the caller treats the whole value as absent.
 //!
@@ -83,9 +84,35 @@ impl<'a> Reader<'a> {
     /// The next length-prefixed byte string.
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let len = self.int()?;
+        self.take(len)
+    }
+
+    /// The next `len` bytes.
+    pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
         Some(head)
+    }
+
+    /// The next integer of two bytes, lowest first. Integers of fixed width take more bytes than [`put`]'s and a
+    /// fraction of the work.
+    pub(crate) fn fixed_u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// The next integer of four bytes, lowest first.
+    pub(crate) fn fixed_u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// The next integer of eight bytes, lowest first.
+    pub(crate) fn fixed_u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// The next integer of sixteen bytes, lowest first.
+    pub(crate) fn fixed_u128(&mut self) -> Option<u128> {
+        self.array().map(u128::from_le_bytes)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::exchange::{Env, Exchange, Outside, Phase};
 use crate::headers::{HeaderOp, Headers};
 use crate::key::{KeyHash, KeyRecord};
 use crate::key_feed;
-use crate::limit::{self, Demand, TakeError};
+use crate::limit::{Demand, TakeError};
 use crate::refusal::{Code, Refusal};
 use crate::table::Lookup;
 use crate::time::UnixNanos;
@@ -225,7 +225,7 @@ impl Exchange {
         match error {
             TakeError::Refused(refused) => {
                 let refusal = refused.refusal();
-                self.limit_headers = limit::headers::render_refusal(&refused);
+                self.limit_headers = self.config.limits.refusal_headers(&refused);
                 self.would_refuse = refused.would_refuse.iter().map(ToString::to_string).collect();
                 refusal
             }

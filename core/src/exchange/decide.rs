@@ -14,7 +14,7 @@ use crate::exchange::step::{Release, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::glob;
 use crate::headers::HeaderOp;
-use crate::limit::{self, Demand, Receipt};
+use crate::limit::{Demand, Receipt};
 use crate::refusal::{Code, Refusal};
 use crate::usage::{Usage, UsageStatus};
 
@@ -286,7 +286,7 @@ impl Exchange {
         }
         match self.config.limits.take(env.cells, &plan, demand, now) {
             Ok(taken) => {
-                self.limit_headers = limit::headers::render(&taken.states);
+                self.limit_headers = self.config.limits.headers(&taken.standings);
                 self.would_refuse = taken.would_refuse.iter().map(ToString::to_string).collect();
                 Ok(taken.receipt)
             }

@@ -8,9 +8,7 @@
 //! would be there twice. So a bucket also keeps what was taken when, by slices, and gives back at most down to
 //! the backlog that everything taken *since* would have left alone.
 
-use super::meter::{BACKWARD_SLACK_MS, Clock, Denied, Level, Settlement};
-use super::slices::Slices;
-use crate::codec::{Reader, put};
+use super::meter::{BACKWARD_SLACK_MS, Clock, Denied, Level, Meter, Settlement};
 
 /// Into how many slices the time to refill from empty is cut. Only a late settlement rounds by a slice, and
 /// against the client.
@@ -22,19 +20,11 @@ pub(super) struct Bucket {
     amount: u64,
     period_ms: u64,
     capacity: u64,
+    /// What a full bucket weighs.
+    capacity_weight: u128,
     /// Milliseconds to refill from empty: what was taken longer ago has refilled.
     horizon_ms: u64,
     slice_ms: u64,
-}
-
-/// A bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct BucketState {
-    /// The moment for which `backlog` is right.
-    seen_ms: u64,
-    /// What has not refilled, in tokens × milliseconds of the period.
-    backlog: u128,
-    taken: Slices,
 }
 
 // === impl Bucket ===
@@ -48,6 +38,7 @@ impl Bucket {
             amount: amount.max(1),
             period_ms,
             capacity,
+            capacity_weight: product(capacity, period_ms),
             horizon_ms,
             slice_ms: horizon_ms.div_ceil(SLICES).max(1),
         }
@@ -59,15 +50,17 @@ impl Bucket {
     }
 
     /// Refills up to now.
-    pub(super) fn advance(&self, state: &mut BucketState, now_ms: u64) -> Clock {
+    pub(super) fn advance(&self, state: &mut Meter, now_ms: u64) -> Clock {
         let behind = state.seen_ms.saturating_sub(now_ms);
         let shifted = behind > BACKWARD_SLACK_MS;
         if shifted {
             state.taken.shift_newest_to(now_ms / self.slice_ms);
             state.seen_ms = now_ms;
         }
-        let elapsed = now_ms.saturating_sub(state.seen_ms);
-        state.backlog = state.backlog.saturating_sub(self.refill(elapsed));
+        if state.backlog > 0 {
+            let elapsed = now_ms.saturating_sub(state.seen_ms);
+            state.backlog = state.backlog.saturating_sub(self.refill(elapsed));
+        }
         state.seen_ms = state.seen_ms.max(now_ms);
         let oldest = state.seen_ms.saturating_sub(self.horizon_ms) / self.slice_ms;
         state.taken.forget_before(oldest);
@@ -78,12 +71,12 @@ impl Bucket {
     }
 
     /// Takes `amount` where there is as much.
-    pub(super) fn take(&self, state: &mut BucketState, amount: u64) -> Result<(), Denied> {
+    pub(super) fn take(&self, state: &mut Meter, amount: u64) -> Result<(), Denied> {
         if amount > self.capacity {
             return Err(Denied { retry_ms: None });
         }
         let after = state.backlog.saturating_add(self.weight(amount));
-        let over = after.saturating_sub(self.weight(self.capacity));
+        let over = after.saturating_sub(self.capacity_weight);
         if over > 0 {
             return Err(Denied {
                 retry_ms: Some(self.time_to_refill(over)),
@@ -95,7 +88,7 @@ impl Bucket {
     }
 
     /// Gives back what was not used of a reservation, or counts what was used beyond it, now.
-    pub(super) fn settle(&self, state: &mut BucketState, settlement: Settlement) {
+    pub(super) fn settle(&self, state: &mut Meter, settlement: Settlement) {
         let Settlement {
             reserved_at_ms,
             reserved,
@@ -120,23 +113,24 @@ impl Bucket {
     }
 
     /// How full the bucket is.
-    pub(super) fn level(&self, state: &BucketState) -> Level {
-        let free = self.weight(self.capacity).saturating_sub(state.backlog);
+    pub(super) fn level(&self, state: &Meter) -> Level {
+        // What is left is what fits beside what is used, rounded: one division says both.
+        let used = div_ceil(state.backlog, self.period_ms);
         Level {
-            used: div_ceil(state.backlog, self.period_ms),
-            remaining: div_floor(free, self.period_ms),
+            used,
+            remaining: self.capacity.saturating_sub(used),
             reset_ms: self.time_to_refill(state.backlog),
         }
     }
 
     /// When the bucket will be full.
-    pub(super) fn absent_at_ms(&self, state: &BucketState) -> u64 {
+    pub(super) fn absent_at_ms(&self, state: &Meter) -> u64 {
         state.seen_ms.saturating_add(self.time_to_refill(state.backlog))
     }
 
     /// The backlog that an empty bucket would have by now had only `beside` in a slice and everything after it
     /// been taken: each as late as its slice allows, so never less than the truth.
-    fn backlog_of_later(&self, state: &BucketState, first: u64, beside: u64) -> u128 {
+    fn backlog_of_later(&self, state: &Meter, first: u64, beside: u64) -> u128 {
         let mut backlog = 0_u128;
         let mut at = 0;
         for (slice, count) in state.taken.iter().filter(|(slice, _)| *slice >= first) {
@@ -153,11 +147,11 @@ impl Bucket {
     }
 
     fn weight(&self, amount: u64) -> u128 {
-        u128::from(amount) * u128::from(self.period_ms)
+        product(amount, self.period_ms)
     }
 
     fn refill(&self, elapsed_ms: u64) -> u128 {
-        u128::from(elapsed_ms) * u128::from(self.amount)
+        product(elapsed_ms, self.amount)
     }
 
     fn time_to_refill(&self, backlog: u128) -> u64 {
@@ -165,23 +159,12 @@ impl Bucket {
     }
 }
 
-// === impl BucketState ===
-
-impl BucketState {
-    /// Appends the bytes.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put(out, self.seen_ms);
-        put(out, self.backlog);
-        self.taken.encode(out);
-    }
-
-    /// Reads what [`encode`](Self::encode) wrote.
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
-            seen_ms: reader.int()?,
-            backlog: reader.wide()?,
-            taken: Slices::decode(reader)?,
-        })
+/// The product, by 64 bits where it fits for sure: one of 128 is a call in the VM.
+fn product(a: u64, b: u64) -> u128 {
+    if a.leading_zeros() + b.leading_zeros() >= u64::BITS {
+        u128::from(a * b)
+    } else {
+        u128::from(a) * u128::from(b)
     }
 }
 
@@ -191,14 +174,6 @@ fn div_ceil(dividend: u128, divisor: u64) -> u64 {
     match u64::try_from(dividend) {
         Ok(narrow) => narrow.div_ceil(divisor),
         Err(_) => u64::try_from(dividend.div_ceil(u128::from(divisor))).unwrap_or(u64::MAX),
-    }
-}
-
-/// As [`div_ceil`], rounded down.
-fn div_floor(dividend: u128, divisor: u64) -> u64 {
-    match u64::try_from(dividend) {
-        Ok(narrow) => narrow / divisor,
-        Err(_) => u64::try_from(dividend / u128::from(divisor)).unwrap_or(u64::MAX),
     }
 }
 
@@ -214,8 +189,29 @@ mod tests {
             let clipped = |quotient: u128| u64::try_from(quotient).unwrap_or(u64::MAX);
             for dividend in [wide, u128::from(narrow)] {
                 prop_assert_eq!(div_ceil(dividend, divisor), clipped(dividend.div_ceil(divisor.into())));
-                prop_assert_eq!(div_floor(dividend, divisor), clipped(dividend / u128::from(divisor)));
             }
+        }
+
+        #[test]
+        fn products_are_the_same_by_64_bits_and_by_128(a: u64, b: u64, down in 0_u32..64, left in 0_u32..64) {
+            for (a, b) in [(a, b), (a >> down, b >> left), (a >> down, b >> (63 - down))] {
+                prop_assert_eq!(product(a, b), u128::from(a) * u128::from(b));
+            }
+        }
+
+        #[test]
+        fn what_is_left_is_what_is_free_rounded_down(
+            amount in 1_u64..1_000_000_000_000,
+            period_ms in 1_000_u64..2_700_000_000,
+            share in 0_u64..1_200,
+            rest: u64,
+        ) {
+            let rule = Bucket::new(amount, period_ms, amount);
+            let full = u128::from(amount) * u128::from(period_ms);
+            let backlog = full * u128::from(share) / 1_000 + u128::from(rest % period_ms);
+            let level = rule.level(&Meter { backlog, ..Meter::default() });
+            let free = full.saturating_sub(backlog) / u128::from(period_ms);
+            prop_assert_eq!(u128::from(level.remaining), free);
         }
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::bucket::Bucket;
 use super::group::{Group, Limit, PerSet};
+use super::headers::Told;
 use super::meter::Rule;
 use super::reset::Resets;
 use super::spec::{Algorithm, Count, DEFAULT_SLOT_TTL, LimitSpec, Per};
@@ -30,6 +31,8 @@ const MAX_HORIZON_MS: u64 = 366 * DAY_MS;
 #[derive(Debug, Default)]
 pub struct Limits {
     pub(super) groups: Vec<Group>,
+    /// Where each limit is, in the configuration's order: its group, and its place there.
+    pub(super) places: Vec<(usize, usize)>,
 }
 
 /// Collects the faults of one limit.
@@ -88,9 +91,22 @@ impl Limits {
         let groups = grouped
             .into_iter()
             .map(|(per, (max_subjects, limits))| Group::new(per, max_subjects, limits, salt));
-        Ok(Self {
-            groups: groups.collect(),
-        })
+        let groups: Vec<Group> = groups.collect();
+        let mut places = vec![(0, 0); count];
+        for (at, group) in groups.iter().enumerate() {
+            for (in_group, limit) in group.limits.iter().enumerate() {
+                if let Some(place) = places.get_mut(limit.order) {
+                    *place = (at, in_group);
+                }
+            }
+        }
+        Ok(Self { groups, places })
+    }
+
+    /// The limit at a place of the configuration's order.
+    pub(super) fn limit(&self, order: usize) -> Option<&Limit> {
+        let (group, at) = self.places.get(order)?;
+        self.groups.get(*group)?.limits.get(*at)
     }
 
     /// Whether there are none.
@@ -128,8 +144,9 @@ impl Checker<'_> {
             rule,
             mode: spec.mode,
             applies_to: spec.applies_to.clone(),
+            fits_all: spec.applies_to.is_everything(),
             quota,
-            window_ms,
+            told: Told::new(&spec.name, spec.count, quota, window_ms),
             resets: Resets::default(),
         };
         (self.faults.len() == before).then_some((per?, limit))

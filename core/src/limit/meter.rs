@@ -1,6 +1,6 @@
 //! What counts for one limit and one subject: a bucket or a window behind one face.
 
-use super::bucket::{Bucket, BucketState};
+use super::bucket::Bucket;
 use super::slices::Slices;
 use super::window::Window;
 use crate::codec::Reader;
@@ -16,11 +16,15 @@ pub(super) enum Rule {
     Window(Window),
 }
 
-/// What a limit has counted for a subject, with the rule that it was counted by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meter<'r> {
-    Bucket(&'r Bucket, BucketState),
-    Window(&'r Window, Slices),
+/// What a limit has counted for a subject. One meter is read for limit after limit, so that its memory is asked for
+/// once; what it says is good only with the [`Rule`] that it was read by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Meter {
+    /// A bucket's: the moment for which `backlog` is right.
+    pub(super) seen_ms: u64,
+    /// A bucket's: what has not refilled, in tokens × milliseconds of the period.
+    pub(super) backlog: u128,
+    pub(super) taken: Slices,
 }
 
 /// The moment that a meter goes by.
@@ -39,7 +43,7 @@ pub(super) struct Denied {
 }
 
 /// How full a meter is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Level {
     pub(super) used: u64,
     pub(super) remaining: u64,
@@ -54,78 +58,93 @@ pub(super) struct Settlement {
     pub(super) used: u64,
 }
 
-// === impl Rule ===
+// === impl Level ===
 
-impl Rule {
-    /// A meter that has counted nothing.
-    pub(super) fn fresh(&self) -> Meter<'_> {
-        match self {
-            Self::Bucket(rule) => Meter::Bucket(rule, BucketState::default()),
-            Self::Window(rule) => Meter::Window(rule, Slices::default()),
-        }
-    }
-
-    /// Reads a meter's bytes; `None` for anything that [`Meter::encode`] does not write for this rule.
-    pub(super) fn decode(&self, bytes: &[u8]) -> Option<Meter<'_>> {
-        let mut reader = Reader::new(bytes);
-        let meter = match self {
-            Self::Bucket(rule) => Meter::Bucket(rule, BucketState::decode(&mut reader)?),
-            Self::Window(rule) => Meter::Window(rule, Slices::decode(&mut reader)?),
-        };
-        reader.is_empty().then_some(meter)
+impl Level {
+    /// Whole seconds until all of it is back.
+    pub(super) const fn reset_secs(self) -> u64 {
+        self.reset_ms.div_ceil(1000)
     }
 }
 
-// === impl Meter ===
+// === impl Rule ===
 
-impl Meter<'_> {
-    /// Brings the meter up to now. Everything below is asked of a meter that is.
-    pub(super) fn advance(&mut self, now_ms: u64) -> Clock {
+impl Rule {
+    /// Reads a meter's bytes; where there are none, or they are not what [`encode`](Self::encode) writes for this
+    /// rule, it has counted nothing. Whether it was read.
+    pub(super) fn read(&self, meter: &mut Meter, bytes: Option<&[u8]>) -> bool {
+        let is_read = bytes.is_some_and(|bytes| self.decode(meter, bytes).is_some());
+        if !is_read {
+            (meter.seen_ms, meter.backlog) = (0, 0);
+            meter.taken.clear();
+        }
+        is_read
+    }
+
+    fn decode(&self, meter: &mut Meter, bytes: &[u8]) -> Option<()> {
+        let mut reader = Reader::new(bytes);
+        if let Self::Bucket(_) = self {
+            meter.seen_ms = reader.fixed_u64()?;
+            meter.backlog = reader.fixed_u128()?;
+        }
+        meter.taken.decode(&mut reader)
+    }
+
+    /// How many bytes [`encode`](Self::encode) appends.
+    pub(super) const fn encoded_len(&self, meter: &Meter) -> usize {
+        let own = match self {
+            Self::Bucket(_) => 24,
+            Self::Window(_) => 0,
+        };
+        own + meter.taken.encoded_len()
+    }
+
+    /// Appends a meter's bytes.
+    pub(super) fn encode(&self, meter: &Meter, out: &mut Vec<u8>) {
+        if let Self::Bucket(_) = self {
+            out.extend_from_slice(&meter.seen_ms.to_le_bytes());
+            out.extend_from_slice(&meter.backlog.to_le_bytes());
+        }
+        meter.taken.encode(out);
+    }
+
+    /// Brings a meter up to now. Everything below is asked of a meter that is.
+    pub(super) fn advance(&self, meter: &mut Meter, now_ms: u64) -> Clock {
         match self {
-            Self::Bucket(rule, state) => rule.advance(state, now_ms),
-            Self::Window(rule, taken) => rule.advance(taken, now_ms),
+            Self::Bucket(rule) => rule.advance(meter, now_ms),
+            Self::Window(rule) => rule.advance(&mut meter.taken, now_ms),
         }
     }
 
     /// Takes, or says when there will be enough.
-    pub(super) fn take(&mut self, amount: u64, clock: Clock) -> Result<(), Denied> {
+    pub(super) fn take(&self, meter: &mut Meter, amount: u64, clock: Clock) -> Result<(), Denied> {
         match self {
-            Self::Bucket(rule, state) => rule.take(state, amount),
-            Self::Window(rule, taken) => rule.take(taken, amount, clock.now_ms),
+            Self::Bucket(rule) => rule.take(meter, amount),
+            Self::Window(rule) => rule.take(&mut meter.taken, amount, clock.now_ms),
         }
     }
 
     /// Gives back what was not used, or counts what was used beyond the reservation.
-    pub(super) fn settle(&mut self, settlement: Settlement, clock: Clock) {
+    pub(super) fn settle(&self, meter: &mut Meter, settlement: Settlement, clock: Clock) {
         match self {
-            Self::Bucket(rule, state) => rule.settle(state, settlement),
-            Self::Window(rule, taken) => rule.settle(taken, settlement, clock.now_ms),
+            Self::Bucket(rule) => rule.settle(meter, settlement),
+            Self::Window(rule) => rule.settle(&mut meter.taken, settlement, clock.now_ms),
         }
     }
 
-    /// How full the meter is.
-    pub(super) fn level(&self, clock: Clock) -> Level {
+    /// How full a meter is.
+    pub(super) fn level(&self, meter: &Meter, clock: Clock) -> Level {
         match self {
-            Self::Bucket(rule, state) => rule.level(state),
-            Self::Window(rule, taken) => rule.level(taken, clock.now_ms),
+            Self::Bucket(rule) => rule.level(meter),
+            Self::Window(rule) => rule.level(&meter.taken, clock.now_ms),
         }
     }
 
-    /// From when on the meter says nothing, if nothing more is taken.
-    pub(super) fn absent_at_ms(&self) -> u64 {
+    /// From when on a meter says nothing, if nothing more is taken.
+    pub(super) fn absent_at_ms(&self, meter: &Meter) -> u64 {
         match self {
-            Self::Bucket(rule, state) => rule.absent_at_ms(state),
-            Self::Window(rule, taken) => rule.absent_at_ms(taken),
+            Self::Bucket(rule) => rule.absent_at_ms(meter),
+            Self::Window(rule) => rule.absent_at_ms(&meter.taken),
         }
-    }
-
-    /// The meter's bytes.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        match self {
-            Self::Bucket(_, state) => state.encode(&mut out),
-            Self::Window(_, taken) => taken.encode(&mut out),
-        }
-        out
     }
 }

@@ -19,6 +19,7 @@ pub mod headers;
 mod meter;
 mod receipt;
 mod records;
+mod refused;
 mod reset;
 mod select;
 mod settle;
@@ -26,14 +27,16 @@ mod slices;
 mod spec;
 mod subjects;
 mod take;
+mod taking;
 mod window;
 
 pub use compile::{Limits, MAX_LIMITS, MAX_NAME};
 pub use receipt::Receipt;
+pub use refused::Refused;
 pub use reset::{LimitReset, LimitSubject};
 pub use select::{Facts, Plan};
 pub use spec::{Algorithm, Count, LimitSpec, MatchSpec, Mode, Per};
-pub use take::{Demand, LimitState, Refused, TakeError, Taken};
+pub use take::{Demand, Standing, TakeError, Taken};
 
 #[cfg(test)]
 mod tests;

@@ -14,20 +14,23 @@ const FORMAT: u8 = 1;
 #[must_use = "settle it, or what was reserved stays counted"]
 pub struct Receipt {
     pub(super) taken_at: UnixMillis,
-    pub(super) portions: Vec<Portion>,
+    portions: Vec<Portion>,
+    /// Those of all portions, one portion's after the other's.
+    items: Vec<Item>,
 }
 
 /// What was taken from one group: one entry of its table.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Portion {
     /// The group's `per`.
     pub(super) per: u8,
     pub(super) subject: Subject,
-    pub(super) items: Vec<Item>,
+    /// How many items are its own.
+    items: usize,
 }
 
 /// What was taken from one limit.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Item {
     /// The limit's id.
     pub(super) id: u32,
@@ -46,7 +49,37 @@ impl Receipt {
         Self {
             taken_at,
             portions: Vec::new(),
+            items: Vec::new(),
         }
+    }
+
+    /// A receipt for nothing, with room.
+    pub(super) fn with_room(taken_at: UnixMillis, portions: usize, items: usize) -> Self {
+        Self {
+            taken_at,
+            portions: Vec::with_capacity(portions),
+            items: Vec::with_capacity(items),
+        }
+    }
+
+    /// Adds what was taken from one group, if anything was.
+    pub(super) fn add(&mut self, per: u8, subject: Subject, items: impl Iterator<Item = Item>) {
+        let before = self.items.len();
+        self.items.extend(items);
+        let items = self.items.len() - before;
+        if items > 0 {
+            self.portions.push(Portion { per, subject, items });
+        }
+    }
+
+    /// What was taken, group by group.
+    pub(super) fn portions(&self) -> impl Iterator<Item = (&Portion, &[Item])> {
+        let mut rest = self.items.as_slice();
+        self.portions.iter().map(move |portion| {
+            let (items, others) = rest.split_at_checked(portion.items).unwrap_or_default();
+            rest = others;
+            (portion, items)
+        })
     }
 
     /// Whether there is nothing to settle.
@@ -58,11 +91,11 @@ impl Receipt {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![FORMAT];
         put(&mut out, self.taken_at.0);
-        for portion in &self.portions {
+        for (portion, items) in self.portions() {
             out.push(portion.per);
             out.extend(portion.subject.0);
-            put(&mut out, portion.items.len() as u64);
-            for item in &portion.items {
+            put(&mut out, items.len() as u64);
+            for item in items {
                 put(&mut out, item.id);
                 put(&mut out, item.birth);
                 put(&mut out, item.reserved);
@@ -83,16 +116,19 @@ impl Receipt {
             let per = reader.byte()?;
             let subject = Subject(reader.array()?);
             let count: usize = reader.int()?;
-            let mut items = Vec::new();
             for _ in 0..count {
-                items.push(Item {
+                receipt.items.push(Item {
                     id: reader.int()?,
                     birth: reader.int()?,
                     reserved: reader.int()?,
                     ahead_ms: reader.int()?,
                 });
             }
-            receipt.portions.push(Portion { per, subject, items });
+            receipt.portions.push(Portion {
+                per,
+                subject,
+                items: count,
+            });
         }
         Some(receipt)
     }

@@ -1,7 +1,7 @@
 //! Which limits a request is under.
 
 use super::compile::Limits;
-use super::group::Limit;
+use super::group::{Group, Limit};
 use super::spec::{MatchSpec, Per};
 use crate::dialect::Dialect;
 use crate::glob::Glob;
@@ -32,15 +32,18 @@ pub struct Facts<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     pub(super) groups: Vec<PlannedGroup>,
+    /// Those of all groups, one group's after the other's: places of limits in their group.
+    limits: Vec<usize>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PlannedGroup {
     /// The group's place in [`Limits`].
     pub(super) group: usize,
     pub(super) subject: Subject,
-    /// Places of the limits in the group.
-    pub(super) limits: Vec<usize>,
+    /// How many of the limits are the group's, and how many are those of groups before it.
+    pub(super) count: usize,
+    first: usize,
 }
 
 // === impl Limits ===
@@ -48,35 +51,37 @@ pub(super) struct PlannedGroup {
 impl Limits {
     /// All limits that a request is under.
     pub fn select(&self, facts: &Facts<'_>) -> Plan {
-        self.select_where(facts, |limit| limit.fits(facts))
+        self.select_where(facts, |_, limit| limit.fits(facts))
     }
 
     /// The limits that a request is under whatever its model will be, for [`Limits::check`] while only its
     /// headers are known.
     pub fn select_before_model(&self, facts: &Facts<'_>) -> Plan {
-        let mut plan = self.select_where(facts, |limit| {
-            limit.applies_to.models.is_empty() && limit.fits(facts)
-        });
-        plan.groups.retain(|planned| {
-            let group = self.groups.get(planned.group);
-            group.is_some_and(|group| !group.per.has(Per::Model))
-        });
-        plan
+        self.select_where(facts, |group, limit| {
+            !group.per.has(Per::Model) && limit.applies_to.models.is_empty() && limit.fits(facts)
+        })
     }
 
-    fn select_where(&self, facts: &Facts<'_>, is_under: impl Fn(&Limit) -> bool) -> Plan {
-        let mut plan = Plan::default();
+    fn select_where(&self, facts: &Facts<'_>, is_under: impl Fn(&Group, &Limit) -> bool) -> Plan {
+        let mut plan = Plan {
+            groups: Vec::with_capacity(self.groups.len()),
+            limits: Vec::with_capacity(self.places.len()),
+        };
         for (index, group) in self.groups.iter().enumerate() {
+            let first = plan.limits.len();
             let under = group.limits.iter().enumerate();
-            let limits: Vec<usize> = under
-                .filter(|(_, limit)| is_under(limit))
-                .map(|(at, _)| at)
-                .collect();
-            if !limits.is_empty() {
+            plan.limits.extend(
+                under
+                    .filter(|(_, limit)| is_under(group, limit))
+                    .map(|(at, _)| at),
+            );
+            let count = plan.limits.len() - first;
+            if count > 0 {
                 plan.groups.push(PlannedGroup {
                     group: index,
                     subject: group.subject(facts),
-                    limits,
+                    count,
+                    first,
                 });
             }
         }
@@ -91,13 +96,24 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
+
+    /// How many limits there are in all.
+    pub(super) const fn len(&self) -> usize {
+        self.limits.len()
+    }
+
+    /// Places of a group's limits.
+    pub(super) fn limits(&self, planned: &PlannedGroup) -> &[usize] {
+        let end = planned.first + planned.count;
+        self.limits.get(planned.first..end).unwrap_or_default()
+    }
 }
 
 // === impl Limit ===
 
 impl Limit {
     fn fits(&self, facts: &Facts<'_>) -> bool {
-        self.applies_to.fits(facts)
+        self.fits_all || self.applies_to.fits(facts)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Settling what a request took: at what it used, at nothing, or at what it reserved.
 
 use super::compile::Limits;
-use super::group::{Group, Limit, Opened};
-use super::meter::Settlement;
-use super::receipt::{Item, Portion, Receipt};
-use super::records::Records;
+use super::group::{Group, Limit};
+use super::meter::{Meter, Settlement};
+use super::receipt::{Item, Receipt};
+use super::records::{self, Head, Record, Writer};
 use super::spec::Count;
 use super::take::Demand;
-use crate::cells::{CellError, Cells};
-use crate::table::{Change, Stamps, Subject};
+use crate::cells::{CellError, Cells, MAX_ROUNDS};
+use crate::table::{Stamps, Subject};
 use crate::time::UnixMillis;
 
 /// How an exchange ended.
@@ -23,13 +23,21 @@ enum Ending {
 }
 
 /// What is to be done about what was taken from one limit.
-#[derive(Debug)]
-struct Settling<'a> {
-    limit: &'a Limit,
-    subject: Subject,
+struct Settling<'l> {
+    limit: &'l Limit,
     settlement: Settlement,
     /// The birth of the record that it was taken from.
     taken_from: u32,
+    is_done: bool,
+}
+
+/// An entry that is written anew.
+struct Moment<'a, 's> {
+    subject: Subject,
+    now: UnixMillis,
+    writer: Writer<'a>,
+    meter: &'a mut Meter,
+    stamps: &'a mut Stamps<'s>,
 }
 
 // === impl Limits ===
@@ -88,17 +96,16 @@ impl Limits {
         C: Cells + ?Sized,
     {
         let mut outcome = Ok(());
-        for portion in &receipt.portions {
+        let (mut open, mut meter) = (Vec::new(), Meter::default());
+        for (portion, items) in receipt.portions() {
             let Some(group) = self.groups.iter().find(|group| group.per.0 == portion.per) else {
                 continue;
             };
-            let open: Vec<(&Limit, Settlement, u32)> = portion
-                .items
-                .iter()
-                .filter_map(|item| group.settlement(item, receipt.taken_at, ending))
-                .collect();
+            open.clear();
+            let all = items.iter();
+            open.extend(all.filter_map(|item| group.settling(item, receipt.taken_at, ending)));
             if !open.is_empty() {
-                outcome = outcome.and(settle_portion(cells, group, portion, &open, now));
+                outcome = outcome.and(group.settle(cells, portion.subject, &mut open, &mut meter, now));
             }
         }
         outcome
@@ -109,12 +116,7 @@ impl Limits {
 
 impl Group {
     /// What is to be done about an item; `None` where nothing is, or its limit is no more.
-    fn settlement(
-        &self,
-        item: &Item,
-        taken_at: UnixMillis,
-        ending: Ending,
-    ) -> Option<(&Limit, Settlement, u32)> {
+    fn settling(&self, item: &Item, taken_at: UnixMillis, ending: Ending) -> Option<Settling<'_>> {
         let limit = self.limits.iter().find(|limit| limit.id == item.id)?;
         let used = match (ending, limit.count) {
             (Ending::Cancelled, _) | (_, Count::Concurrent) => 0,
@@ -126,66 +128,98 @@ impl Group {
             reserved: item.reserved,
             used,
         };
-        (used != item.reserved).then_some((limit, settlement, item.birth))
+        (used != item.reserved).then_some(Settling {
+            limit,
+            settlement,
+            taken_from: item.birth,
+            is_done: false,
+        })
+    }
+
+    /// Settles with limits of the group, all at once.
+    fn settle<C>(
+        &self,
+        cells: &C,
+        subject: Subject,
+        open: &mut [Settling<'_>],
+        meter: &mut Meter,
+        now: UnixMillis,
+    ) -> Result<(), CellError>
+    where
+        C: Cells + ?Sized,
+    {
+        for _ in 0..MAX_ROUNDS {
+            let opened = self.sets.open(cells, subject)?;
+            let (bytes, is_changed) = self.sets.rewritten(&opened, now, |old, out, stamps| {
+                let writer = Writer::new(out, now);
+                let mut moment = Moment {
+                    subject,
+                    now,
+                    writer,
+                    meter: &mut *meter,
+                    stamps,
+                };
+                let is_changed = moment.settle_all(old, open);
+                (moment.writer.finish(), is_changed)
+            });
+            if !is_changed {
+                return Ok(());
+            }
+            match opened.store(cells, &bytes) {
+                Err(CellError::Conflict) => {}
+                done => return done,
+            }
+        }
+        Err(CellError::Unavailable)
     }
 }
 
-fn settle_portion<C>(
-    cells: &C,
-    group: &Group,
-    portion: &Portion,
-    open: &[(&Limit, Settlement, u32)],
-    now: UnixMillis,
-) -> Result<(), CellError>
-where
-    C: Cells + ?Sized,
-{
-    group.table.update(cells, portion.subject, now, |entry, stamps| {
-        let mut records = entry.unwrap_or_default();
+// === impl Moment ===
+
+impl Moment<'_, '_> {
+    /// Writes an entry anew with everything settled, and says whether anything has changed.
+    fn settle_all(&mut self, old: &[u8], open: &mut [Settling<'_>]) -> bool {
+        for settling in open.iter_mut() {
+            settling.is_done = false;
+        }
         let mut is_changed = false;
-        for (limit, settlement, birth) in open {
-            let settling = Settling {
-                limit,
-                subject: portion.subject,
-                settlement: *settlement,
-                taken_from: *birth,
-            };
-            is_changed |= settling.settle(&mut records, stamps, now);
+        for record in records::read(old) {
+            let mut undone = open.iter_mut().filter(|settling| !settling.is_done);
+            match undone.find(|settling| settling.limit.id == record.id) {
+                Some(settling) => is_changed |= self.settle(settling, Some(&record)),
+                None => self.writer.keep(&record),
+            }
         }
-        if !is_changed {
-            return Change::Keep(());
+        for settling in open.iter_mut().filter(|settling| !settling.is_done) {
+            is_changed |= self.settle(settling, None);
         }
-        records.prune(now);
-        Change::Store(Some(records), ())
-    })
-}
+        is_changed
+    }
 
-// === impl Settling ===
-
-impl Settling<'_> {
-    /// Settles with one limit and says whether its record changed.
-    fn settle(&self, records: &mut Records, stamps: &mut Stamps<'_>, now: UnixMillis) -> bool {
-        let Self {
-            limit, settlement, ..
-        } = self;
-        let found = records.remove(limit.id);
-        let Opened {
-            mut meter,
-            clock,
-            birth: kept_birth,
-            generation,
-        } = limit.open(self.subject, found.as_ref(), now);
-        let is_same = kept_birth == Some(self.taken_from);
+    /// Settles with one limit, writes its record and says whether it changed.
+    fn settle(&mut self, settling: &mut Settling<'_>, found: Option<&Record<'_>>) -> bool {
+        settling.is_done = true;
+        let Settling {
+            limit,
+            settlement,
+            taken_from,
+            ..
+        } = *settling;
+        let opened = limit.open(self.subject, found, self.now, self.meter);
+        let is_same = opened.birth == Some(taken_from);
         if !is_same && settlement.used < settlement.reserved {
             // The record was evicted, reset, has refilled or was moved with the clock: there is nothing of ours in it.
             if let Some(record) = found {
-                records.put(record);
+                self.writer.keep(record);
             }
             return false;
         }
-        meter.settle(*settlement, clock);
-        let birth = kept_birth.unwrap_or_else(|| stamps.fresh());
-        records.put(limit.record(birth, generation, &meter));
+        limit.rule.settle(self.meter, settlement, opened.clock);
+        let head = Head {
+            birth: opened.birth.unwrap_or_else(|| self.stamps.fresh()),
+            generation: opened.generation,
+        };
+        self.writer.put(limit.id, head, &limit.rule, self.meter);
         true
     }
 }

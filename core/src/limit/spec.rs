@@ -172,9 +172,10 @@ impl LimitSpec {
 }
 
 // === impl MatchSpec ===
+
 impl MatchSpec {
     /// Whether it names nothing, and so is for every request.
-    fn is_everything(&self) -> bool {
+    pub(super) fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 }

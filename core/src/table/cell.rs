@@ -1,113 +1,200 @@
-//! The bytes of one set: `format, entry format, last stamp, (tag, absent at, length, body)*`.
+//! The bytes of one set: `format, entry format, last stamp, (tag, absent at, length, body)*`, integers of fixed width.
+//!
+//! A set is read by one walk over its slots and written by copying: the entries of other subjects are never decoded.
 
 use std::ops::Range;
 
-use crate::codec::{Reader, put, put_bytes};
+use crate::codec::Reader;
 use crate::time::UnixMillis;
 
 /// Changes with the layout of this file.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Bytes before the first slot, and where the last stamp is among them.
+const HEAD: usize = 6;
+const STAMP: Range<usize> = 2..HEAD;
+/// Bytes of a slot before its body.
+const SLOT_HEAD: usize = 20;
+/// For what an entry grows by when it is rewritten, so that the bytes are rarely moved.
+const ROOM: usize = 256;
 
-/// A set, with its entries' bodies left where they stand.
-#[derive(Debug, Default)]
+/// A set, with one subject's entry found and everything left where it stands.
+#[derive(Debug)]
 pub(super) struct Content {
     bytes: Vec<u8>,
-    last_stamp: u32,
-    slots: Vec<Slot>,
+    pub(super) last_stamp: u32,
+    own: Option<Own>,
+    /// How many entries there are beside the subject's own, and when the first of them says nothing any more.
+    others: usize,
+    first_absent: UnixMillis,
+}
+
+/// Where the subject's entry stands.
+#[derive(Debug)]
+struct Own {
+    slot: Range<usize>,
+    absent_at: UnixMillis,
 }
 
 /// One entry of a set.
-#[derive(Debug, Clone)]
-pub(super) struct Slot {
+struct Slot<'a> {
     tag: u64,
-    /// From when on the entry says nothing.
-    pub(super) absent_at: UnixMillis,
-    body: Range<usize>,
+    absent_at: UnixMillis,
+    body: &'a [u8],
 }
 
 // === impl Content ===
 
 impl Content {
-    /// Reads a cell. Whatever does not parse to the last byte is an empty set.
-    pub(super) fn parse(entry_format: u8, bytes: Vec<u8>) -> Self {
-        match parse(entry_format, &bytes) {
-            Some((last_stamp, slots)) => Self {
-                bytes,
-                last_stamp,
-                slots,
-            },
-            None => Self::default(),
+    /// Reads a cell for one subject. Whatever does not parse to the last byte is an empty set.
+    pub(super) fn parse(entry_format: u8, bytes: Vec<u8>, tag: u64) -> Self {
+        let mut content = Self::empty();
+        if content.walk(entry_format, &bytes, tag).is_none() {
+            return Self::empty();
+        }
+        content.bytes = bytes;
+        content
+    }
+
+    fn empty() -> Self {
+        Self {
+            bytes: Vec::new(),
+            last_stamp: 0,
+            own: None,
+            others: 0,
+            first_absent: UnixMillis(u64::MAX),
         }
     }
 
-    /// Takes an entry out of the set.
-    pub(super) fn remove(&mut self, tag: u64) -> Option<Slot> {
-        let at = self.slots.iter().position(|slot| slot.tag == tag)?;
-        Some(self.slots.swap_remove(at))
+    fn walk(&mut self, entry_format: u8, bytes: &[u8], tag: u64) -> Option<()> {
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != FORMAT || reader.byte()? != entry_format {
+            return None;
+        }
+        self.last_stamp = reader.fixed_u32()?;
+        while !reader.is_empty() {
+            let start = bytes.len() - reader.rest().len();
+            let slot = Slot::read(&mut reader)?;
+            if slot.tag == tag && self.own.is_none() {
+                self.own = Some(Own {
+                    slot: start..start + SLOT_HEAD + slot.body.len(),
+                    absent_at: slot.absent_at,
+                });
+            } else {
+                self.others += 1;
+                self.first_absent = self.first_absent.min(slot.absent_at);
+            }
+        }
+        Some(())
     }
 
-    /// The bytes of an entry.
-    pub(super) fn body(&self, slot: &Slot) -> &[u8] {
-        self.bytes.get(slot.body.clone()).unwrap_or_default()
+    /// Whether the subject has an entry here, be it one that says nothing any more.
+    pub(super) const fn has_own(&self) -> bool {
+        self.own.is_some()
     }
 
-    /// Drops what says nothing any more.
-    pub(super) fn drop_absent(&mut self, now: UnixMillis) {
-        self.slots.retain(|slot| slot.absent_at > now);
+    /// The bytes of the subject's entry, where it still says something.
+    pub(super) fn body(&self, now: UnixMillis) -> Option<&[u8]> {
+        let own = self.own.as_ref().filter(|own| own.absent_at > now)?;
+        self.bytes.get(own.slot.start + SLOT_HEAD..own.slot.end)
     }
 
-    /// Drops the entries closest to saying nothing until at most `max` are left.
-    pub(super) fn make_room(&mut self, max: usize) {
-        if self.slots.len() > max {
-            self.slots.sort_by_key(|slot| std::cmp::Reverse(slot.absent_at));
-            self.slots.truncate(max);
+    /// The bytes of the set with another entry of the subject: `write` appends its body and says from when on that
+    /// says nothing; where that is past already, none is stored. Others that say nothing are dropped, and those
+    /// closest to it where there would be more than `ways`.
+    pub(super) fn rewritten<T>(
+        &self,
+        entry_format: u8,
+        tag: u64,
+        now: UnixMillis,
+        ways: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> (UnixMillis, u32, T),
+    ) -> (Vec<u8>, T) {
+        let mut out = Vec::with_capacity(self.bytes.len() + HEAD + SLOT_HEAD + ROOM);
+        out.extend_from_slice(&[FORMAT, entry_format, 0, 0, 0, 0]);
+        let at = put_slot_head(&mut out, tag);
+        let (absent_at, last_stamp, value) = write(&mut out);
+        patch(&mut out, STAMP, &last_stamp.to_le_bytes());
+        let room = if absent_at > now {
+            finish_slot(&mut out, at, absent_at);
+            ways.saturating_sub(1)
+        } else {
+            out.truncate(HEAD);
+            ways
+        };
+        self.put_others(&mut out, now, room);
+        (out, value)
+    }
+
+    /// Appends the entries of other subjects.
+    fn put_others(&self, out: &mut Vec<u8>, now: UnixMillis, room: usize) {
+        let (before, after) = self.around_own();
+        if self.first_absent > now && self.others <= room {
+            // Nearly always.
+            out.extend_from_slice(before);
+            out.extend_from_slice(after);
+            return;
+        }
+        let mut kept: Vec<Slot<'_>> = slots(before)
+            .chain(slots(after))
+            .filter(|slot| slot.absent_at > now)
+            .collect();
+        if kept.len() > room {
+            kept.sort_by_key(|slot| std::cmp::Reverse(slot.absent_at));
+            kept.truncate(room);
+        }
+        for slot in kept {
+            let at = put_slot_head(out, slot.tag);
+            out.extend_from_slice(slot.body);
+            finish_slot(out, at, slot.absent_at);
         }
     }
 
-    /// A number that this set has not given out before.
-    pub(super) fn next_stamp(&mut self) -> u32 {
-        self.last_stamp = self.last_stamp.wrapping_add(1);
-        self.last_stamp
-    }
-
-    /// The cell's bytes, with one more entry.
-    pub(super) fn encode(&self, entry_format: u8, own: Option<(u64, UnixMillis, Vec<u8>)>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.bytes.len() + 64);
-        out.extend([FORMAT, entry_format]);
-        put(&mut out, self.last_stamp);
-        if let Some((tag, absent_at, body)) = own {
-            put_slot(&mut out, tag, absent_at, &body);
-        }
-        for slot in &self.slots {
-            put_slot(&mut out, slot.tag, slot.absent_at, self.body(slot));
-        }
-        out
+    /// The slots in front of the subject's own, and behind it.
+    fn around_own(&self) -> (&[u8], &[u8]) {
+        let end = self.bytes.len();
+        let own = self.own.as_ref().map_or(end..end, |own| own.slot.clone());
+        let before = self.bytes.get(HEAD..own.start).unwrap_or_default();
+        let after = self.bytes.get(own.end..).unwrap_or_default();
+        (before, after)
     }
 }
 
-fn parse(entry_format: u8, bytes: &[u8]) -> Option<(u32, Vec<Slot>)> {
+// === impl Slot ===
+
+impl<'a> Slot<'a> {
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let tag = reader.fixed_u64()?;
+        let absent_at = UnixMillis(reader.fixed_u64()?);
+        let len = usize::try_from(reader.fixed_u32()?).ok()?;
+        let body = reader.take(len)?;
+        Some(Self { tag, absent_at, body })
+    }
+}
+
+/// The slots of bytes that were walked before.
+fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
     let mut reader = Reader::new(bytes);
-    if reader.byte()? != FORMAT || reader.byte()? != entry_format {
-        return None;
-    }
-    let last_stamp = reader.int()?;
-    let mut slots = Vec::new();
-    while !reader.is_empty() {
-        let tag = u64::from_le_bytes(reader.array()?);
-        let absent_at = UnixMillis(reader.int()?);
-        let len = reader.bytes()?.len();
-        let end = bytes.len() - reader.rest().len();
-        slots.push(Slot {
-            tag,
-            absent_at,
-            body: end - len..end,
-        });
-    }
-    Some((last_stamp, slots))
+    std::iter::from_fn(move || Slot::read(&mut reader))
 }
 
-fn put_slot(out: &mut Vec<u8>, tag: u64, absent_at: UnixMillis, body: &[u8]) {
-    out.extend(tag.to_le_bytes());
-    put(out, absent_at.0);
-    put_bytes(out, body);
+/// Appends a slot's head, to be finished when its body is written, and says where it starts.
+fn put_slot_head(out: &mut Vec<u8>, tag: u64) -> usize {
+    let at = out.len();
+    out.extend_from_slice(&tag.to_le_bytes());
+    out.extend_from_slice(&[0; SLOT_HEAD - 8]);
+    at
+}
+
+fn finish_slot(out: &mut [u8], at: usize, absent_at: UnixMillis) {
+    let len = out.len().saturating_sub(at + SLOT_HEAD);
+    // A body of 4 GiB does not fit the VM; were there one, the set would not parse and count as empty.
+    let len = u32::try_from(len).unwrap_or(u32::MAX);
+    patch(out, at + 8..at + 16, &absent_at.0.to_le_bytes());
+    patch(out, at + 16..at + SLOT_HEAD, &len.to_le_bytes());
+}
+
+fn patch(out: &mut [u8], at: Range<usize>, bytes: &[u8]) {
+    if let Some(place) = out.get_mut(at) {
+        place.copy_from_slice(bytes);
+    }
 }

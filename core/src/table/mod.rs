@@ -8,19 +8,15 @@
 
 mod cell;
 mod key_cache;
+mod sets;
 
 use std::marker::PhantomData;
 
 pub use key_cache::{KeyCache, KeyCacheLimits, Lookup};
+pub(crate) use sets::{Opened, Sets};
 
-use self::cell::Content;
-use crate::cells::{CellError, Cells, MAX_ROUNDS, Version};
-use crate::decimal;
+use crate::cells::{CellError, Cells, MAX_ROUNDS};
 use crate::time::UnixMillis;
-
-/// How many entries share a cell. With sets for an average of half of that, one set in two hundred is full when
-/// the table is.
-const WAYS: u32 = 16;
 
 /// What a table keeps for a subject.
 pub trait Entry: Sized {
@@ -40,9 +36,7 @@ pub trait Entry: Sized {
 /// A bounded table of entries of one kind.
 #[derive(Debug)]
 pub struct Table<E> {
-    prefix: Box<str>,
-    sets: u32,
-    ways: usize,
+    sets: Sets,
     entry: PhantomData<fn() -> E>,
 }
 
@@ -56,17 +50,13 @@ pub struct Subject(pub [u8; 16]);
 pub struct Snapshot<E> {
     /// The subject's entry, absent where there is none (or no more).
     pub entry: Option<E>,
-    key: String,
-    version: Version,
-    tag: u64,
-    was_stored: bool,
-    content: Content,
+    opened: Opened,
 }
 
 /// Numbers that a set gives out once each, so that an entry that was dropped and made anew is not taken for
 /// the old one.
 #[derive(Debug)]
-pub struct Stamps<'a>(&'a mut Content);
+pub struct Stamps<'a>(&'a mut u32);
 
 /// What [`Table::update`] does with an entry after looking at it.
 #[derive(Debug)]
@@ -82,23 +72,15 @@ pub enum Change<E, T> {
 impl<E: Entry> Table<E> {
     /// A table whose cells are `prefix/0`, `prefix/1` … and which keeps about `max_subjects` subjects.
     pub fn new(prefix: impl Into<Box<str>>, max_subjects: u32) -> Self {
-        let wanted = max_subjects.max(1);
-        let (sets, ways) = if wanted <= WAYS {
-            (1, wanted)
-        } else {
-            (wanted.div_ceil(WAYS / 2), WAYS)
-        };
         Self {
-            prefix: prefix.into(),
-            sets,
-            ways: ways as usize,
+            sets: Sets::new(prefix, max_subjects, E::FORMAT),
             entry: PhantomData,
         }
     }
 
     /// How many subjects there is room for, at most.
     pub fn capacity(&self) -> u64 {
-        u64::from(self.sets) * self.ways as u64
+        self.sets.capacity()
     }
 
     /// Reads a subject's entry: one host call.
@@ -109,22 +91,10 @@ impl<E: Entry> Table<E> {
     where
         C: Cells + ?Sized,
     {
-        let key = self.key(subject);
-        let cell = cells.get(&key)?;
-        let mut content = Content::parse(E::FORMAT, cell.bytes);
-        let tag = subject.tag();
-        let own = content.remove(tag);
-        let entry = own
-            .as_ref()
-            .filter(|slot| slot.absent_at > now)
-            .and_then(|slot| E::decode(content.body(slot)));
+        let opened = self.sets.open(cells, subject)?;
         Ok(Snapshot {
-            entry,
-            key,
-            version: cell.version,
-            tag,
-            was_stored: own.is_some(),
-            content,
+            entry: opened.body(now).and_then(E::decode),
+            opened,
         })
     }
 
@@ -137,26 +107,19 @@ impl<E: Entry> Table<E> {
     where
         C: Cells + ?Sized,
     {
-        let Snapshot {
-            entry,
-            key,
-            version,
-            tag,
-            was_stored,
-            mut content,
-        } = snapshot;
+        let Snapshot { entry, opened } = snapshot;
         let stored = entry.filter(|entry| entry.absent_at() > now);
-        if stored.is_none() && !was_stored {
+        if stored.is_none() && !opened.was_stored() {
             return Ok(());
         }
-        content.drop_absent(now);
-        let own = stored.map(|entry| {
-            content.make_room(self.ways.saturating_sub(1));
-            let mut body = Vec::new();
-            entry.encode(&mut body);
-            (tag, entry.absent_at(), body)
+        let (bytes, ()) = self.sets.rewritten(&opened, now, |_, out, _| {
+            let absent_at = stored.map(|entry| {
+                entry.encode(out);
+                entry.absent_at()
+            });
+            (absent_at.unwrap_or(now), ())
         });
-        cells.set(&key, &content.encode(E::FORMAT, own), version)
+        opened.store(cells, &bytes)
     }
 
     /// Reads, decides, writes; again where another worker wrote in between. `decide` may run several times; it
@@ -191,10 +154,6 @@ impl<E: Entry> Table<E> {
         }
         Err(CellError::Unavailable)
     }
-
-    fn key(&self, subject: Subject) -> String {
-        decimal::numbered(&self.prefix, subject.set_number() % u64::from(self.sets))
-    }
 }
 
 // === impl Subject ===
@@ -223,7 +182,7 @@ impl Subject {
 impl<E> Snapshot<E> {
     /// Takes the entry out and gives it together with the source of new stamps.
     pub fn open(&mut self) -> (Option<E>, Stamps<'_>) {
-        (self.entry.take(), Stamps(&mut self.content))
+        (self.entry.take(), self.opened.stamps())
     }
 }
 
@@ -231,8 +190,9 @@ impl<E> Snapshot<E> {
 
 impl Stamps<'_> {
     /// The next number; it is spent when the snapshot is written.
-    pub fn fresh(&mut self) -> u32 {
-        self.0.next_stamp()
+    pub const fn fresh(&mut self) -> u32 {
+        *self.0 = self.0.wrapping_add(1);
+        *self.0
     }
 }
 

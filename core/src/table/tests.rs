@@ -83,7 +83,7 @@ fn cells_are_bounded_whatever_subjects_come() {
         .max()
         .unwrap();
     assert!(cells.keys().len() <= 13, "{}", cells.keys().len());
-    assert!(largest < 16 * 20, "{largest} bytes");
+    assert!(largest < 16 * 24, "{largest} bytes");
 }
 
 #[test]

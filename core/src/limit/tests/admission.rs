@@ -86,11 +86,14 @@ fn retry_after_is_right_to_five_percent() {
 #[test]
 fn what_never_fits_is_refused_without_a_time() {
     for spec in [bucket_of_60(), window_of_60()] {
-        let refused = World::new(spec).refuse(61);
+        let world = World::new(spec);
+        let refused = world.refuse(61);
         assert_eq!(refused.retry_after_secs, None);
         assert!(refused.to_string().contains("make it smaller"), "{refused}");
         assert!(
-            headers::render_refusal(&refused)
+            world
+                .limits
+                .refusal_headers(&refused)
                 .iter()
                 .all(|(name, _)| *name != "retry-after")
         );
@@ -137,7 +140,11 @@ fn a_refusal_tells_everything() {
     assert_eq!((exceeded.name.as_str(), exceeded.scope.as_str()), ("b", "key"));
     assert_eq!((exceeded.used.as_str(), exceeded.limit.as_str()), ("59", "60"));
     assert_eq!(
-        (refused.remaining, refused.reset_secs, refused.states[0].remaining),
+        (
+            refused.remaining,
+            refused.reset_secs,
+            world.states_of(&refused.standings)[0].remaining
+        ),
         (1, 59, 1)
     );
 }
@@ -152,7 +159,8 @@ fn the_longest_wait_is_told() {
     let _ = world.take(0).unwrap();
     let refused = world.refuse(0);
     assert_eq!(&*refused.limit, "long");
-    let names: Vec<&str> = refused.states.iter().map(|state| &*state.name).collect();
+    let states = world.states_of(&refused.standings);
+    let names: Vec<&str> = states.iter().map(|state| &*state.name).collect();
     assert_eq!(names, ["short", "long", "mid"]);
 }
 

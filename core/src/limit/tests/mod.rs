@@ -24,6 +24,15 @@ struct World {
     now_ms: u64,
 }
 
+/// How full a limit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LimitState {
+    name: String,
+    used: u64,
+    remaining: u64,
+    reset_secs: u64,
+}
+
 impl World {
     fn new(specs: Value) -> Self {
         Self {
@@ -82,6 +91,17 @@ impl World {
         self.states()[0].remaining
     }
 
+    /// How full the limits of an answer are, in the configuration's order.
+    fn states_of(&self, standings: &[Standing]) -> Vec<LimitState> {
+        let states = standings.iter().map(|standing| LimitState {
+            name: self.limits.limit(standing.order).unwrap().name.to_string(),
+            used: standing.level.used,
+            remaining: standing.level.remaining,
+            reset_secs: standing.level.reset_secs(),
+        });
+        states.collect()
+    }
+
     /// The states that a request of nothing sees, without it.
     fn states(&self) -> Vec<LimitState> {
         let plan = self.limits.select(&facts());
@@ -90,13 +110,13 @@ impl World {
             .take(&self.cells, &plan, Demand::default(), self.now());
         match probe {
             Ok(taken) => {
-                let states = taken.states.clone();
+                let states = self.states_of(&taken.standings);
                 self.limits
                     .cancel(&self.cells, taken.receipt, self.now())
                     .unwrap();
                 states
             }
-            Err(TakeError::Refused(refused)) => refused.states,
+            Err(TakeError::Refused(refused)) => self.states_of(&refused.standings),
             Err(error) => panic!("{error}"),
         }
     }

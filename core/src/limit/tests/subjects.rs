@@ -120,7 +120,7 @@ fn cells_are_bounded_whatever_subjects_come() {
     }
     let bytes: usize = world.cells.contents().iter().map(|(_, bytes)| bytes.len()).sum();
     assert!(world.cells.keys().len() <= 13);
-    assert!(bytes < 13 * 16 * 64, "{bytes} bytes");
+    assert!(bytes < 13 * 16 * 96, "{bytes} bytes");
 }
 
 #[test]
