@@ -36,3 +36,4 @@ pub mod turn;
 pub mod usage;
 pub mod validation;
 pub mod wire;
+mod words;

@@ -3,7 +3,7 @@
 
 use super::at::{At, Invalid};
 use super::content::{self, Voice};
-use super::fields::{array, body, is_array, is_object, object, present};
+use super::fields::{array, is_array, is_object, object, objects, present};
 use super::prompt::{PieceKind, Role};
 use super::request::{CapPlace, IncludeUsage, MessageHead, Request};
 use super::rewrite::is_reasoning_model;
@@ -43,7 +43,7 @@ const MESSAGE: [&str; 9] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = body(request.body, Naming::Exact, &BODY)?;
+    let fields = request.fields(&BODY)?;
     let [model, models, messages, prompt, stream, stream_options, n, ..] = fields;
     let [.., user, safety_identifier, prompt_cache_key, metadata, documents] = fields;
     let [
@@ -98,17 +98,17 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
 /// Reads `messages`; other OpenAI dialects take them too.
 pub(super) fn read_messages<'a>(request: &mut Request<'a>, json: &'a str) -> Result<(), Invalid> {
     let at = At::ROOT.field("messages");
-    array(json, &at, |index, raw| {
-        let place = at.index(index);
-        if !is_object(raw) {
-            return Err(place.must("be an object"));
-        }
-        message(request, index, raw, &place)
+    objects(json, Naming::Exact, &MESSAGE, &at, |index, fields| {
+        message(request, index, fields, &at.index(index))
     })
 }
 
-fn message<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) -> Result<(), Invalid> {
-    let fields = object(raw, Naming::Exact, &MESSAGE, at)?;
+fn message<'a>(
+    request: &mut Request<'a>,
+    index: usize,
+    fields: [Option<&'a str>; MESSAGE.len()],
+    at: &At<'_>,
+) -> Result<(), Invalid> {
     let [
         role_name,
         body,

@@ -1,10 +1,8 @@
 //! OpenAI's legacy completions (<https://platform.openai.com/docs/api-reference/completions/create>).
 
-use super::Naming;
 use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_stream_options};
 use super::embeddings::read_input;
-use super::fields::body;
 use super::prompt::{PieceKind, Role};
 use super::request::Request;
 use super::scalar;
@@ -24,7 +22,7 @@ const BODY: [&str; 11] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = body(request.body, Naming::Exact, &BODY)?;
+    let fields = request.fields(&BODY)?;
     let [
         model,
         prompt,

@@ -1,17 +1,16 @@
 //! OpenAI's embeddings (<https://platform.openai.com/docs/api-reference/embeddings/create>).
 
-use super::Naming;
 use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_messages};
 use super::content::{self, Voice};
-use super::fields::{array, body, is_array, is_object, is_string, present};
+use super::fields::{array, is_array, is_object, is_string, present};
 use super::prompt::{PieceKind, Role};
 use super::request::Request;
 
 const BODY: [&str; 4] = ["model", "input", "messages", "user"];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let [model, input, messages, user] = body(request.body, Naming::Exact, &BODY)?;
+    let [model, input, messages, user] = request.fields(&BODY)?;
     request.read_model(model)?;
     read_hints(request, user, None, None);
     let at = At::ROOT.field("input");

@@ -12,7 +12,10 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::at::{At, Invalid};
-use super::scan;
+use super::{scan, syntax};
+
+/// A body with fewer fields than this is looked through once, whatever is looked for.
+const MAX_INDEXED: usize = 24;
 
 /// How a dialect spells its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +115,12 @@ impl<'s, 'a> Slots<'s, 'a> {
         Self { values, fault }
     }
 
+    fn fill_known(&mut self, key: &Key, value: &'a str) {
+        if let Some(place) = key.place() {
+            self.fill(place, value);
+        }
+    }
+
     fn fill(&mut self, (slot, variant): (usize, bool), value: &'a str) {
         let place = self.values.get_mut(slot);
         let duplicate = place.is_some_and(|place| place.replace(value).is_some());
@@ -158,12 +167,40 @@ impl<'de> Visitor<'de> for ReadBody<'_, '_, 'de> {
     }
 }
 
-/// The values of the `names` in the body `json`, as raw JSON; `null` is a value.
+/// The values of the `names` in the body `json`, as raw JSON; `null` is a value. And all its fields, where they came up
+/// on the way and are not too many.
 pub(super) fn body<'a, const N: usize>(
     json: &'a str,
     naming: Naming,
     names: &[&'static str; N],
-) -> Result<[Option<&'a str>; N], Invalid> {
+) -> Result<([Option<&'a str>; N], Option<Index<'a>>), Invalid> {
+    let mut slots = [None; N];
+    let mut fault = None;
+    let key_of = KeyOf { naming, names };
+    let mut fill = Slots::new(&mut slots, &mut fault);
+    let mut fields = Vec::with_capacity(MAX_INDEXED);
+    let read = syntax::object(json, |key, value| {
+        fill.fill_known(&key_of.of(key), value);
+        if fields.len() < MAX_INDEXED {
+            fields.push((Cow::Borrowed(key), value));
+        }
+    });
+    if read.is_none() {
+        (slots, fault) = body_by_serde(json, naming, names)?;
+    }
+    let is_indexed = read.is_some() && fields.len() < MAX_INDEXED;
+    match fault {
+        None => Ok((slots, is_indexed.then_some(Index(fields)))),
+        Some(fault) => Err(fault.at(names, &At::ROOT)),
+    }
+}
+
+/// As [`body`], for bodies that are out of the ordinary or not valid.
+fn body_by_serde<'a, const N: usize>(
+    json: &'a str,
+    naming: Naming,
+    names: &[&'static str; N],
+) -> Result<([Option<&'a str>; N], Option<Fault>), Invalid> {
     let mut slots = [None; N];
     let mut fault = None;
     let mut reader = serde_json::Deserializer::from_str(json);
@@ -179,7 +216,7 @@ pub(super) fn body<'a, const N: usize>(
                 At::ROOT.invalid(format!("the body is not valid JSON: {error}"))
             }
         })?;
-    fault.map_or(Ok(slots), |fault| Err(fault.at(names, &At::ROOT)))
+    Ok((slots, fault))
 }
 
 /// The values of the `names` in the object `json` of a body that was read before; `null` is a value.
@@ -290,6 +327,38 @@ where
         .try_for_each(|(index, element)| each(index, element))
 }
 
+/// Calls `each` for every element of the array `json`, which must all be objects, with the values of the `names` in it:
+/// as [`array`] and [`object`], in one walk.
+pub(super) fn objects<'a, const N: usize, F>(
+    json: &'a str,
+    naming: Naming,
+    names: &[&'static str; N],
+    at: &At<'_>,
+    mut each: F,
+) -> Result<(), Invalid>
+where
+    F: FnMut(usize, [Option<&'a str>; N]) -> Result<(), Invalid>,
+{
+    if !is_array(json) {
+        return Err(at.must("be an array"));
+    }
+    let key_of = KeyOf { naming, names };
+    let mut objects = scan::Objects::of(json);
+    for index in 0.. {
+        let mut slots = [None; N];
+        let mut fault = None;
+        let mut fill = Slots::new(&mut slots, &mut fault);
+        let next = objects.next(|key, value| fill.fill_known(&key_of.of(&scan::key_text(key)), value));
+        match (next, fault) {
+            (None, _) => break,
+            (Some(false), _) => return Err(at.index(index).must("be an object")),
+            (Some(true), Some(fault)) => return Err(fault.at(names, &at.index(index))),
+            (Some(true), None) => each(index, slots)?,
+        }
+    }
+    Ok(())
+}
+
 /// Calls `each` for every field of the object `json`; for none where it is no object.
 pub(super) fn entries<'a>(json: &'a str, mut each: impl FnMut(&str, &'a str)) {
     for (key, value) in scan::fields(json) {
@@ -324,9 +393,7 @@ fn read_object<'a>(
     let mut fault = None;
     let mut slots = Slots::new(slots, &mut fault);
     for (key, value) in scan::fields(json) {
-        if let Some(place) = key_of.of(&scan::key_text(key)).place() {
-            slots.fill(place, value);
-        }
+        slots.fill_known(&key_of.of(&scan::key_text(key)), value);
     }
     fault
 }

@@ -4,7 +4,7 @@
 //! (Google's own examples write `"contents": {"parts": {"text": "…"}}`).
 
 use super::at::{At, Invalid};
-use super::fields::{array, body, is_array, is_object, is_string, lookup, object, present};
+use super::fields::{array, is_array, is_object, is_string, lookup, object, present};
 use super::prompt::{Media, MediaKind, PieceKind, Role};
 use super::request::{CapPlace, MessageHead, Request};
 use super::{Dialect, Naming, scalar};
@@ -40,7 +40,7 @@ const PART: [&str; 9] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = body(request.body, Naming::Proto, &BODY)?;
+    let fields = request.fields(&BODY)?;
     let [.., whole_request] = fields;
     match present(whole_request).filter(|_| request.dialect == Dialect::CountTokens) {
         // `countTokens` takes a whole request in place of contents.

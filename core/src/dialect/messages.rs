@@ -3,7 +3,7 @@
 use super::at::{At, Invalid};
 use super::chat_completions::read_tools;
 use super::content::{self, Voice};
-use super::fields::{array, body, is_object, object, present};
+use super::fields::{is_object, object, objects, present};
 use super::prompt::Role;
 use super::request::{MessageHead, Request};
 use super::{Dialect, Naming, nested, scalar};
@@ -22,7 +22,7 @@ const BODY: [&str; 10] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = body(request.body, Naming::Exact, &BODY)?;
+    let fields = request.fields(&BODY)?;
     let [
         model,
         messages,
@@ -52,8 +52,8 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     let Some(list) = present(messages) else {
         return Err(at.must("be an array of messages"));
     };
-    array(list, &at, |index, raw| {
-        message(request, index, raw, &at.index(index))
+    objects(list, Naming::Exact, &["role", "content"], &at, |index, fields| {
+        message(request, index, fields, &at.index(index))
     })?;
     read_tools(request, tools);
     request.schema = config
@@ -62,11 +62,12 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn message<'a>(request: &mut Request<'a>, index: usize, raw: &'a str, at: &At<'_>) -> Result<(), Invalid> {
-    if !is_object(raw) {
-        return Err(at.must("be an object"));
-    }
-    let [role_name, body] = object(raw, Naming::Exact, &["role", "content"], at)?;
+fn message<'a>(
+    request: &mut Request<'a>,
+    index: usize,
+    [role_name, body]: [Option<&'a str>; 2],
+    at: &At<'_>,
+) -> Result<(), Invalid> {
     let at_role = at.field("role");
     let Some(role_text) = scalar::string(role_name, &at_role)? else {
         return Err(at_role.must("be a string"));

@@ -23,6 +23,7 @@ mod responses;
 mod rewrite;
 mod scalar;
 mod scan;
+mod syntax;
 mod tool_text;
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::at::{At, Invalid};
 use super::endpoint::{Endpoint, PathStream};
-use super::fields::{Ambiguous, Index, is_string, present};
+use super::fields::{self, Ambiguous, Index, is_string, present};
 use super::json_string::decode;
 use super::prompt::{Media, Piece, PieceKind, Role, Text};
 use super::{Dialect, Family, Naming, scalar};
@@ -241,6 +241,16 @@ impl<'a> Request<'a> {
             text: decode(raw),
             span: self.span(raw),
         }
+    }
+
+    /// The values of the `names` in the body, which is read to its end here.
+    pub(super) fn fields<const N: usize>(
+        &mut self,
+        names: &[&'static str; N],
+    ) -> Result<[Option<&'a str>; N], Invalid> {
+        let (fields, index) = fields::body(self.body, self.naming(), names)?;
+        self.index = index.map(OnceCell::from).unwrap_or_default();
+        Ok(fields)
     }
 
     /// Takes the body's `model`, which must be there unless the path named one.

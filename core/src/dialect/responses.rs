@@ -3,7 +3,7 @@
 use super::at::{At, Invalid};
 use super::chat_completions::{read_hints, read_tools};
 use super::content::{self, Voice};
-use super::fields::{array, body, is_object, is_string, object, present};
+use super::fields::{array, is_object, is_string, object, present};
 use super::prompt::{Media, MediaKind, PieceKind, Role};
 use super::request::{MessageHead, Request};
 use super::{Naming, nested, scalar};
@@ -43,7 +43,7 @@ const ITEM: [&str; 12] = [
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
-    let fields = body(request.body, Naming::Exact, &BODY)?;
+    let fields = request.fields(&BODY)?;
     let [
         model,
         input,

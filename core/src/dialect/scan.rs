@@ -12,16 +12,14 @@ struct Walk<'a> {
     at: usize,
 }
 
+/// A walk over the elements of an array that should all be objects.
+#[derive(Debug, Clone)]
+pub(super) struct Objects<'a>(Option<Walk<'a>>);
+
 /// The fields of an object, as raw JSON: the key with its quotes, and the value. None of what is no object.
 pub(super) fn fields(json: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut walk = Walk::into(json, b'{');
-    std::iter::from_fn(move || {
-        let walk = walk.as_mut()?;
-        walk.pass(b',');
-        let key = walk.value().filter(|key| key.starts_with('"'))?;
-        walk.pass(b':');
-        Some((key, walk.value()?))
-    })
+    std::iter::from_fn(move || walk.as_mut()?.field())
 }
 
 /// The elements of an array, as raw JSON. None of what is no array.
@@ -42,6 +40,30 @@ pub(super) fn key_text(raw: &str) -> Cow<'_, str> {
     }
 }
 
+// === impl Objects ===
+
+impl<'a> Objects<'a> {
+    /// The objects in `json`; none in what is no array.
+    pub(super) fn of(json: &'a str) -> Self {
+        Self(Walk::into(json, b'['))
+    }
+
+    /// Calls `each` for the fields of the next object, as [`fields`] tells them: an element is walked over once. `false`
+    /// where the next element is no object; `None` where there is none.
+    pub(super) fn next(&mut self, mut each: impl FnMut(&'a str, &'a str)) -> Option<bool> {
+        let walk = self.0.as_mut()?;
+        walk.pass(b',');
+        if !walk.pass(b'{') {
+            return walk.value().map(|_| false);
+        }
+        while let Some((key, value)) = walk.field() {
+            each(key, value);
+        }
+        walk.pass(b'}');
+        Some(true)
+    }
+}
+
 // === impl Walk ===
 
 impl<'a> Walk<'a> {
@@ -51,13 +73,23 @@ impl<'a> Walk<'a> {
         opens.then_some(Self { json, at: 1 })
     }
 
-    /// Passes a separator that stands next, and the white space around it.
-    fn pass(&mut self, separator: u8) {
+    /// The next field of the object that the walk is in; `None` at its end.
+    fn field(&mut self) -> Option<(&'a str, &'a str)> {
+        self.pass(b',');
+        let key = self.value().filter(|key| key.starts_with('"'))?;
+        self.pass(b':');
+        Some((key, self.value()?))
+    }
+
+    /// Passes a separator or a bracket that stands next, and the white space around it; says whether it did.
+    fn pass(&mut self, sign: u8) -> bool {
         self.pass_space();
-        if self.json.as_bytes().get(self.at) == Some(&separator) {
+        let is_next = self.json.as_bytes().get(self.at) == Some(&sign);
+        if is_next {
             self.at += 1;
             self.pass_space();
         }
+        is_next
     }
 
     fn pass_space(&mut self) {
@@ -107,14 +139,18 @@ fn end_of_nested(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
+/// Where the string that begins at `start` ends. Quotes are looked for, not backslashes, of which code has many more.
 fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start + 1;
+    let first = start + 1;
+    let mut at = first;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(at) == Some(&b'"') {
-            return Some(at + 1);
+        at += memchr::memchr(b'"', bytes.get(at..)?)?;
+        let before = bytes.get(first..at)?.iter().rev();
+        let backslashes = before.take_while(|byte| **byte == b'\\').count();
+        at += 1;
+        if backslashes.is_multiple_of(2) {
+            return Some(at);
         }
-        at += 2;
     }
 }
 

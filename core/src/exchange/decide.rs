@@ -15,6 +15,7 @@ use crate::exchange::{Env, Exchange, Phase};
 use crate::glob;
 use crate::headers::HeaderOp;
 use crate::limit::{Demand, Receipt};
+use crate::price::Price;
 use crate::refusal::{Code, Refusal};
 use crate::usage::{Usage, UsageStatus};
 
@@ -59,8 +60,13 @@ impl Exchange {
         output_caps: OutputCaps,
         env: &mut Env<'_>,
     ) -> Result<Prepared, Refusal> {
-        let chosen = self.choose_model(config, request)?;
+        let (chosen, price) = self.choose_model(config, request)?;
         let model = self.downgrade(chosen, env);
+        let price = if self.downgraded.is_some() {
+            self.price(config, &model)
+        } else {
+            price
+        };
         let changes = self.changes(config, endpoint, request, &model)?;
         let prompt_tokens = count_prompt(request, &model, config.exact_count_bytes);
         if let Some(facts) = self.facts(Some(&model)) {
@@ -77,6 +83,7 @@ impl Exchange {
         let receipt = self.take_limits(Some(&model), demand, env)?;
         let released = Released {
             model,
+            price,
             prompt_tokens,
             reserved_output,
             receipt,
@@ -173,21 +180,32 @@ impl Exchange {
         Ok(changed)
     }
 
-    /// The model that the provider is asked for, if this caller may have it.
-    fn choose_model(&mut self, config: &Config, request: &Request<'_>) -> Result<String, Refusal> {
+    /// What a model costs at the provider of this request, if that is known, and whether it is a fallback.
+    fn price(&self, config: &Config, model: &str) -> Option<(Price, bool)> {
+        let provider = self.destination().map_or("", |destination| destination.provider);
+        let quoted = config.quote(provider, model).price();
+        quoted.map(|(price, is_fallback)| (price.clone(), is_fallback))
+    }
+
+    /// The model that the provider is asked for, if this caller may have it, and what it costs.
+    fn choose_model(
+        &mut self,
+        config: &Config,
+        request: &Request<'_>,
+    ) -> Result<(String, Option<(Price, bool)>), Refusal> {
         let requested = request.model.as_ref().map_or("", |model| &model.name);
         let model = config.resolve_alias(requested).to_owned();
         self.request.model = request.model.as_ref().map(|_| requested.to_owned());
         self.request.stream = request.stream;
         self.check_models(request, requested, &model)?;
-        let provider = self.destination().map_or("", |destination| destination.provider);
-        if config.quote(provider, &model).price().is_none() {
+        let price = self.price(config, &model);
+        if price.is_none() {
             let message = format!(
                 "the price of the model `{model}` is not known here; use another model, or have it added"
             );
             return Err(Refusal::new(Code::ModelNotAllowed, message).at("model"));
         }
-        Ok(model)
+        Ok((model, price))
     }
 
     /// What must change in the request for the provider to answer with this model and to report usage.
@@ -336,7 +354,7 @@ impl Exchange {
             status: UsageStatus::Estimated,
             ..Usage::default()
         };
-        (event.cost_nanousd, event.price_fallback) = self.cost(&released.model, &event.usage);
+        (event.cost_nanousd, event.price_fallback) = released.cost(&event.usage);
         event.charges = released
             .reservation
             .as_ref()

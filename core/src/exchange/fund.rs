@@ -73,8 +73,8 @@ impl Exchange {
             prepared.cancel(&self.config, env);
             return self.decide(body, env);
         }
-        let need = self.need(&prepared, prepared.reserved_output());
-        let least = self.need(&prepared, self.least_output(&prepared));
+        let need = Self::need(&prepared, prepared.reserved_output());
+        let least = Self::need(&prepared, self.least_output(&prepared));
         if let Some(at) = env.money.denied(&set, &least, now) {
             let refusal = self.budget_refusal(&set, at, env);
             return Err(self.unfunded(*prepared, refusal, env));
@@ -126,8 +126,8 @@ impl Exchange {
         env: &mut Env<'_>,
     ) -> Step {
         prepared.tries.questions += 1;
-        let need = self.need(&prepared, prepared.reserved_output());
-        let least = self.need(&prepared, self.least_output(&prepared));
+        let need = Self::need(&prepared, prepared.reserved_output());
+        let least = Self::need(&prepared, self.least_output(&prepared));
         let wait_ms = self.config.budgets.wait_ms;
         let asked_at = env.now.millis();
         // A purse that cannot be read is asked about all the same: the ledger knows what this Envoy has.
@@ -212,7 +212,7 @@ impl Exchange {
     fn shrink(&self, prepared: &mut Prepared, left: &Amounts) -> bool {
         let most = prepared.reserved_output();
         let least = self.least_output(prepared);
-        match affordable_output(left, most, |output| self.need(prepared, output)) {
+        match affordable_output(left, most, |output| Self::need(prepared, output)) {
             Some(output) if output >= least && output < most => {
                 prepared.shrink_output(output);
                 true
@@ -232,12 +232,12 @@ impl Exchange {
     }
 
     /// What a request can cost at most with so much output, in every unit.
-    fn need(&self, prepared: &Prepared, output: u64) -> Amounts {
-        let provider = self.destination().map_or("", |destination| destination.provider);
-        let price = self.config.quote(provider, prepared.model()).price();
+    fn need(prepared: &Prepared, output: u64) -> Amounts {
         let prompt = prepared.prompt_tokens();
         Amounts {
-            usd: price.map_or(NanoUsd::ZERO, |(price, _)| price.reserve(prompt, output)),
+            usd: prepared
+                .price()
+                .map_or(NanoUsd::ZERO, |price| price.reserve(prompt, output)),
             tokens: prompt.saturating_add(output),
             requests: 1,
         }

@@ -10,6 +10,9 @@ use crate::exchange::Env;
 use crate::exchange::fund::Tries;
 use crate::journal::Slot;
 use crate::limit::Receipt;
+use crate::money::NanoUsd;
+use crate::price::Price;
+use crate::usage::Usage;
 
 /// A request that may go on: everything that was decided, and the changes to its body.
 pub(super) struct Prepared {
@@ -34,6 +37,8 @@ pub(super) struct Prepared {
 pub(super) struct Released {
     /// The model that the provider is asked for.
     pub(super) model: String,
+    /// What it costs, and whether that is a fallback.
+    pub(super) price: Option<(Price, bool)>,
     pub(super) prompt_tokens: u64,
     /// Output tokens that were reserved.
     pub(super) reserved_output: u64,
@@ -69,6 +74,11 @@ impl Prepared {
     /// The model that the provider is asked for.
     pub(super) fn model(&self) -> &str {
         &self.released.model
+    }
+
+    /// What the model costs.
+    pub(super) fn price(&self) -> Option<&Price> {
+        self.released.price.as_ref().map(|(price, _)| price)
     }
 
     pub(super) const fn prompt_tokens(&self) -> u64 {
@@ -132,6 +142,15 @@ impl Prepared {
 // === impl Released ===
 
 impl Released {
+    /// What usage of the model costs, and whether its price is a fallback.
+    pub(super) fn cost(&self, usage: &Usage) -> (NanoUsd, bool) {
+        self.price
+            .as_ref()
+            .map_or((NanoUsd::ZERO, true), |(price, is_fallback)| {
+                (price.cost(usage), *is_fallback)
+            })
+    }
+
     /// The request does not go on, and nothing is written of it: gives back what it took.
     pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) {
         let Withdrawn { reservation, .. } = self.withdraw(config, env);

@@ -210,7 +210,7 @@ impl Exchange {
             return None;
         };
         let usage = estimate(&outcome, released.prompt_tokens, Seen::tokens_by_size);
-        let (cost, _) = self.cost(&released.model, &usage);
+        let (cost, _) = released.cost(&usage);
         Some(HeaderOp::Set("x-tollgate-cost".into(), cost.to_string()))
     }
 }

@@ -121,6 +121,7 @@ impl Exchange {
         let outcome = self.response.outcome();
         let status = self.response.status;
         let usage = account(&outcome, status, released.prompt_tokens);
+        let cost = released.cost(&usage);
         let used = Demand {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
@@ -138,7 +139,7 @@ impl Exchange {
         event.error_code = self.error_code(&outcome, closing);
         event.response_model = outcome.response_model.as_deref().map(clip);
         event.usage = usage;
-        (event.cost_nanousd, event.price_fallback) = self.cost(&released.model, &usage);
+        (event.cost_nanousd, event.price_fallback) = cost;
         let amounts = Amounts {
             usd: event.cost_nanousd,
             tokens: usage.input_tokens.saturating_add(usage.output_tokens),
@@ -178,15 +179,6 @@ impl Exchange {
             Ok(()) => purse.settle(env.cells, reservation, used, now),
             Err(_) => purse.settle_in_full(env.cells, reservation, now),
         }
-    }
-
-    /// What usage of a model costs, and whether its price is a fallback.
-    pub(super) fn cost(&self, model: &str, usage: &Usage) -> (NanoUsd, bool) {
-        let provider = self.destination().map_or("", |destination| destination.provider);
-        let quote = self.config.quote(provider, model).price();
-        quote.map_or((NanoUsd::ZERO, true), |(price, is_fallback)| {
-            (price.cost(usage), is_fallback)
-        })
     }
 
     pub(super) fn destination(&self) -> Option<Destination<'_>> {

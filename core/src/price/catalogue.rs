@@ -85,7 +85,7 @@ impl Catalogue {
     /// The price of a model at a provider, by LiteLLM's name for it: `groq` and `llama-3.3-70b-versatile` are listed
     /// as `groq/llama-3.3-70b-versatile`. Falls back to [`Catalogue::price`].
     pub fn price_at(&self, provider: &str, model: &str) -> Option<&Price> {
-        let name = format!("{provider}/{model}");
+        let name = [provider, "/", model].concat();
         self.entry(&name)
             .filter(|price| price.metered)
             .or_else(|| self.price(model))

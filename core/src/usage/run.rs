@@ -3,6 +3,7 @@
 use memchr::memchr2;
 
 use super::tree::Take;
+use crate::words;
 
 /// The start of a string is searched a word at a time: most are short, and a call costs more.
 const SHORT: usize = 32;
@@ -178,27 +179,18 @@ pub(super) fn end_of_string(bytes: &[u8], escape: &mut Escape) -> Option<usize> 
 #[inline]
 pub(super) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     let (start, rest) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
-    let (words, last) = start.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
+    let (whole, last) = start.as_chunks::<8>();
+    for (at, word) in whole.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let hits = zero_bytes(word ^ repeat(b'"')) | zero_bytes(word ^ repeat(b'\\'));
+        let hits = words::equal(word, b'"') | words::equal(word, b'\\');
         if hits != 0 {
             return Some(at * 8 + hits.trailing_zeros() as usize / 8);
         }
     }
     last.iter()
         .position(|byte| matches!(byte, b'"' | b'\\'))
-        .map(|at| words.len() * 8 + at)
+        .map(|at| whole.len() * 8 + at)
         .or_else(|| Some(start.len() + memchr2(b'"', b'\\', rest)?))
-}
-
-const fn repeat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// The high bit of each byte that is zero; above the first such byte, other bits may be set too.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(repeat(1)) & !word & repeat(0x80)
 }
 
 /// The bytes that a UTF-16 unit takes in UTF-8; half of a surrogate pair counts for two of the pair's four.
