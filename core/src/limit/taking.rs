@@ -117,7 +117,7 @@ impl<'l> Taking<'l> {
         Ok(Taken {
             receipt: self.receipt(self.drafts.len()),
             would_refuse: self.would_refuse(),
-            standings: self.standings(),
+            standings: in_order(&self.lines),
         })
     }
 
@@ -199,16 +199,6 @@ impl<'l> Taking<'l> {
         names.collect()
     }
 
-    fn standings(&self) -> Vec<Standing> {
-        let mut standings = Vec::with_capacity(self.lines.len());
-        standings.extend(self.lines.iter().map(|line| Standing {
-            order: line.limit.order,
-            level: line.level,
-        }));
-        standings.sort_unstable_by_key(|standing| standing.order);
-        standings
-    }
-
     /// The refusal for which the client has to wait longest, if there is one.
     fn refusal(&mut self) -> Option<Box<Refused>> {
         // Nearly always there is none.
@@ -228,26 +218,29 @@ impl<'l> Taking<'l> {
             })
         });
         let longest = refusals.max_by_key(|refused| refused.retry_after_secs.unwrap_or(u64::MAX))?;
-        let would_refuse = self.would_refuse();
-        self.take_nothing();
         Some(Box::new(Refused {
-            would_refuse,
-            standings: self.standings(),
+            would_refuse: self.would_refuse(),
+            standings: self.without_it(),
             ..longest
         }))
     }
 
-    /// How full all limits are without the request: weighed anew, as nobody else asks for it.
-    fn take_nothing(&mut self) {
+    /// How full all limits are without the request: weighed anew, as nobody else asks for it. What was taken stays
+    /// known, as some of it may have been written.
+    fn without_it(&mut self) -> Vec<Standing> {
+        let mut all = Vec::with_capacity(self.lines.len());
         for draft in &self.drafts {
             let asked = Asked {
                 subject: draft.subject,
                 demand: None,
                 now: self.now,
             };
-            let lines = self.lines.get_mut(draft.lines.clone()).unwrap_or_default();
-            asked.weigh(draft.group, &draft.opened, lines, &mut self.meter);
+            let taken = self.lines.get(draft.lines.clone()).unwrap_or_default();
+            let mut lines: Vec<Line<'_>> = taken.iter().map(|line| Line::new(line.limit)).collect();
+            asked.weigh(draft.group, &draft.opened, &mut lines, &mut self.meter);
+            all.append(&mut lines);
         }
+        in_order(&all)
     }
 }
 
@@ -382,6 +375,17 @@ impl<'l> Line<'l> {
         self.outcome = Some(outcome);
         opened.clock.shifted
     }
+}
+
+/// How full limits are, in the configuration's order.
+fn in_order(lines: &[Line<'_>]) -> Vec<Standing> {
+    let mut standings = Vec::with_capacity(lines.len());
+    standings.extend(lines.iter().map(|line| Standing {
+        order: line.limit.order,
+        level: line.level,
+    }));
+    standings.sort_unstable_by_key(|standing| standing.order);
+    standings
 }
 
 /// The place of a limit, looked for from `next` on first.

@@ -1,8 +1,10 @@
 //! Several workers on the same cells.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::cells::{Cell, Cells, Version};
 
 fn race(spec: &Value, workers: u64, requests: u64) -> (u64, Vec<LimitState>) {
     let world = World::new(spec.clone());
@@ -36,6 +38,51 @@ fn workers_never_let_more_through_than_the_limit() {
         ]);
         assert_eq!(race(&spec, 4, 400).0, 500);
     }
+}
+
+/// Cells that another worker comes to before a cell is written for the first time.
+struct Intruded<'a> {
+    cells: &'a MemoryCells,
+    before_a_write_to: &'a str,
+    intrude: RefCell<Option<Box<dyn FnOnce() + 'a>>>,
+}
+
+impl Cells for Intruded<'_> {
+    fn get(&self, key: &str) -> Result<Cell, CellError> {
+        self.cells.get(key)
+    }
+
+    fn set(&self, key: &str, bytes: &[u8], version: Version) -> Result<(), CellError> {
+        if key.starts_with(self.before_a_write_to)
+            && let Some(intrude) = self.intrude.take()
+        {
+            intrude();
+        }
+        self.cells.set(key, bytes, version)
+    }
+}
+
+#[test]
+fn what_an_earlier_group_gave_is_given_back_where_a_later_one_then_refuses() {
+    let world = World::new(json!([
+        {"name": "user", "count": "requests", "amount": 10, "period": "1d", "per": ["user"]},
+        {"name": "slots", "count": "concurrent", "amount": 1, "per": ["key"]},
+    ]));
+    let other = Facts {
+        user: Some("bob"),
+        ..facts()
+    };
+    let cells = Intruded {
+        cells: &world.cells,
+        before_a_write_to: "tollgate/1/l/8/",
+        intrude: RefCell::new(Some(Box::new(|| {
+            let _ = world.take_as(&other, 1, 0).unwrap();
+        }))),
+    };
+    let plan = world.limits.select(&facts());
+    let taken = world.limits.take(&cells, &plan, Demand::default(), world.now());
+    assert!(matches!(taken, Err(TakeError::Refused(refused)) if &*refused.limit == "slots"));
+    assert_eq!(world.states()[0].used, 0, "of the user's requests");
 }
 
 #[test]
