@@ -24,7 +24,7 @@ pub use counter::{Count, Counter};
 pub use estimate::estimate_for;
 use hash::SHORT_MAX;
 use memo::Memo;
-use splitter::{cl100k, o200k};
+use splitter::{Cl100k, Expression, Glance, O200k};
 use tables::{CL100K, O200K, Tables};
 use work::Work;
 
@@ -73,53 +73,61 @@ impl Encoding {
     fn count_within(self, text: &str, work: &mut Work) -> (u64, usize) {
         let bytes = text.as_bytes();
         match self {
-            Self::O200k => O200K_MEMO.with(|memo| count(&O200K, memo, o200k::piece_end, bytes, work)),
-            Self::Cl100k => CL100K_MEMO.with(|memo| count(&CL100K, memo, cl100k::piece_end, bytes, work)),
+            Self::O200k => O200K_MEMO.with(|memo| count::<O200k>(&O200K, memo, bytes, work)),
+            Self::Cl100k => CL100K_MEMO.with(|memo| count::<Cl100k>(&CL100K, memo, bytes, work)),
         }
     }
 }
 
-#[inline]
-fn count(
-    tables: &Tables,
-    memo: &Memo,
-    piece_end: impl Fn(&[u8], usize) -> usize,
-    text: &[u8],
-    work: &mut Work,
-) -> (u64, usize) {
-    let (mut at, mut tokens) = (0, 0);
-    while at < text.len() && !work.is_spent() {
-        let end = piece_end(text, at);
-        work.look_up(end - at);
-        match end - at {
+#[inline(never)]
+fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Work) -> (u64, usize) {
+    let (mut at, mut tokens, mut left) = (0, 0, *work);
+    while at < text.len() && !left.is_spent() {
+        let glance = Glance::at(text, at);
+        let len = match glance.piece::<E>() {
+            0 => E::piece_end(text, at) - at,
+            len => len,
+        };
+        left.look_up(len);
+        // Apart, so that what is left need not be in memory for the pieces that are remembered.
+        let mut merge = || {
+            let mut merging = left;
+            let counted = piece(tables, memo, text, at..at + len, &mut merging);
+            left = merging;
+            counted
+        };
+        match len {
             1 => tokens += 1,
-            2..=SHORT_MAX => {
-                let word = spellings::word(text, at, end);
-                tokens += memo.word(word, || piece(tables, text, at..end, work).0);
-            }
-            8..=memo::LONGEST => {
-                tokens += memo.longer(text, at, end, || piece(tables, text, at..end, work).0);
-            }
+            2..=SHORT_MAX => tokens += memo.word(glance.word(len), || merge().0),
+            8..=memo::LONGER_MAX => tokens += memo.longer(glance.two_words(len), || merge().0),
             _ => {
-                let (counted, bytes) = piece(tables, text, at..end, work);
+                let (counted, bytes) = merge();
                 tokens += counted;
-                if at + bytes < end {
-                    return (tokens, at + bytes);
+                if bytes < len {
+                    at += bytes;
+                    break;
                 }
             }
         }
-        at = end;
+        at += len;
     }
+    *work = left;
     (tokens, at)
 }
 
-/// The tokens of a piece, or of as much of a long one as the work lasts for, and how many bytes that is.
-fn piece(tables: &Tables, text: &[u8], piece: Range<usize>, work: &mut Work) -> (u64, usize) {
-    if tables.has(text, piece.start, piece.end) {
-        (1, piece.len())
-    } else {
-        merge::count(tables, text.get(piece).unwrap_or_default(), work)
+/// The tokens of a piece that is not among the short ones remembered, or of as much of a long one as the work lasts for,
+/// and how many bytes that is.
+#[inline(never)]
+fn piece(tables: &Tables, memo: &Memo, text: &[u8], piece: Range<usize>, work: &mut Work) -> (u64, usize) {
+    let bytes = text.get(piece).unwrap_or_default();
+    if tables.has(bytes, 0, bytes.len()) {
+        return (1, bytes.len());
     }
+    if (memo::LONGER_MAX + 1..=memo::LONGEST_MAX).contains(&bytes.len()) {
+        let tokens = memo.longest(bytes, || merge::count(tables, bytes, work).0);
+        return (tokens, bytes.len());
+    }
+    merge::count(tables, bytes, work)
 }
 
 #[cfg(test)]

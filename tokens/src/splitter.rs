@@ -4,39 +4,31 @@
 //! looks further ahead than the run of characters that it is in, and no run is read more than a few times, so that a
 //! text is split in linear time.
 
-pub(crate) mod cl100k;
-pub(crate) mod o200k;
+mod cl100k;
+mod glance;
+mod o200k;
+
+pub(crate) use cl100k::Cl100k;
+pub(crate) use glance::Glance;
+use glance::Letters;
+pub(crate) use o200k::O200k;
 
 use crate::classes::{Char, NEWLINE, NUMBER, SPACE, SYMBOL};
 
-/// The highest bit of each byte of a word.
-const HIGH: u64 = 0x8080_8080_8080_8080;
+/// A regular expression, as it splits a text.
+pub(crate) trait Expression {
+    /// Whether an apostrophe begins a piece where a contraction follows, instead of going on with the word before it.
+    const CONTRACTIONS_STAND_ALONE: bool;
 
-/// Eight bytes of a text that begin with a word in ASCII.
-#[derive(Clone, Copy)]
-struct Ascii {
-    bytes: u64,
-    /// How many of the first bytes are its letters: 1 to 7.
-    len: usize,
-}
+    /// The bytes, of eight in ASCII, that a word does not go on with when it has come to them; `before` is the highest
+    /// bit of a byte if a lower-case letter is before the first of them, and 0 otherwise.
+    fn word_ends(letters: Letters, before: u64) -> u64;
 
-/// What a word that is taken at a glance can have before it: `[^\r\n\p{L}\p{N}]?`, of ASCII.
-#[inline]
-fn prefix(first: u8) -> usize {
-    usize::from(first < 0x80 && Char::ascii(first).is(SPACE | SYMBOL) && !matches!(first, b'\r' | b'\n'))
-}
+    /// Whether this character of ASCII belongs to the punctuation before it, though it may be none itself.
+    fn is_after_punctuation(byte: u8) -> bool;
 
-/// The bytes of a word that are lower-case letters of ASCII, by their highest bits.
-#[inline]
-const fn lower_letters(bytes: u64) -> u64 {
-    const fn each(byte: u8) -> u64 {
-        u64::from_le_bytes([byte; 8])
-    }
-    let low = bytes & !HIGH;
-    // No sum is more than a byte holds.
-    let from_a = low + each(0x80 - b'a');
-    let after_z = low + each(0x80 - b'z' - 1);
-    from_a & !after_z & !bytes & HIGH
+    /// The end of the piece that begins at `at`, which is before the end of the text.
+    fn piece_end(text: &[u8], at: usize) -> usize;
 }
 
 /// The end of the run of characters of `classes` that begins at `at`.
@@ -74,26 +66,6 @@ fn symbols(text: &[u8], at: usize, first: Char) -> Option<usize> {
     };
     let end = run(text, start, SYMBOL);
     (end > start).then_some(end)
-}
-
-// === impl Ascii ===
-
-impl Ascii {
-    /// The word at `start` whose letters are those that `letters` marks, if it is short and ends before the text does,
-    /// at another character of ASCII.
-    #[inline]
-    fn word(text: &[u8], start: usize, letters: impl Fn(u64) -> u64) -> Option<Self> {
-        let bytes = u64::from_le_bytes(*text.get(start..)?.first_chunk::<8>()?);
-        let len = (!letters(bytes) & HIGH).trailing_zeros() as usize / 8;
-        let word = Self { bytes, len };
-        ((1..8).contains(&len) && word.next() < 0x80).then_some(word)
-    }
-
-    /// The byte after its letters.
-    #[inline]
-    fn next(self) -> u8 {
-        (self.bytes >> (8 * self.len % 64)) as u8
-    }
 }
 
 /// A run of white space, measured once for the alternatives that share it.

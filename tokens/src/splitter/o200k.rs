@@ -10,13 +10,16 @@
 //! \s+
 //! ```
 
-use super::{Ascii, White, contraction, lower_letters, number, prefix, run, symbols};
+use super::{Expression, Letters, White, contraction, number, run, symbols};
 use crate::classes::{Char, LETTER, LOWER, MARK, MIDDLE, NEWLINE, NUMBER, SPACE, UPPER};
 
 /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
 const HEAD: u8 = UPPER | MIDDLE | MARK;
 /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
 const TAIL: u8 = LOWER | MIDDLE | MARK;
+
+/// The expression.
+pub(crate) struct O200k;
 
 /// A word at a position, as the first or only the second alternative takes it.
 enum Word {
@@ -28,61 +31,54 @@ enum Word {
     None,
 }
 
-/// The end of the piece that begins at `at`, which is before the end of the text.
-#[inline]
-pub(crate) fn piece_end(text: &[u8], at: usize) -> usize {
-    plain_word(text, at).unwrap_or_else(|| any_piece_end(text, at))
-}
+// === impl O200k ===
 
-/// The end of a short word in ASCII, at most its first letter in upper case: most pieces are such words.
-#[inline]
-fn plain_word(text: &[u8], at: usize) -> Option<usize> {
-    let start = at + prefix(*text.get(at)?);
-    // The first letter may be of either case.
-    let word = Ascii::word(text, start, |bytes| {
-        lower_letters(bytes) | lower_letters((bytes & 0xff) | 0x20) & 0x80
-    })?;
-    // What follows is no lower-case letter. An upper-case one begins another word, if this one has a lower-case one.
-    let is_open = match word.next() {
-        b'\'' => true,
-        b'A'..=b'Z' => word.len == 1,
-        _ => false,
-    };
-    (!is_open).then_some(start + word.len)
-}
+impl Expression for O200k {
+    const CONTRACTIONS_STAND_ALONE: bool = false;
 
-fn any_piece_end(text: &[u8], at: usize) -> usize {
-    let first = Char::at(text, at);
-    let after = at + first.width;
-    if first.is(LETTER) {
-        return match word(text, at) {
-            Word::First(end) | Word::Second(end) => end + contraction(text, end),
-            Word::None => after,
-        };
+    #[inline]
+    fn word_ends(letters: Letters, before: u64) -> u64 {
+        letters.others() | letters.upper_after_lower(before)
     }
-    if first.is(NUMBER) {
-        return number(text, after);
+
+    #[inline]
+    fn is_after_punctuation(byte: u8) -> bool {
+        matches!(byte, b'\r' | b'\n' | b'/')
     }
-    if !first.is(NEWLINE) {
-        match word(text, after) {
-            Word::First(end) => return end + contraction(text, end),
-            // The first alternative without a prefix: the mark is a word of its own.
-            _ if first.is(MARK) => return after + contraction(text, after),
-            Word::Second(end) => return end + contraction(text, end),
-            Word::None => {}
+
+    fn piece_end(text: &[u8], at: usize) -> usize {
+        let first = Char::at(text, at);
+        let after = at + first.width;
+        if first.is(LETTER) {
+            return match word(text, at) {
+                Word::First(end) | Word::Second(end) => end + contraction(text, end),
+                Word::None => after,
+            };
         }
+        if first.is(NUMBER) {
+            return number(text, after);
+        }
+        if !first.is(NEWLINE) {
+            match word(text, after) {
+                Word::First(end) => return end + contraction(text, end),
+                // The first alternative without a prefix: the mark is a word of its own.
+                _ if first.is(MARK) => return after + contraction(text, after),
+                Word::Second(end) => return end + contraction(text, end),
+                Word::None => {}
+            }
+        }
+        if let Some(end) = symbols(text, at, first) {
+            return newlines_and_slashes(text, end);
+        }
+        if first.is(SPACE) {
+            let white = White::at(text, at);
+            return white
+                .newline_end
+                .or_else(|| white.before_last(text, at))
+                .unwrap_or(white.end);
+        }
+        after
     }
-    if let Some(end) = symbols(text, at, first) {
-        return newlines_and_slashes(text, end);
-    }
-    if first.is(SPACE) {
-        let white = White::at(text, at);
-        return white
-            .newline_end
-            .or_else(|| white.before_last(text, at))
-            .unwrap_or(white.end);
-    }
-    after
 }
 
 /// `[\p{Lu}…]*[\p{Ll}…]+` or, failing that, `[\p{Lu}…]+`.

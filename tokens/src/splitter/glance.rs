@@ -1,0 +1,332 @@
+//! Pieces that are told at a glance: from the next sixteen bytes, eight at a time, where those that matter are ASCII.
+//!
+//! Nearly all pieces of a text in a European language, and of code, are: words of up to fourteen letters, numbers,
+//! punctuation, indentation. The others are left to the expression's own `piece_end`, which knows all.
+
+use super::Expression;
+
+/// The highest bit of each byte of a word.
+const HIGH: u64 = each(0x80);
+
+/// Bytes that are looked at.
+const GLANCE: usize = 16;
+
+/// Stands after the end of the text: no byte of UTF-8.
+const AFTER: u8 = 0xff;
+
+// What a byte is, one bit each. What is nothing of this (a control character) is not told at a glance.
+/// Of the letters. Its value is how many of them that is.
+const LETTER: u8 = 1;
+/// Of the digits.
+const DIGIT: u8 = 1 << 1;
+/// White space, but no end of a line.
+const BLANK: u8 = 1 << 2;
+/// `[\r\n]`
+const LINE: u8 = 1 << 3;
+/// Punctuation and symbols.
+const PUNCTUATION: u8 = 1 << 4;
+/// `'`
+const APOSTROPHE: u8 = 1 << 5;
+/// After the end of the text.
+const END: u8 = 1 << 6;
+/// Part of a character outside ASCII.
+const WIDE: u8 = 1 << 7;
+
+/// What may stand before the letters of a word: `[^\r\n\p{L}\p{N}]`.
+const PREFIX: u8 = BLANK | PUNCTUATION;
+
+static KINDS: [u8; 256] = kinds();
+
+/// The next bytes of a text, little-endian.
+#[derive(Clone, Copy)]
+pub(crate) struct Glance {
+    first: u64,
+    second: u64,
+}
+
+/// The letters among eight bytes, by their highest bits.
+#[derive(Clone, Copy)]
+pub(crate) struct Letters {
+    all: u64,
+    lower: u64,
+}
+
+/// The byte eight times.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// How many bytes there are before the first that is marked: eight if none is.
+#[inline]
+const fn before(marks: u64) -> usize {
+    marks.trailing_zeros() as usize / 8
+}
+
+/// The first `count` bytes of a word, at most seven.
+#[inline]
+const fn first_of(word: u64, count: usize) -> u64 {
+    word & !(u64::MAX << (8 * count % 64))
+}
+
+#[inline]
+fn kind(byte: u8) -> u8 {
+    KINDS.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+// === impl Glance ===
+
+impl Glance {
+    /// What is at `at`, which is before the end of the text.
+    #[inline]
+    pub(crate) fn at(text: &[u8], at: usize) -> Self {
+        let rest = text.get(at..).unwrap_or_default();
+        match rest.first_chunk::<GLANCE>().map(|chunk| chunk.as_chunks().0) {
+            Some(&[first, second]) => Self {
+                first: u64::from_le_bytes(first),
+                second: u64::from_le_bytes(second),
+            },
+            _ => Self::at_end(rest),
+        }
+    }
+
+    /// Of fewer bytes.
+    #[inline(never)]
+    fn at_end(rest: &[u8]) -> Self {
+        let mut bytes = [AFTER; GLANCE];
+        for (place, &byte) in bytes.iter_mut().zip(rest) {
+            *place = byte;
+        }
+        Self::at(&bytes, 0)
+    }
+
+    /// The first two to seven bytes and their count, in the last byte.
+    #[inline]
+    pub(crate) fn word(self, len: usize) -> u64 {
+        first_of(self.first, len) | (len as u64) << 56
+    }
+
+    /// The first eight to fifteen bytes and their count, in the last byte.
+    #[inline]
+    pub(crate) fn two_words(self, len: usize) -> [u64; 2] {
+        [self.first, first_of(self.second, len - 8) | (len as u64) << 56]
+    }
+
+    /// The length of the piece; 0 if that cannot be told.
+    #[inline]
+    pub(crate) fn piece<E: Expression>(self) -> usize {
+        let first = kind(self.first as u8);
+        if first & (PREFIX | LETTER) == 0 || E::CONTRACTIONS_STAND_ALONE && first & APOSTROPHE != 0 {
+            return match first {
+                DIGIT => self.number(),
+                LINE if kind(self.byte(1)) & (PUNCTUATION | LETTER | DIGIT | END) != 0 => 1,
+                _ => 0,
+            };
+        }
+        let letters = Letters::of(self.first);
+        // The first byte is a letter, or may stand before one.
+        let ends = E::word_ends(letters, 0) & !0x80;
+        if ends == 0 {
+            let ends = E::word_ends(Letters::of(self.second), letters.lower >> 56);
+            return if ends == 0 {
+                0
+            } else {
+                self.word_if_it_ends::<E>(8 + before(ends))
+            };
+        }
+        let len = before(ends);
+        if len + usize::from(first & LETTER) > 1 {
+            self.word_if_it_ends::<E>(len)
+        } else if first & BLANK != 0 {
+            self.blank::<E>()
+        } else {
+            self.punctuation::<E, 1>()
+        }
+    }
+
+    #[inline]
+    fn word_if_it_ends<E: Expression>(self, len: usize) -> usize {
+        let more = if E::CONTRACTIONS_STAND_ALONE {
+            WIDE
+        } else {
+            WIDE | APOSTROPHE
+        };
+        if kind(self.byte(len)) & more == 0 { len } else { 0 }
+    }
+
+    /// `\p{N}{1,3}`
+    #[inline]
+    fn number(self) -> usize {
+        let mut len = 1;
+        while len < 3 && kind(self.byte(len)) & DIGIT != 0 {
+            len += 1;
+        }
+        if len < 3 && kind(self.byte(len)) & WIDE != 0 {
+            return 0;
+        }
+        len
+    }
+
+    /// What begins with white space that no word follows.
+    #[inline]
+    fn blank<E: Expression>(self) -> usize {
+        const OTHERS: u8 = PUNCTUATION | LETTER | DIGIT;
+        let (first, second) = (self.first as u8, self.byte(1));
+        if second != first {
+            return match kind(second) {
+                next if next & PUNCTUATION != 0 && first == b' ' => self.punctuation::<E, 2>(),
+                next if next & (OTHERS | END) != 0 => 1,
+                _ => 0,
+            };
+        }
+        let same = each(first);
+        let run = match before(self.first ^ same) {
+            8 => 8 + before(self.second ^ same),
+            run => run,
+        };
+        match kind(self.byte(run)) {
+            _ if run == GLANCE => 0,
+            // `\s+(?!\S)`
+            next if next & OTHERS != 0 => run - 1,
+            END => run,
+            _ => 0,
+        }
+    }
+
+    /// ` ?[^\s\p{L}\p{N}]+[\r\n/]*` of less than eight bytes, of which so many have been looked at.
+    #[inline]
+    fn punctuation<E: Expression, const LOOKED_AT: usize>(self) -> usize {
+        let mut len = LOOKED_AT;
+        // Of nothing known when the eight bytes are through.
+        let mut rest = self.first >> (8 * LOOKED_AT);
+        while kind(rest as u8) & PUNCTUATION != 0 {
+            (len, rest) = (len + 1, rest >> 8);
+        }
+        if kind(rest as u8) & (LETTER | DIGIT | BLANK | LINE | END) == 0 {
+            return 0;
+        }
+        while E::is_after_punctuation(rest as u8) {
+            (len, rest) = (len + 1, rest >> 8);
+        }
+        if len < 8 { len } else { 0 }
+    }
+
+    /// The byte at `at`, which is less than [`GLANCE`].
+    #[inline]
+    fn byte(self, at: usize) -> u8 {
+        let word = if at < 8 { self.first } else { self.second };
+        (word >> (8 * at % 64)) as u8
+    }
+}
+
+// === impl Letters ===
+
+impl Letters {
+    #[inline]
+    const fn of(bytes: u64) -> Self {
+        let low = (bytes | each(0x20)) & !HIGH;
+        // No sum is more than a byte holds.
+        let from_a = low + each(0x80 - b'a');
+        let after_z = low + each(0x80 - b'z' - 1);
+        let all = from_a & !after_z & !bytes & HIGH;
+        // What makes a letter a lower-case one, moved to the highest bit.
+        let lower = all & (bytes << 2);
+        Self { all, lower }
+    }
+
+    /// Bytes that are no letters.
+    #[inline]
+    pub(super) const fn others(self) -> u64 {
+        !self.all & HIGH
+    }
+
+    /// Upper-case letters after a lower-case one; `before` is the highest bit of the lowest byte if the byte before was
+    /// one.
+    #[inline]
+    pub(super) const fn upper_after_lower(self, before: u64) -> u64 {
+        self.all & !self.lower & (self.lower << 8 | before)
+    }
+}
+
+const fn kinds() -> [u8; 256] {
+    let mut kinds = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "evaluated when compiled; there are 256 bytes"
+        )]
+        let place = &mut kinds[byte as usize];
+        *place = match byte {
+            AFTER => END,
+            b'A'..=b'Z' | b'a'..=b'z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b'\r' | b'\n' => LINE,
+            b'\t' | 0x0b | 0x0c | b' ' => BLANK,
+            b'\'' => PUNCTUATION | APOSTROPHE,
+            b'!'..=b'~' => PUNCTUATION,
+            0x80.. => WIDE,
+            _ => 0,
+        };
+        if byte == AFTER {
+            return kinds;
+        }
+        byte += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GLANCE, Glance};
+    use crate::splitter::{Cl100k, Expression, O200k};
+
+    /// What each byte can be, and a character of two.
+    const ALPHABET: [&str; 12] = ["a", "B", " ", "\t", "\n", "7", ".", "/", "'", "s", "\u{1}", "é"];
+
+    /// Holds the first piece against the one that the expression finds, and tells whether it was told at a glance.
+    #[track_caller]
+    fn agrees<E: Expression>(text: &str) -> bool {
+        let len = Glance::at(text.as_bytes(), 0).piece::<E>();
+        assert!(
+            len == 0 || len == E::piece_end(text.as_bytes(), 0),
+            "{len} of {text:?}"
+        );
+        len > 0
+    }
+
+    #[test]
+    fn what_is_told_at_a_glance_is_what_the_expression_finds() {
+        let mut told = 0;
+        let mut texts = vec![String::new()];
+        for _ in 0..4 {
+            texts = texts
+                .iter()
+                .flat_map(|text| ALPHABET.map(|more| text.clone() + more))
+                .collect();
+            for text in &texts {
+                told += u64::from(agrees::<O200k>(text)) + u64::from(agrees::<Cl100k>(text));
+            }
+        }
+        assert!(told > texts.len() as u64, "{told}");
+    }
+
+    #[test]
+    fn a_run_of_any_length_is_told_as_the_expression_finds_it() {
+        let ends = ALPHABET
+            .iter()
+            .flat_map(|next| ALPHABET.map(|last| (*next).to_owned() + last));
+        let ends: Vec<String> = ends.chain([String::new()]).collect();
+        for before in ["", " ", ".", "\t", "B", "(\n"] {
+            for run in ALPHABET {
+                for len in 0..=GLANCE + 2 {
+                    for end in &ends {
+                        let text = before.to_owned() + &run.repeat(len) + end;
+                        if !text.is_empty() {
+                            agrees::<O200k>(&text);
+                            agrees::<Cl100k>(&text);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
