@@ -17,8 +17,9 @@ pub struct Repeated;
 pub enum HeaderOp {
     /// Sets a header, replacing all its values.
     Set(Cow<'static, str>, String),
-    /// Adds a header beside those of the same name.
-    Add(String, Vec<u8>),
+    /// Adds a header beside those of the same name. Where there are none it is what [`Self::Set`] does, but the host need
+    /// not look for them.
+    Add(Cow<'static, str>, Vec<u8>),
     /// Removes every value of a header.
     Remove(String),
 }

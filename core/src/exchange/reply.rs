@@ -26,6 +26,7 @@ impl Exchange {
         let family = self.request.family.unwrap_or(Family::OpenAi);
         let mut headers = vec![("content-type", "application/json".to_owned())];
         headers.extend(self.own_headers());
+        headers.extend(self.security_headers());
         if refusal.code == Code::BudgetExceeded {
             headers.push(("x-should-retry", "false".to_owned()));
         }
@@ -37,23 +38,31 @@ impl Exchange {
         }
     }
 
-    /// Headers of ours on every answer of a provider.
+    /// Headers of ours on every answer of a provider, whose own of these names are gone already.
     pub(super) fn answer_headers(&self) -> impl Iterator<Item = HeaderOp> {
+        let security = self
+            .security_headers()
+            .map(|(name, value)| HeaderOp::Set(name.into(), value));
         self.own_headers()
-            .map(|(name, value)| HeaderOp::Set(name.into(), value))
+            .map(|(name, value)| HeaderOp::Add(name.into(), value.into_bytes()))
+            .chain(security)
     }
 
-    fn own_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let security = if self.config.security_headers {
+    /// What an answer has whether it is the provider's or ours; a provider's own values are replaced.
+    fn security_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let headers = if self.config.security_headers {
             &SECURITY_HEADERS[..]
         } else {
             &[]
         };
+        headers.iter().map(|(name, value)| (*name, (*value).to_owned()))
+    }
+
+    fn own_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
         let warning = (!self.warnings.is_empty()).then(|| self.warnings.join("; "));
         std::iter::once(("x-tollgate-request-id", self.ids.request.clone()))
             .chain(self.limit_headers.iter().cloned())
             .chain(self.budget_headers.iter().cloned())
             .chain(warning.map(|warning| ("x-tollgate-warning", warning)))
-            .chain(security.iter().map(|(name, value)| (*name, (*value).to_owned())))
     }
 }

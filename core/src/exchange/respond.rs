@@ -211,7 +211,10 @@ impl Exchange {
         };
         let usage = estimate(&outcome, released.prompt_tokens, Seen::tokens_by_size);
         let (cost, _) = released.cost(&usage);
-        Some(HeaderOp::Set("x-tollgate-cost".into(), cost.to_string()))
+        Some(HeaderOp::Add(
+            "x-tollgate-cost".into(),
+            cost.to_string().into_bytes(),
+        ))
     }
 }
 
@@ -225,7 +228,7 @@ fn keep_providers_own(headers: Headers<'_>) -> Vec<HeaderOp> {
         if OURS.contains(&name) || name.starts_with(OWN_PREFIX) {
             let bare = name.strip_prefix("x-").unwrap_or(name);
             changes.push(HeaderOp::Remove(name.to_owned()));
-            changes.push(HeaderOp::Add(format!("x-provider-{bare}"), value.to_vec()));
+            changes.push(HeaderOp::Add(format!("x-provider-{bare}").into(), value.to_vec()));
         }
     }
     changes

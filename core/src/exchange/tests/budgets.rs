@@ -127,7 +127,7 @@ fn a_small_lease_lowers_the_output_and_says_so() {
     let warned = release
         .headers
         .iter()
-        .any(|op| matches!(op, crate::headers::HeaderOp::Set(name, _) if name == "x-tollgate-warning"));
+        .any(|op| matches!(op, crate::headers::HeaderOp::Add(name, _) if name == "x-tollgate-warning"));
     assert!(warned);
 }
 

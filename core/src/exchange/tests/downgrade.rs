@@ -87,8 +87,8 @@ fn the_client_and_the_event_are_told() {
         .headers
         .iter()
         .filter_map(|op| match op {
-            crate::headers::HeaderOp::Set(name, value) if name == "x-tollgate-warning" => {
-                Some(value.as_str())
+            crate::headers::HeaderOp::Add(name, value) if name == "x-tollgate-warning" => {
+                std::str::from_utf8(value).ok()
             }
             _ => None,
         })
