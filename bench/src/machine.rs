@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use rustix::process::setpriority_process;
 use serde::Serialize;
 use tollgate_stack::envoy::ENVOY_VERSION;
 
@@ -13,6 +14,9 @@ use tollgate_stack::envoy::ENVOY_VERSION;
 pub(crate) const PROXY_CORE: usize = 0;
 /// The core of the load, the upstream and every server beside the proxy.
 pub(crate) const LOAD_CORE: usize = 1;
+
+/// The lowest priority: for what nobody waits for.
+const LAST: i32 = 19;
 
 /// What a reader must know to compare.
 #[derive(Debug, Clone, Serialize)]
@@ -71,11 +75,20 @@ pub(crate) fn bind_self() -> Result<()> {
 ///
 /// Where the process is gone or the system does not allow it.
 pub(crate) fn bind_process(pid: u32, core: usize) -> Result<()> {
-    let folder = format!("/proc/{pid}/task");
-    let threads = fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))?;
-    for thread in threads {
-        let id = thread?.file_name().to_string_lossy().parse()?;
-        bind(id, core)?;
+    threads(pid)?
+        .into_iter()
+        .try_for_each(|thread| bind(thread, core))
+}
+
+/// Has every thread of a process wait for all others of its core. Threads that it starts later inherit that.
+///
+/// # Errors
+///
+/// Where the process is gone.
+pub(crate) fn yield_process(pid: u32) -> Result<()> {
+    for thread in threads(pid)? {
+        setpriority_process(rustix::process::Pid::from_raw(thread), LAST)
+            .with_context(|| format!("cannot lower the priority of thread {thread} of process {pid}"))?;
     }
     Ok(())
 }
@@ -89,6 +102,14 @@ pub(crate) fn stolen() -> u64 {
         .nth(8)
         .and_then(|jiffies| jiffies.parse().ok())
         .unwrap_or(0)
+}
+
+fn threads(pid: u32) -> Result<Vec<i32>> {
+    let folder = format!("/proc/{pid}/task");
+    let threads = fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))?;
+    threads
+        .map(|thread| Ok(thread?.file_name().to_string_lossy().parse()?))
+        .collect()
 }
 
 fn bind(thread: i32, core: usize) -> Result<()> {
