@@ -17,6 +17,9 @@ mod upkeep;
 
 #[cfg(test)]
 use tollgate_fakehost as _;
+// For the linker, which takes its `memcpy`.
+#[cfg(target_arch = "wasm32")]
+use tollgate_memory as _;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;
