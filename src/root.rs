@@ -27,11 +27,27 @@ struct Running {
 
 // === impl Root ===
 
+impl Root {
+    /// The configuration that runs, if one does, gets no more ticks: gives back what this worker holds for it. Streams
+    /// that are open go on.
+    fn retire(&self) {
+        if let Some(running) = &self.running {
+            let gateway = &running.gateway;
+            gateway.with_env(|env| env.money.close(env.cells, env.now.millis()));
+        }
+    }
+}
+
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
         if let Some(running) = &mut self.running {
             running.upkeep.answered(&running.gateway, token, body_size);
         }
+    }
+
+    fn on_done(&mut self) -> bool {
+        self.retire();
+        true
     }
 }
 
@@ -48,6 +64,7 @@ impl RootContext for Root {
                 return false;
             }
         };
+        self.retire();
         // What the ledger said to the configuration before this one holds from the first request on.
         gateway.follow_policy();
         let config = gateway.config();

@@ -45,7 +45,10 @@ impl Upkeep {
         let Some(sidecar) = &gateway.sidecar else { return };
         self.send_events(gateway, sidecar);
         write_off_lost_workers(gateway);
-        gateway.with_env(|env| env.money.tick(env.cells));
+        gateway.with_env(|env| {
+            env.money.tick(env.cells);
+            env.money.flush(env.cells, env.now.millis());
+        });
         self.ask_for_changes(gateway, sidecar);
         self.report_leases(gateway, sidecar);
         // Last: nothing that counts waits for it.

@@ -44,6 +44,11 @@ pub(crate) fn boot(config: &Value) -> Host {
 
 /// Workers that have heard from the sidecar that there are no budgets.
 pub(crate) fn boot_workers(config: &Value, workers: usize) -> Host {
+    boot_beside(config, workers, &mut Ledger::default())
+}
+
+/// Workers that have heard what a sidecar says of budgets.
+pub(crate) fn boot_beside(config: &Value, workers: usize, sidecar: &mut Ledger) -> Host {
     let host = Host::new(tollgate::start)
         .config(config.to_string())
         .workers(workers)
@@ -51,7 +56,6 @@ pub(crate) fn boot_workers(config: &Value, workers: usize) -> Host {
         .boot()
         .unwrap_or_else(|refused| panic!("the configuration was refused: {refused:#?}"));
     host.tick_all();
-    let mut sidecar = Ledger::default();
     host.answer_callouts(|request| sidecar.answer(request));
     host
 }

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use tollgate_fakehost::{Call, CallCounts, Host};
 
-use crate::gateway::{REMOTE, answer, boot, chat, config, stream_answer, streaming};
-use crate::sidecar::{Ledger, key_found};
+use crate::gateway::{REMOTE, answer, boot_beside, chat, config, stream_answer, streaming};
+use crate::sidecar::{Ledger, key_found, three_budgets};
 
 /// Everything that needs no callout a request: a key that the sidecar resolved, limits of every kind in four
 /// scopes, validation, the journal. No access log, whose fields cost a call each.
@@ -36,12 +36,14 @@ fn warm() -> Host {
 }
 
 fn warm_with(config: &Value) -> Host {
-    let host = boot(config);
-    host.tick_all();
-    let mut sidecar = Ledger::default();
-    host.answer_callouts(|request| sidecar.answer(request));
+    warm_beside(config, &mut Ledger::default())
+}
+
+fn warm_beside(config: &Value, sidecar: &mut Ledger) -> Host {
+    let host = boot_beside(config, 1, sidecar);
     let exchange = host.worker(0).send(chat(REMOTE));
     host.callout("/v1/keys/resolve").answer(key_found());
+    host.answer_callouts(|request| sidecar.answer(request));
     exchange.respond(&answer());
     for _ in 0..3 {
         host.worker(0).send(chat(REMOTE)).respond(&answer());
@@ -74,26 +76,68 @@ fn assert_within(what: &str, made: &CallCounts, bounds: &[(Call, u64)]) {
     );
 }
 
+/// What an answer in one piece may cost.
+const IN_ONE_PIECE: [(Call, u64); 10] = [
+    (Call::GetCurrentTimeNanoseconds, 4),
+    (Call::GetBufferBytes, 2),
+    (Call::GetHeaderMapPairs, 2),
+    // Only `accept-encoding`: what is told of limits and costs has no namesake that the host would have to look for.
+    (Call::ReplaceHeaderMapValue, 1),
+    (Call::AddHeaderMapValue, 10),
+    (Call::RemoveHeaderMapValue, 1),
+    // The key, four groups of limits taken, three of them settled.
+    (Call::GetSharedData, 8),
+    // The same without the key, and the journal twice: before the provider is called, and after.
+    (Call::SetSharedData, 9),
+    (Call::RecordMetric, 3),
+    (Call::IncrementMetric, 4),
+];
+
 #[test]
 fn an_answer_in_one_piece_costs_few_host_calls() {
     let host = warm();
     let made = made(&host, || host.worker(0).send(chat(REMOTE)).respond(&answer()));
-    let bounds = [
-        (Call::GetCurrentTimeNanoseconds, 4),
-        (Call::GetBufferBytes, 2),
-        (Call::GetHeaderMapPairs, 2),
-        // Only `accept-encoding`: what is told of limits and costs has no namesake that the host would have to look for.
-        (Call::ReplaceHeaderMapValue, 1),
-        (Call::AddHeaderMapValue, 10),
-        (Call::RemoveHeaderMapValue, 1),
-        // The key, four groups of limits taken, three of them settled.
-        (Call::GetSharedData, 8),
-        // The same without the key, and the journal twice: before the provider is called, and after.
-        (Call::SetSharedData, 9),
-        (Call::RecordMetric, 3),
-        (Call::IncrementMetric, 4),
-    ];
-    assert_within("an exchange", &made, &bounds);
+    assert_within("an exchange", &made, &IN_ONE_PIECE);
+}
+
+#[test]
+fn three_budgets_cost_no_shared_data_and_a_tick_one_read_and_one_write_each() {
+    let mut sidecar = Ledger::leasing(three_budgets());
+    let host = warm_beside(&governed(), &mut sidecar);
+    let exchanges = |count: usize| {
+        for _ in 0..count {
+            host.worker(0).send(chat(REMOTE)).respond(&answer());
+        }
+    };
+    // What was not needed has been given back meanwhile: the ledger is asked for more, and then the leases are looked at.
+    for _ in 0..8 {
+        let exchange = host.worker(0).send(chat(REMOTE));
+        host.answer_callouts(|request| sidecar.answer(request));
+        exchange.respond(&answer());
+    }
+    let made_by = |count| made(&host, || exchanges(count));
+    let (one, twenty) = (made_by(1), made_by(20));
+    let mut bounds = IN_ONE_PIECE;
+    for (call, most) in &mut bounds {
+        // The headers that tell of the tightest budget.
+        *most += if *call == Call::AddHeaderMapValue { 3 } else { 0 };
+    }
+    assert_within("an exchange under three budgets", &one, &bounds);
+    for call in [Call::GetSharedData, Call::SetSharedData] {
+        assert_eq!(twenty.of(call), 20 * one.of(call), "{twenty:?}");
+    }
+    let tick = |host: &Host| {
+        let made = made(host, || host.tick_all());
+        (made.of(Call::GetSharedData), made.of(Call::SetSharedData))
+    };
+    // The first writes down what was used (and sends events), the second gives back what was not used since, and the
+    // third finds nothing to do for budgets.
+    let (busy, unused, idle) = (tick(&host), tick(&host), tick(&host));
+    assert_eq!((unused.0 - idle.0, unused.1 - idle.1), (3, 3));
+    assert!(
+        busy.0 <= unused.0 + 4 && busy.1 == unused.1,
+        "{busy:?} {unused:?}"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod breaker;
+mod budgets;
 mod callouts;
 mod conflicts;
 mod conversations;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tollgate_core::event::Event;
 use tollgate_core::key::{KeyHash, KeyRecord};
-use tollgate_core::wire::{EventBatch, KeyChanges, SIDECAR_HEADER};
+use tollgate_core::wire::{
+    AppliedBudget, EventBatch, KeyChanges, LeaseAnswer, LeaseHold, LeaseId, LeaseReport, LeaseReportAnswer,
+    LeaseRequest, ReportedLease, SIDECAR_HEADER,
+};
 use tollgate_fakehost::{Answer, CalloutRequest, Host};
 
 use crate::gateway::REMOTE;
@@ -14,6 +17,9 @@ use crate::gateway::REMOTE;
 /// Long enough that a dead worker's journal is adopted and sent.
 const PATIENCE: Duration = Duration::from_secs(40);
 const STEP: Duration = Duration::from_millis(250);
+
+/// How much of a budget is leased at first.
+const LEASED: u64 = 100_000_000_000;
 
 /// The ledger: events by id. The first one of an id counts.
 #[derive(Debug, Default)]
@@ -25,11 +31,23 @@ pub(crate) struct Ledger {
     pub(crate) policy: Value,
     /// How often they asked.
     pub(crate) policies_asked: usize,
+    /// Budgets that apply to every request, each with its lease.
+    budgets: Vec<AppliedBudget>,
+    /// What was last reported of each lease.
+    pub(crate) holds: BTreeMap<LeaseId, LeaseHold>,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
+    /// One that leases of these budgets to every request.
+    pub(crate) fn leasing(budgets: Vec<AppliedBudget>) -> Self {
+        Self {
+            budgets,
+            ..Self::default()
+        }
+    }
+
     /// Lets time pass until everything that waits has been sent, and keeps it.
     pub(crate) fn collect(host: &Host) -> Self {
         let mut ledger = Self::default();
@@ -56,7 +74,7 @@ impl Ledger {
             "/v1/keys/changes" => {
                 let changes = KeyChanges {
                     version: 1,
-                    budgets: Some(0),
+                    budgets: Some(u64::from(!self.budgets.is_empty())),
                     policy: Some(self.policy["version"].as_u64().unwrap_or(u64::MAX))
                         .filter(|_| !self.policy.is_null()),
                     ..KeyChanges::default()
@@ -67,6 +85,8 @@ impl Ledger {
                 self.policies_asked += 1;
                 Some(ok(&self.policy))
             }
+            "/v1/leases" => Some(self.lease(request)),
+            "/v1/leases/report" => Some(self.take_report(request)),
             _ => None,
         }
     }
@@ -79,6 +99,44 @@ impl Ledger {
     pub(crate) fn only(&self) -> &Event {
         assert_eq!(self.events.len(), 1, "{:#?}", self.events);
         self.events.values().next().unwrap()
+    }
+
+    /// Leases as much again as was given back.
+    fn lease(&mut self, request: &CalloutRequest) -> Answer {
+        let asked: LeaseRequest =
+            serde_json::from_slice(&request.body).expect("the question is not what the ledger reads");
+        for hold in asked.holds {
+            let mut leases = self.budgets.iter_mut().filter_map(|budget| budget.lease.as_mut());
+            if let Some(lease) = leases.find(|lease| lease.lease_id == hold.lease_id) {
+                lease.granted = lease.granted.max(LEASED + hold.returned);
+            }
+        }
+        let answer = LeaseAnswer {
+            version: 1,
+            budgets: self.budgets.clone(),
+            exhausted: None,
+        };
+        ok(&serde_json::to_value(answer).unwrap())
+    }
+
+    fn take_report(&mut self, request: &CalloutRequest) -> Answer {
+        let report: LeaseReport =
+            serde_json::from_slice(&request.body).expect("the report is not what the ledger reads");
+        for hold in report.holds {
+            self.holds.insert(hold.lease_id, hold);
+        }
+        let leases = self.budgets.iter().map(|budget| ReportedLease {
+            budget_id: budget.id.clone(),
+            amount: budget.amount,
+            spent: budget.spent,
+            period_ends_in_ms: budget.period_ends_in_ms,
+            lease: budget.lease.expect("a budget without a lease"),
+        });
+        let answer = LeaseReportAnswer {
+            version: 1,
+            leases: leases.collect(),
+        };
+        ok(&serde_json::to_value(answer).unwrap())
     }
 
     fn take(&mut self, request: &CalloutRequest) -> Answer {
@@ -97,6 +155,21 @@ impl Ledger {
         self.repeats += sent - accepted;
         ok(&json!({"accepted": accepted, "duplicates": sent - accepted}))
     }
+}
+
+/// Three budgets, in dollars, tokens and requests, that are far from spent.
+pub(crate) fn three_budgets() -> Vec<AppliedBudget> {
+    let units = ["usd", "tokens", "requests"].into_iter().zip(1..);
+    let budget = |(unit, id): (&str, u64)| {
+        json!({
+            "id": format!("bud_{unit}"), "name": unit, "scope": "workspace", "unit": unit, "period": "month",
+            "amount": 1_000_000_000_000_u64, "spent": 0, "period_ends_in_ms": 3_600_000, "enforcement": "hard",
+            "on_unavailable": "deny", "thresholds": [80, 100],
+            "lease": {"lease_id": id, "granted": LEASED, "settled": 0, "expires_in_ms": 120_000},
+        })
+    };
+    let budgets = units.map(|unit| serde_json::from_value(budget(unit)).expect("no budget"));
+    budgets.collect()
 }
 
 /// An answer of the sidecar's own, which its header proves.

@@ -43,7 +43,7 @@ impl Exchange {
         if downgrades.is_empty() {
             return None;
         }
-        let standings = env.money.purse().standings(env.cells, set).ok()?;
+        let standings = env.money.standings(env.cells, set).ok()?;
         let left = standings.iter().map(Standing::percent_left).min()?;
         let facts = self.facts(Some(model))?;
         let cheaper = downgrades.cheaper(&facts, model, left)?;

@@ -1,6 +1,6 @@
 //! Budgets: what the request may cost at most is reserved before the provider is called.
 
-use crate::budget::purse::{BudgetSet, NotReserved, Waiting, WhenShort, affordable_output};
+use crate::budget::purse::{BudgetSet, NotReserved, Standing, Waiting, WhenShort, affordable_output};
 use crate::budget::{Amounts, Facts};
 use crate::config::{Config, OnUnavailable};
 use crate::exchange::prepared::Prepared;
@@ -9,7 +9,7 @@ use crate::exchange::{Env, Exchange, Phase};
 use crate::money::NanoUsd;
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixMillis;
-use crate::wire::{AppliedBudget, LeaseAnswer, LeaseRequest};
+use crate::wire::{LeaseAnswer, LeaseRequest};
 
 /// How often a request asks the ledger when other requests take what it was given.
 const MAX_QUESTIONS: u8 = 4;
@@ -74,8 +74,8 @@ impl Exchange {
             return self.decide(body, env);
         }
         let need = Self::need(&prepared, prepared.reserved_output());
-        let least = Self::need(&prepared, self.least_output(&prepared));
-        if let Some(at) = env.money.denied(&set, &least, now) {
+        let least = || Self::need(&prepared, self.least_output(&prepared));
+        if let Some(at) = env.money.denied(&set, least, now) {
             let refusal = self.budget_refusal(&set, at, env);
             return Err(self.unfunded(*prepared, refusal, env));
         }
@@ -84,15 +84,10 @@ impl Exchange {
         } else {
             WhenShort::Ask
         };
-        let worker = env.money.worker;
-        match env
-            .money
-            .purse
-            .reserve(env.cells, &set, &need, when_short, worker, now)
-        {
+        match env.money.reserve(env.cells, &set, &need, when_short, now) {
             Ok(reservation) => {
+                self.tell_standing(&reservation.standings(&set));
                 prepared.reserve(reservation);
-                self.tell_standing(&set, env);
                 self.cap_output(&mut prepared);
                 self.judge(prepared, body, env)
             }
@@ -199,7 +194,7 @@ impl Exchange {
                     return Err(self.unfunded(*prepared, refusal, env));
                 }
                 // The ledger may have given less than was asked for, but at least what the request can do with.
-                if let Ok(left) = env.money.purse.left(env.cells, &set, now) {
+                if let Ok(left) = env.money.left(env.cells, &set, now) {
                     self.shrink(&mut prepared, &left);
                 }
             }
@@ -271,11 +266,13 @@ impl Exchange {
     }
 
     fn budget_refusal(&mut self, set: &BudgetSet, at: usize, env: &Env<'_>) -> Refusal {
-        self.tell_standing(set, env);
+        let standings = env.money.standings(env.cells, set).unwrap_or_default();
+        self.tell_standing(&standings);
         let Some(budget) = set.budgets().get(at) else {
             return unavailable();
         };
-        let used = self.used_of(set, budget, env);
+        let standing = standings.iter().find(|standing| standing.budget.id == budget.id);
+        let used = standing.map_or(budget.spent, |standing| standing.used);
         let exceeded = budget.exceeded(used, budget.period_ends_in_ms);
         let reset = budget.period_ends_in_ms.map_or_else(
             || "it does not reset; ask for a deposit or a larger budget".to_owned(),
@@ -290,17 +287,8 @@ impl Exchange {
         refusal
     }
 
-    fn used_of(&self, set: &BudgetSet, budget: &AppliedBudget, env: &Env<'_>) -> u64 {
-        let standings = env.money.purse.standings(env.cells, set).unwrap_or_default();
-        standings
-            .iter()
-            .find(|standing| standing.budget.id == budget.id)
-            .map_or(budget.spent, |found| found.used)
-    }
-
     /// What the answer's headers tell of the tightest budget; a threshold that it has reached becomes a warning.
-    fn tell_standing(&mut self, set: &BudgetSet, env: &Env<'_>) {
-        let standings = env.money.purse.standings(env.cells, set).unwrap_or_default();
+    fn tell_standing(&mut self, standings: &[Standing<'_>]) {
         let Some(tightest) = standings.iter().min_by_key(|standing| standing.percent_left()) else {
             return;
         };

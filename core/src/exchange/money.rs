@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::budget::purse::{BudgetSet, BudgetSets, Purse, SharedSets, WorkerTag};
+use crate::budget::purse::{
+    BudgetSet, BudgetSets, NotReserved, Purse, Reservation, SharedSets, Standing, Subleases, WhenShort,
+    WorkerTag,
+};
 use crate::budget::{Amounts, Facts};
 use crate::cells::{CellError, Cells};
 use crate::config::Budgets;
@@ -12,7 +15,7 @@ use crate::wire::LeaseAnswer;
 /// One worker's way to the leases of its Envoy.
 pub struct Money {
     pub(super) purse: Purse,
-    pub(super) worker: WorkerTag,
+    subleases: Subleases,
     sets: BudgetSets,
     /// What other workers know.
     shared: SharedSets,
@@ -40,7 +43,7 @@ impl Money {
         let random = u128::from_le_bytes(worker);
         Self {
             purse: Purse::new("tollgate/1", config.max_budgets, config.max_exchange_ms),
-            worker: tag(worker),
+            subleases: Subleases::new(tag(worker)),
             sets: BudgetSets::new(config.max_remembered, config.remember_ms),
             shared: SharedSets::new("tollgate/1/budgets", config.remember_ms),
             defined: Defined::Unknown,
@@ -92,10 +95,92 @@ impl Money {
         }
     }
 
-    /// A budget that, as the ledger said a moment ago, cannot pay this request.
-    pub(super) fn denied(&self, set: &BudgetSet, least: &Amounts, now: UnixMillis) -> Option<usize> {
-        let denied = self.sets.denied(set, least, now)?;
+    /// A budget that, as the ledger said a moment ago, cannot pay this request, which needs `least` at the least.
+    pub(super) fn denied(
+        &self,
+        set: &BudgetSet,
+        least: impl FnOnce() -> Amounts,
+        now: UnixMillis,
+    ) -> Option<usize> {
+        if !self.sets.has_denied() {
+            return None;
+        }
+        let denied = self.sets.denied(set, &least(), now)?;
         set.budgets().iter().position(|budget| budget.id == denied.id)
+    }
+
+    /// Reserves what a request needs: see [`Purse::reserve`].
+    ///
+    /// # Errors
+    /// Why not. Nothing is reserved then.
+    pub(super) fn reserve(
+        &mut self,
+        cells: &dyn Cells,
+        set: &BudgetSet,
+        need: &Amounts,
+        when_short: WhenShort,
+        now: UnixMillis,
+    ) -> Result<Reservation, NotReserved> {
+        self.subleases
+            .reserve(&self.purse, cells, set, need, when_short, now)
+    }
+
+    /// Ends a reservation whose event is in the journal: see [`Purse::settle`].
+    pub(super) fn settle(
+        &mut self,
+        cells: &dyn Cells,
+        reservation: Reservation,
+        used: &Amounts,
+        now: UnixMillis,
+    ) {
+        self.subleases.settle(&self.purse, cells, reservation, used, now);
+    }
+
+    /// Ends a reservation whose open record stands: see [`Purse::settle_in_full`].
+    pub(super) fn settle_in_full(&mut self, cells: &dyn Cells, reservation: Reservation, now: UnixMillis) {
+        self.subleases
+            .settle_in_full(&self.purse, cells, reservation, now);
+    }
+
+    /// Ends a reservation of a request that did not reach the provider.
+    pub(super) fn cancel(&mut self, cells: &dyn Cells, reservation: Reservation, now: UnixMillis) {
+        self.subleases.cancel(&self.purse, cells, reservation, now);
+    }
+
+    /// How the budgets of a set stand.
+    ///
+    /// # Errors
+    /// The host's.
+    pub(super) fn standings<'a>(
+        &self,
+        cells: &dyn Cells,
+        set: &'a BudgetSet,
+    ) -> Result<Vec<Standing<'a>>, CellError> {
+        self.subleases.standings(&self.purse, cells, set)
+    }
+
+    /// What a request could reserve now, of every unit.
+    ///
+    /// # Errors
+    /// The host's.
+    pub(super) fn left(
+        &self,
+        cells: &dyn Cells,
+        set: &BudgetSet,
+        now: UnixMillis,
+    ) -> Result<Amounts, CellError> {
+        self.subleases.left(&self.purse, cells, set, now)
+    }
+
+    /// On a worker's tick, before leases are reported: writes down what exchanges have cost that were paid in this
+    /// worker's memory.
+    pub fn flush(&mut self, cells: &dyn Cells, now: UnixMillis) {
+        self.subleases.flush(&self.purse, cells, now);
+    }
+
+    /// There will be no more ticks: nothing is kept in this worker's memory any longer.
+    pub fn close(&mut self, cells: &dyn Cells, now: UnixMillis) {
+        self.subleases.close(&self.purse, cells, now);
     }
 
     /// Remembers which budgets apply, and tells the other workers.

@@ -155,7 +155,7 @@ impl Released {
     pub(super) fn take_back(self, config: &Config, env: &mut Env<'_>) {
         let Withdrawn { reservation, .. } = self.withdraw(config, env);
         if let Some(reservation) = reservation {
-            env.money.purse.cancel(env.cells, reservation, env.now.millis());
+            env.money.cancel(env.cells, reservation, env.now.millis());
         }
     }
 

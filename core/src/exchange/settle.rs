@@ -171,13 +171,13 @@ impl Exchange {
         reservation: Option<Reservation>,
         used: &Amounts,
         written: Result<(), JournalError>,
-        env: &Env<'_>,
+        env: &mut Env<'_>,
     ) {
         let Some(reservation) = reservation else { return };
-        let (purse, now) = (&env.money.purse, env.now.millis());
+        let now = env.now.millis();
         match written {
-            Ok(()) => purse.settle(env.cells, reservation, used, now),
-            Err(_) => purse.settle_in_full(env.cells, reservation, now),
+            Ok(()) => env.money.settle(env.cells, reservation, used, now),
+            Err(_) => env.money.settle_in_full(env.cells, reservation, now),
         }
     }
 

@@ -299,7 +299,7 @@ impl Books {
         );
     }
 
-    /// A gateway says what it holds.
+    /// A gateway says what it holds: exactly what its exchanges hold, or at least that.
     pub(crate) fn reported(&mut self, hold: &LeaseHold, is_exact: bool, store: &Store) {
         let held = self.of_lease.get(&hold.lease_id).copied().unwrap_or_default();
         let holds = if is_exact {
@@ -340,6 +340,11 @@ impl Books {
             }
         }
         in_use
+    }
+
+    /// What exchanges hold of a lease, in truth.
+    pub(crate) fn in_use_of(&self, id: LeaseId) -> u64 {
+        self.of_lease.get(&id).map_or(0, |held| held.used + held.dearer)
     }
 
     /// Whether a worker has written anything to its journal.

@@ -207,9 +207,14 @@ impl World {
                 self.answer_from_provider(worker, number, &event_id);
             }
             Effect::Held { holds, is_alone } => {
-                let is_exact = is_alone && self.gateways[worker.gateway].is_unhurt;
+                let is_sure = is_alone && self.gateways[worker.gateway].is_unhurt;
+                // What workers hold in their own memory is reported as reserved.
+                let is_exact = is_sure && !self.plan.is_ample;
                 for hold in &holds {
                     self.books.reported(hold, is_exact, &self.store);
+                    if is_sure && hold.used > self.books.in_use_of(hold.lease_id) {
+                        self.tally.count("sublease");
+                    }
                 }
             }
             Effect::Ended { number, finished } => self.ended(number, &finished),

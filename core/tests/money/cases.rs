@@ -35,6 +35,7 @@ fn plan(begins_at: &str, budget_json: &str) -> Plan {
         requests: Vec::new(),
         troubles: Vec::new(),
         weather: Weather::quiet(),
+        is_ample: false,
     }
 }
 

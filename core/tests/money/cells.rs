@@ -9,7 +9,7 @@ use tollgate_core::event::Event;
 use crate::gateway::Effect;
 
 /// Where a purse keeps its cells. The number is that of their layout.
-pub(crate) const PURSE: &str = "tollgate/1/b2/";
+pub(crate) const PURSE: &str = "tollgate/1/b3/";
 
 /// What the workers of one gateway did, in order, each with the worker's number.
 pub(crate) type Outbox = RefCell<Vec<(usize, Effect)>>;

@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) requests: Vec<(u64, Request)>,
     pub(crate) troubles: Vec<(u64, Trouble)>,
     pub(crate) weather: Weather,
+    /// Whether leases are so large that workers pay from subleases.
+    pub(crate) is_ample: bool,
 }
 
 /// What a client sends, and what comes of it at the provider.
@@ -114,6 +116,36 @@ impl Plan {
         Self::draw(&mut rng, weather)
     }
 
+    /// A schedule in which leases are large and requests many, so that workers pay in their own memory: calm or
+    /// stormy.
+    pub(crate) fn ample(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let weather = if seed.is_multiple_of(2) {
+            Weather::calm()
+        } else {
+            Weather::stormy(&mut rng)
+        };
+        let mut plan = Self::draw(&mut rng, weather);
+        plan.is_ample = true;
+        plan.span_ms = plan.span_ms.min(6_000);
+        plan.rules.ahead = rng.u64(200..2_000);
+        for budget in &mut plan.budgets {
+            // Some are spent while it lasts, and some are not.
+            budget.amount = budget.amount.saturating_mul(rng.u64(20..200));
+        }
+        let sizes: Vec<u64> = plan
+            .requests
+            .iter()
+            .map(|(_, request)| request.max_tokens)
+            .collect();
+        let (gateways, workspaces) = (plan.gateways, plan.workspaces());
+        for _ in 0..rng.usize(100..250) {
+            let request = Request::draw(&mut rng, gateways, workspaces, &sizes, &plan.weather);
+            plan.requests.push((rng.u64(0..plan.span_ms), request));
+        }
+        plan
+    }
+
     fn draw(rng: &mut Rng, weather: Weather) -> Self {
         let span_ms = rng.u64(4_000..20_000);
         let gateways = rng.usize(1..=2) + usize::from(rng.u8(0..5) == 0);
@@ -165,6 +197,7 @@ impl Plan {
             requests,
             troubles: Vec::new(),
             weather,
+            is_ample: false,
         };
         plan.troubles = plan.weather.troubles(rng, &plan);
         plan

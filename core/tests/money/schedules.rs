@@ -108,3 +108,12 @@ fn in_storms_no_budget_is_overspent_and_every_exchange_has_one_event() {
     assert_has_seen(&tally, &ON_CALM_DAYS);
     assert_has_seen(&tally, &IN_STORMS);
 }
+
+#[test]
+fn what_workers_pay_from_their_own_memory_overspends_no_budget_and_refuses_no_request_without_a_reason() {
+    let tally = run("ample", 60, Plan::ample);
+    assert_has_seen(
+        &tally,
+        &["sublease", "budget_exceeded", "worker death", "late charge"],
+    );
+}

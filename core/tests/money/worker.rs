@@ -258,6 +258,7 @@ impl Worker {
                 }
             }
             env.money.tick(env.cells);
+            env.money.flush(env.cells, env.now.millis());
         });
         if self.feed.is_none()
             && turn::take(scene.cells, "tollgate/1/feed/turn", FEED_EVERY, scene.now) == Ok(true)

@@ -2,7 +2,8 @@
 
 use super::held::Held;
 use super::recent::Recent;
-use crate::codec::{Reader, put};
+use super::standing::Known;
+use crate::codec::Reader;
 use crate::time::UnixMillis;
 use crate::wire::{LeaseHold, LeaseId, LeaseState, LeaseStatus};
 
@@ -18,6 +19,9 @@ const CLOCK_SLACK_MS: u64 = 1_000;
 
 /// A lease that nobody touched for so many milliseconds is given back.
 const IDLE_MS: u64 = 15_000;
+
+/// A lease that was used within so many milliseconds may be used again at once: a sublease of it pays.
+const BUSY_MS: u64 = 250;
 
 /// For so many milliseconds after a lease was closed the entry knows that it was: longer than any answer that
 /// names the lease can be under way.
@@ -93,6 +97,11 @@ impl Entry {
         self.touched_at = now;
     }
 
+    /// Whether one request comes after the other.
+    pub(super) fn is_busy(&self, now: UnixMillis) -> bool {
+        now.0.saturating_sub(self.touched_at.0) <= BUSY_MS && self.recent.total() > 0
+    }
+
     pub(super) fn charge(&mut self, charged: u64, now: UnixMillis) {
         self.recent.charge(charged);
         self.touch(now);
@@ -105,6 +114,11 @@ impl Entry {
 
     pub(super) fn stop_waiting(&mut self, amount: u64) {
         self.waiting = self.waiting.saturating_sub(amount);
+    }
+
+    /// Whether a request waits for the ledger.
+    pub(super) const fn is_waited_for(&self) -> bool {
+        self.waiting > 0
     }
 
     pub(super) fn find_mut(&mut self, id: LeaseId) -> Option<&mut Held> {
@@ -124,6 +138,14 @@ impl Entry {
         self.all()
             .map(|held| held.settled.saturating_sub(held.settled_at_ledger))
             .fold(self.spent, u64::saturating_add)
+    }
+
+    /// How the budget stands, where there is a lease to reserve from.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.current.is_some().then(|| Known {
+            amount: self.amount,
+            used: self.spent_by_now(),
+        })
     }
 
     /// Takes over what the ledger says of the budget and a lease of it. A lease that is newer than the current
@@ -242,8 +264,7 @@ impl Entry {
         self.tomb_until = now.plus(TOMB_MS);
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(96);
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         for number in [
             self.amount,
             self.spent,
@@ -255,42 +276,44 @@ impl Entry {
             self.closed.0,
             self.tomb_until.0,
             u64::from(self.current.is_some()),
-            self.draining.len() as u64,
         ] {
-            put(&mut out, number);
+            out.extend_from_slice(&number.to_le_bytes());
         }
-        self.recent.encode(&mut out);
+        self.recent.encode(out);
         for held in self.all() {
-            held.encode(&mut out);
+            held.encode(out);
         }
-        out
     }
 
     pub(super) fn decode(budget_id: &str, bytes: &[u8]) -> Option<Self> {
         let reader = &mut Reader::new(bytes);
         let mut entry = Self {
             budget_id: budget_id.to_owned(),
-            amount: reader.int()?,
-            spent: reader.int()?,
-            scarce: reader.int::<u64>()? == 1,
-            waiting: reader.int()?,
-            waiting_until: UnixMillis(reader.int()?),
-            seen_at: UnixMillis(reader.int()?),
-            touched_at: UnixMillis(reader.int()?),
-            closed: LeaseId(reader.int()?),
-            tomb_until: UnixMillis(reader.int()?),
+            amount: reader.fixed_u64()?,
+            spent: reader.fixed_u64()?,
+            scarce: reader.fixed_u64()? == 1,
+            waiting: reader.fixed_u64()?,
+            waiting_until: UnixMillis(reader.fixed_u64()?),
+            seen_at: UnixMillis(reader.fixed_u64()?),
+            touched_at: UnixMillis(reader.fixed_u64()?),
+            closed: LeaseId(reader.fixed_u64()?),
+            tomb_until: UnixMillis(reader.fixed_u64()?),
             ..Self::default()
         };
-        let has_current = reader.int::<u64>()? == 1;
-        let draining: usize = reader.int()?;
+        let has_current = reader.fixed_u64()? == 1;
         entry.recent = Recent::decode(reader)?;
         if has_current {
             entry.current = Some(Held::decode(reader)?);
         }
-        for _ in 0..draining {
+        while !reader.is_empty() {
             entry.draining.push(Held::decode(reader)?);
         }
-        reader.is_empty().then_some(entry)
+        Some(entry)
+    }
+
+    /// How many bytes it takes, about.
+    pub(super) fn size(&self) -> usize {
+        self.all().map(Held::size).sum::<usize>() + 160
     }
 }
 

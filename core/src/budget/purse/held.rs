@@ -1,6 +1,6 @@
 //! A lease as the workers of one Envoy keep it.
 
-use crate::codec::{Reader, put};
+use crate::codec::Reader;
 use crate::time::UnixMillis;
 use crate::wire::{LeaseId, LeaseState};
 
@@ -157,46 +157,53 @@ impl Held {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put(out, self.id.0);
-        put(out, self.granted);
-        put(out, self.returned);
-        put(out, self.settled);
-        put(out, self.settled_at_ledger);
-        put(out, self.expires_at.0);
-        put(out, self.period_ends_at.0);
-        out.push(u8::from(self.done));
-        put(out, self.last_part);
-        put(out, self.parts.len() as u64);
+        for number in [
+            self.id.0,
+            self.granted,
+            self.returned,
+            self.settled,
+            self.settled_at_ledger,
+            self.expires_at.0,
+            self.period_ends_at.0,
+            u64::from(self.done),
+            u64::from(self.last_part),
+            self.parts.len() as u64,
+        ] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
         for part in &self.parts {
-            put(out, part.number);
-            out.extend(part.worker.0.to_le_bytes());
-            put(out, part.reserved);
-            put(out, part.until.0);
+            for number in [u64::from(part.number), part.worker.0, part.reserved, part.until.0] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
         }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         let mut held = Self {
-            id: LeaseId(reader.int()?),
-            granted: reader.int()?,
-            returned: reader.int()?,
-            settled: reader.int()?,
-            settled_at_ledger: reader.int()?,
-            expires_at: UnixMillis(reader.int()?),
-            period_ends_at: UnixMillis(reader.int()?),
-            done: reader.byte()? == 1,
-            last_part: reader.int()?,
+            id: LeaseId(reader.fixed_u64()?),
+            granted: reader.fixed_u64()?,
+            returned: reader.fixed_u64()?,
+            settled: reader.fixed_u64()?,
+            settled_at_ledger: reader.fixed_u64()?,
+            expires_at: UnixMillis(reader.fixed_u64()?),
+            period_ends_at: UnixMillis(reader.fixed_u64()?),
+            done: reader.fixed_u64()? == 1,
+            last_part: u32::try_from(reader.fixed_u64()?).ok()?,
             parts: Vec::new(),
         };
-        let parts: usize = reader.int()?;
-        for _ in 0..parts {
+        for _ in 0..reader.fixed_u64()? {
             held.parts.push(Part {
-                number: reader.int()?,
-                worker: WorkerTag(u64::from_le_bytes(reader.array()?)),
-                reserved: reader.int()?,
-                until: UnixMillis(reader.int()?),
+                number: u32::try_from(reader.fixed_u64()?).ok()?,
+                worker: WorkerTag(reader.fixed_u64()?),
+                reserved: reader.fixed_u64()?,
+                until: UnixMillis(reader.fixed_u64()?),
             });
         }
         Some(held)
+    }
+
+    /// How many bytes it takes.
+    pub(super) const fn size(&self) -> usize {
+        80 + 32 * self.parts.len()
     }
 }

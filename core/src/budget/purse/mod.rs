@@ -11,6 +11,9 @@
 //! 4. The event goes to the journal with [`Reservation::charges`], and after that [`Purse::settle`] frees what was
 //!    not used. In this order: a worker that dies between the two leaves money locked, never counted as free.
 //!
+//! Where a lease has plenty, most requests take the same way in a worker's own memory: [`Subleases`] are what it has
+//! reserved beside, and it writes down on its tick what became of that.
+//!
 //! One worker of each Envoy reports on its tick, [`Purse::report`] and [`Purse::reported`]; a report too many does
 //! no harm. When the journal finds a worker dead, and before it adopts its records, [`Purse::worker_lost`] frees its
 //! part here.
@@ -24,6 +27,7 @@ mod set;
 mod shared_sets;
 mod shelf;
 mod standing;
+mod sublease;
 mod talk;
 
 pub use held::WorkerTag;
@@ -32,13 +36,14 @@ pub use reserve::{NotReserved, WhenShort};
 pub use set::{BudgetSet, BudgetSets, affordable_output};
 pub use shared_sets::{SharedSet, SharedSets};
 pub use standing::Standing;
+pub use sublease::Subleases;
 pub use talk::Waiting;
 
 use self::shelf::Shelf;
 use crate::cells::{CellError, Cells, Update, Version, update};
 
 /// Changes with the layout of entries: cells of another layout are another purse, and another instance.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// The leases of one Envoy.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! How fast a budget is spent: from it follows how large its lease should be.
 
-use crate::codec::{Reader, put};
+use crate::codec::Reader;
 use crate::time::UnixMillis;
 
 /// Two spans of so many milliseconds are what is called recent. A lease should last for one at the fastest pace.
@@ -83,17 +83,17 @@ impl Recent {
             self.since.0,
             self.charged,
         ] {
-            put(out, number);
+            out.extend_from_slice(&number.to_le_bytes());
         }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
-            span: reader.int()?,
+            span: reader.fixed_u64()?,
             here: Spending::decode(reader)?,
             before: Spending::decode(reader)?,
-            since: UnixMillis(reader.int()?),
-            charged: reader.int()?,
+            since: UnixMillis(reader.fixed_u64()?),
+            charged: reader.fixed_u64()?,
         })
     }
 }
@@ -103,8 +103,8 @@ impl Recent {
 impl Spending {
     fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
-            charged: reader.int()?,
-            pace: reader.int()?,
+            charged: reader.fixed_u64()?,
+            pace: reader.fixed_u64()?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What a request has reserved, and what becomes of it.
 
+use super::set::BudgetSet;
+use super::standing::{Known, Standing};
 use crate::budget::unit::{Amounts, Unit};
 use crate::wire::{BudgetCharge, LeaseId};
 
@@ -20,6 +22,17 @@ pub(super) struct Part {
     /// Absent for a soft budget and for a debt.
     pub(super) lease: Option<Source>,
     pub(super) reserved: u64,
+    /// How the budget stood, where it has a lease.
+    pub(super) known: Option<Known>,
+}
+
+/// What reserving from one budget came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Looked {
+    /// Absent where nothing was reserved.
+    pub(super) source: Option<Source>,
+    /// How the budget stands, where it has a lease.
+    pub(super) known: Option<Known>,
 }
 
 /// Where it was reserved from.
@@ -46,6 +59,14 @@ impl Reservation {
     /// What the event says when nothing more is ever heard of the exchange: all that was reserved.
     pub fn charges_if_lost(&self) -> Vec<BudgetCharge> {
         self.parts.iter().map(|part| part.charge(part.reserved)).collect()
+    }
+
+    /// How the budgets of the set that it is from stood when it was made, without it.
+    pub fn standings<'a>(&self, set: &'a BudgetSet) -> Vec<Standing<'a>> {
+        set.accounts()
+            .zip(&self.parts)
+            .map(|(budget, part)| Standing::of(budget, part.known))
+            .collect()
     }
 
     /// Whether the request is under no budget.

@@ -5,9 +5,11 @@ use thiserror::Error;
 use super::Purse;
 use super::entry::Entry;
 use super::held::WorkerTag;
-use super::reservation::{Part, Reservation, Source};
+use super::reservation::{Looked, Part, Reservation, Source};
 use super::set::BudgetSet;
 use super::shelf::Change;
+use super::standing::Standing;
+use super::sublease::Subleases;
 use crate::budget::period::Period;
 use crate::budget::spec::OnUnavailable;
 use crate::budget::unit::Amounts;
@@ -38,6 +40,92 @@ pub enum NotReserved {
     Unavailable,
 }
 
+// === impl Subleases ===
+
+impl Subleases {
+    /// As [`Purse::reserve`], from subleases as far as they reach.
+    ///
+    /// # Errors
+    /// Why not. Nothing is reserved then.
+    pub fn reserve<C>(
+        &mut self,
+        purse: &Purse,
+        cells: &C,
+        set: &BudgetSet,
+        need: &Amounts,
+        when_short: WhenShort,
+        now: UnixMillis,
+    ) -> Result<Reservation, NotReserved>
+    where
+        C: Cells + ?Sized,
+    {
+        purse.reserve_with(cells, set, need, when_short, self, now)
+    }
+
+    /// As [`Purse::settle`].
+    pub fn settle<C>(
+        &mut self,
+        purse: &Purse,
+        cells: &C,
+        reservation: Reservation,
+        used: &Amounts,
+        now: UnixMillis,
+    ) where
+        C: Cells + ?Sized,
+    {
+        purse.end(cells, reservation, |part| used.of(part.unit), self, now);
+    }
+
+    /// As [`Purse::settle_in_full`].
+    pub fn settle_in_full<C>(&mut self, purse: &Purse, cells: &C, reservation: Reservation, now: UnixMillis)
+    where
+        C: Cells + ?Sized,
+    {
+        purse.end(cells, reservation, |part| part.reserved, self, now);
+    }
+
+    /// As [`Purse::cancel`].
+    pub fn cancel<C>(&mut self, purse: &Purse, cells: &C, reservation: Reservation, now: UnixMillis)
+    where
+        C: Cells + ?Sized,
+    {
+        purse.end(cells, reservation, |_| 0, self, now);
+    }
+
+    /// As [`Purse::standings`], with what this worker has not written down yet.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn standings<'a, C>(
+        &self,
+        purse: &Purse,
+        cells: &C,
+        set: &'a BudgetSet,
+    ) -> Result<Vec<Standing<'a>>, CellError>
+    where
+        C: Cells + ?Sized,
+    {
+        purse.standings_with(cells, set, self)
+    }
+
+    /// As [`Purse::left`], with what is free here.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn left<C>(
+        &self,
+        purse: &Purse,
+        cells: &C,
+        set: &BudgetSet,
+        now: UnixMillis,
+    ) -> Result<Amounts, CellError>
+    where
+        C: Cells + ?Sized,
+    {
+        purse.left_with(cells, set, self, now)
+    }
+}
+
 // === impl Purse ===
 
 impl Purse {
@@ -57,39 +145,52 @@ impl Purse {
     where
         C: Cells + ?Sized,
     {
+        self.reserve_with(cells, set, need, when_short, &mut Subleases::none(worker), now)
+    }
+
+    fn reserve_with<C>(
+        &self,
+        cells: &C,
+        set: &BudgetSet,
+        need: &Amounts,
+        when_short: WhenShort,
+        subleases: &mut Subleases,
+        now: UnixMillis,
+    ) -> Result<Reservation, NotReserved>
+    where
+        C: Cells + ?Sized,
+    {
         let is_too_large = |budget: &AppliedBudget| budget.is_cap() && need.of(budget.unit) > budget.amount;
         if let Some(at) = set.budgets().iter().position(is_too_large) {
             return Err(NotReserved::TooLarge(at));
         }
-        let mut reservation = Reservation { parts: Vec::new() };
+        let mut reservation = Reservation {
+            parts: Vec::with_capacity(set.budgets().len()),
+        };
         for (at, budget) in set.budgets().iter().enumerate() {
             // A soft cap refuses nothing, and there is no account that could count it.
             if budget.period == Period::Request {
                 continue;
             }
             let reserved = need.of(budget.unit);
-            let lease = match self.reserve_one(cells, budget, reserved, worker, now) {
-                Ok(Some(source)) => Some(source),
-                Ok(None) if !budget.is_leased() || reserved == 0 => None,
-                Ok(None)
-                    if when_short == WhenShort::Policy && budget.on_unavailable == OnUnavailable::Allow =>
-                {
-                    None
-                }
-                Ok(None) => {
-                    self.cancel(cells, reservation, now);
-                    return Err(NotReserved::Short(at));
-                }
-                Err(_) => {
-                    self.cancel(cells, reservation, now);
-                    return Err(NotReserved::Unavailable);
-                }
+            let Ok(looked) = self.reserve_one(cells, budget, reserved, subleases, now) else {
+                self.end(cells, reservation, |_| 0, subleases, now);
+                return Err(NotReserved::Unavailable);
             };
+            let needs_no_lease = !budget.is_leased() || reserved == 0;
+            let is_debt = when_short == WhenShort::Policy && budget.on_unavailable == OnUnavailable::Allow;
+            if looked.source.is_none() && !needs_no_lease && !is_debt {
+                self.end(cells, reservation, |_| 0, subleases, now);
+                // The ledger is told what is in use: nothing that only lies ready.
+                subleases.give_back(self, cells, set, now);
+                return Err(NotReserved::Short(at));
+            }
             reservation.parts.push(Part {
                 budget_id: budget.id.clone(),
                 unit: budget.unit,
-                lease,
+                lease: looked.source,
                 reserved,
+                known: looked.known,
             });
         }
         Ok(reservation)
@@ -105,7 +206,13 @@ impl Purse {
     where
         C: Cells + ?Sized,
     {
-        self.end(cells, reservation, |part| used.of(part.unit), now);
+        self.end(
+            cells,
+            reservation,
+            |part| used.of(part.unit),
+            &mut Subleases::none(WorkerTag(0)),
+            now,
+        );
     }
 
     /// Ends a reservation at what was reserved.
@@ -113,7 +220,13 @@ impl Purse {
     where
         C: Cells + ?Sized,
     {
-        self.end(cells, reservation, |part| part.reserved, now);
+        self.end(
+            cells,
+            reservation,
+            |part| part.reserved,
+            &mut Subleases::none(WorkerTag(0)),
+            now,
+        );
     }
 
     /// Ends a reservation of a request that did not reach the provider.
@@ -121,7 +234,7 @@ impl Purse {
     where
         C: Cells + ?Sized,
     {
-        self.end(cells, reservation, |_| 0, now);
+        self.end(cells, reservation, |_| 0, &mut Subleases::none(WorkerTag(0)), now);
     }
 
     /// A worker's VM is dead, and the journal sends its open records as they stand: what it had reserved counts
@@ -146,44 +259,85 @@ impl Purse {
         result
     }
 
-    /// The lease that it was reserved from, if it was.
+    /// Reserves from one budget: from the worker's sublease, or from the lease, where another sublease is taken with
+    /// it if that pays.
     fn reserve_one<C>(
         &self,
         cells: &C,
         budget: &AppliedBudget,
         amount: u64,
-        worker: WorkerTag,
+        subleases: &mut Subleases,
         now: UnixMillis,
-    ) -> Result<Option<Source>, CellError>
+    ) -> Result<Looked, CellError>
     where
         C: Cells + ?Sized,
     {
-        if !budget.is_leased() || amount == 0 {
-            return Ok(None);
+        if !budget.is_leased() {
+            return Ok(Looked::default());
         }
+        if let Some(paid) = subleases.pay(&budget.id, amount, now) {
+            return Ok(paid);
+        }
+        if amount == 0 {
+            // Where the host refuses, how it stood when it was learned that it applies is shown.
+            let known = self.known(cells, &budget.id).ok().flatten();
+            return Ok(Looked { source: None, known });
+        }
+        let worker = subleases.worker();
+        let (own, may_sublet) = (subleases.of(&budget.id), subleases.has_room(&budget.id));
         let until = now.plus(self.reservation_ttl_ms);
-        let reserved = self.shelf.update(cells, &budget.id, |entry| {
+        let found = self.shelf.update(cells, &budget.id, |entry| {
             entry.advance(now);
-            let Some(held) = entry.current.as_mut().filter(|held| held.is_open(now)) else {
-                return Change::Keep(None);
+            let has_ended = own.is_some_and(|own| own.end(entry, now));
+            let is_busy = entry.is_busy(now);
+            let held = entry.current.as_mut().filter(|held| held.is_open(now));
+            let source = held.and_then(|held| {
+                let number = held.reserve(worker, amount, until)?;
+                let lease_id = held.id;
+                Some(Source { lease_id, number })
+            });
+            let looked = Looked {
+                source,
+                known: entry.known(),
             };
-            let Some(number) = held.reserve(worker, amount, until) else {
-                return Change::Keep(None);
+            if source.is_none() {
+                let found = (looked, None);
+                return if has_ended {
+                    Change::Store(found)
+                } else {
+                    Change::Keep(found)
+                };
+            }
+            let next = if may_sublet && is_busy {
+                entry.sublet(worker, amount, self.reservation_ttl_ms, now)
+            } else {
+                None
             };
-            let lease_id = held.id;
             entry.touch(now);
-            Change::Store(Some(Source { lease_id, number }))
+            Change::Store((looked, next))
         })?;
-        Ok(reserved.flatten())
+        let (looked, next) = found.unwrap_or_default();
+        subleases.replace(&budget.id, next);
+        Ok(looked)
     }
 
-    fn end<C>(&self, cells: &C, reservation: Reservation, charged: impl Fn(&Part) -> u64, now: UnixMillis)
-    where
+    fn end<C>(
+        &self,
+        cells: &C,
+        reservation: Reservation,
+        charged: impl Fn(&Part) -> u64,
+        subleases: &mut Subleases,
+        now: UnixMillis,
+    ) where
         C: Cells + ?Sized,
     {
         for part in reservation.parts {
             let Some(source) = part.lease else { continue };
             let charged = charged(&part);
+            let what = (source, part.reserved, charged);
+            if subleases.settle_part(self, cells, &part.budget_id, what, now) {
+                continue;
+            }
             // What the host refuses stays reserved, and is written off in time.
             let _ = self.shelf.update(cells, &part.budget_id, |entry| {
                 entry.advance(now);

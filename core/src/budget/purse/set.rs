@@ -170,6 +170,11 @@ impl BudgetSets {
         set
     }
 
+    /// Whether the ledger has denied anything that is remembered.
+    pub fn has_denied(&self) -> bool {
+        !self.denied.is_empty()
+    }
+
     /// A budget of the set that, as the ledger said a moment ago, cannot pay `least`.
     pub fn denied<'a>(
         &self,

@@ -71,7 +71,7 @@ impl Shelf {
                 Change::Store(_) if body.is_none() && !entry.is_empty() && slots.is_full() => {
                     Update::Keep(Ok(None))
                 }
-                Change::Store(value) => Update::Write(slots.with(&entry), Ok(Some(value))),
+                Change::Store(value) => Update::Write(slots.with(&entry, bytes.len()), Ok(Some(value))),
             }
         })?
     }
@@ -90,7 +90,7 @@ impl Shelf {
             let Some(slots) = Slots::parse(bytes) else {
                 return Update::Keep(Err(CellError::Unavailable));
             };
-            let (mut values, mut out) = (Vec::new(), Vec::new());
+            let (mut values, mut out) = (Vec::new(), Vec::with_capacity(bytes.len()));
             for (budget_id, body) in &slots.0 {
                 let Some(mut entry) = Entry::decode(budget_id, body) else {
                     return Update::Keep(Err(CellError::Unavailable));
@@ -139,7 +139,7 @@ struct Slots<'a>(Vec<(&'a str, &'a [u8])>);
 impl<'a> Slots<'a> {
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
-        let mut slots = Vec::new();
+        let mut slots = Vec::with_capacity(WAYS as usize);
         while !reader.is_empty() {
             let id = std::str::from_utf8(reader.bytes()?).ok()?;
             slots.push((id, reader.bytes()?));
@@ -158,9 +158,10 @@ impl<'a> Slots<'a> {
         self.0.len() >= WAYS as usize
     }
 
-    /// The set's bytes with an entry in place of the one that was there.
-    fn with(&self, entry: &Entry) -> Vec<u8> {
-        let mut out = Vec::new();
+    /// The set's bytes, of which there were so many, with an entry in place of the one that was there.
+    fn with(&self, entry: &Entry, len: usize) -> Vec<u8> {
+        // An entry grows by a part at a time, or by a lease.
+        let mut out = Vec::with_capacity(len + entry.budget_id.len() + entry.size());
         put_entry(&mut out, entry);
         for (id, body) in self.0.iter().filter(|(id, _)| *id != entry.budget_id) {
             put_bytes(&mut out, id.as_bytes());
@@ -174,6 +175,8 @@ fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     if entry.is_empty() {
         return;
     }
+    let mut body = Vec::with_capacity(entry.size());
+    entry.encode(&mut body);
     put_bytes(out, entry.budget_id.as_bytes());
-    put_bytes(out, &entry.encode());
+    put_bytes(out, &body);
 }

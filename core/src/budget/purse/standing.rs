@@ -1,7 +1,9 @@
 //! How a request's budgets stand: for headers, warnings, and the choice of a cheaper model.
 
 use super::Purse;
+use super::held::WorkerTag;
 use super::set::BudgetSet;
+use super::sublease::Subleases;
 use crate::budget::unit::Amounts;
 use crate::cells::{CellError, Cells};
 use crate::time::UnixMillis;
@@ -19,9 +21,25 @@ pub struct Standing<'a> {
     pub used: u64,
 }
 
+/// What this Envoy knows of a budget that it has a lease of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) amount: u64,
+    pub(super) used: u64,
+}
+
 // === impl Standing ===
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
+    /// How a budget stands: as is known of it now, or else as it did when it was learned that it applies.
+    pub(super) fn of(budget: &'a AppliedBudget, known: Option<Known>) -> Self {
+        let Known { amount, used } = known.unwrap_or(Known {
+            amount: budget.amount,
+            used: budget.spent,
+        });
+        Self { budget, amount, used }
+    }
+
     /// How much is left.
     pub const fn remaining(&self) -> u64 {
         self.amount.saturating_sub(self.used)
@@ -32,7 +50,10 @@ impl Standing<'_> {
         if self.amount == 0 {
             return 0;
         }
-        let percent = u128::from(self.remaining()) * 100 / u128::from(self.amount);
+        let percent = match self.remaining().checked_mul(100) {
+            Some(hundredfold) => u128::from(hundredfold / self.amount),
+            None => u128::from(self.remaining()) * 100 / u128::from(self.amount),
+        };
         u8::try_from(percent).unwrap_or(100)
     }
 
@@ -55,28 +76,37 @@ impl Purse {
     where
         C: Cells + ?Sized,
     {
+        self.standings_with(cells, set, &Subleases::none(WorkerTag(0)))
+    }
+
+    /// As [`Self::standings`], with what a worker's own exchanges have cost since it wrote that down.
+    pub(super) fn standings_with<'a, C>(
+        &self,
+        cells: &C,
+        set: &'a BudgetSet,
+        subleases: &Subleases,
+    ) -> Result<Vec<Standing<'a>>, CellError>
+    where
+        C: Cells + ?Sized,
+    {
         set.accounts()
             .map(|budget| {
-                let entry = if budget.is_leased() {
-                    self.shelf.read(cells, &budget.id)?
-                } else {
-                    None
+                let known = match subleases.of(&budget.id) {
+                    Some(sublease) => Some(sublease.known_by_now()),
+                    None if budget.is_leased() => self.known(cells, &budget.id)?,
+                    None => None,
                 };
-                let known = entry.filter(|entry| entry.current.is_some());
-                Ok(known.map_or(
-                    Standing {
-                        budget,
-                        amount: budget.amount,
-                        used: budget.spent,
-                    },
-                    |entry| Standing {
-                        budget,
-                        amount: entry.amount,
-                        used: entry.spent_by_now(),
-                    },
-                ))
+                Ok(Standing::of(budget, known))
             })
             .collect()
+    }
+
+    pub(super) fn known<C>(&self, cells: &C, budget_id: &str) -> Result<Option<Known>, CellError>
+    where
+        C: Cells + ?Sized,
+    {
+        let entry = self.shelf.read(cells, budget_id)?;
+        Ok(entry.and_then(|entry| entry.known()))
     }
 
     /// What a request could reserve now, of every unit: the least that any budget or cap leaves it.
@@ -87,15 +117,31 @@ impl Purse {
     where
         C: Cells + ?Sized,
     {
+        self.left_with(cells, set, &Subleases::none(WorkerTag(0)), now)
+    }
+
+    /// As [`Self::left`], with what is free in a worker's subleases.
+    pub(super) fn left_with<C>(
+        &self,
+        cells: &C,
+        set: &BudgetSet,
+        subleases: &Subleases,
+        now: UnixMillis,
+    ) -> Result<Amounts, CellError>
+    where
+        C: Cells + ?Sized,
+    {
         let mut left = set.request_caps();
         for budget in set.leased() {
             let entry = self.shelf.read(cells, &budget.id)?;
+            let own = subleases.of(&budget.id);
             let free = entry.map_or(0, |mut entry| {
                 entry.advance(now);
-                entry
-                    .current
-                    .filter(|held| held.is_open(now))
-                    .map_or(0, |held| held.free())
+                let held = entry.current.filter(|held| held.is_open(now));
+                held.map_or(0, |held| {
+                    let here = own.map_or(0, |own| own.free_of(held.id));
+                    held.free().saturating_add(here)
+                })
             });
             left.cap(budget.unit, free);
         }

@@ -1,7 +1,10 @@
 mod lost;
 mod properties;
 mod returned;
+mod subleases;
+mod workers;
 
+use super::held::Held;
 use super::*;
 use crate::budget::{Amounts, Enforcement, OnUnavailable, Period, Unit};
 use crate::cells::MemoryCells;
@@ -93,6 +96,13 @@ impl Fixture {
 
     fn left(&self, now: UnixMillis) -> u64 {
         self.purse.left(&self.cells, &self.set, now).unwrap().usd.0
+    }
+
+    /// What the cell says of a lease of the first budget, as it is: a report would change it.
+    fn held(&self, lease: u64) -> Option<Held> {
+        let entry = self.purse.shelf.read(&self.cells, &self.set.budgets()[0].id);
+        let mut entry = entry.unwrap().unwrap();
+        entry.find_mut(LeaseId(lease)).cloned()
     }
 
     fn install(&self, lease: LeaseState, sent_at: UnixMillis, now: UnixMillis) {
