@@ -16,10 +16,17 @@ const GUESS_BYTES: usize = 512;
 /// An endpoint that Tollgate governs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint<'a> {
+    target: &'a str,
+    meaning: Meaning,
+}
+
+/// What a request's path and query mean, for [`Endpoint::meant_by`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meaning {
     dialect: Dialect,
     family: Family,
-    target: &'a str,
-    path: &'a str,
+    /// How long the path without its query is.
+    path_len: usize,
     model: Option<Range<usize>>,
     stream: PathStream,
 }
@@ -48,41 +55,56 @@ pub struct Unknown {
 // === impl Endpoint ===
 
 impl<'a> Endpoint<'a> {
+    /// The endpoint that a path and query, found to have this meaning before, are.
+    pub const fn meant_by(target: &'a str, meaning: Meaning) -> Self {
+        Self { target, meaning }
+    }
+
+    /// What the path and query mean.
+    pub fn into_meaning(self) -> Meaning {
+        self.meaning
+    }
+
+    /// Path and query as the client sent them.
+    pub const fn target(&self) -> &'a str {
+        self.target
+    }
+
     /// The wire format.
     pub const fn dialect(&self) -> Dialect {
-        self.dialect
+        self.meaning.dialect
     }
 
     /// Whose envelope an error wears.
     pub const fn family(&self) -> Family {
-        self.family
+        self.meaning.family
     }
 
     /// Whether the exchange costs tokens.
     pub const fn is_metered(&self) -> bool {
-        self.dialect.is_metered()
+        self.dialect().is_metered()
     }
 
     /// What the path says about streaming.
     pub const fn stream(&self) -> PathStream {
-        self.stream
+        self.meaning.stream
     }
 
     /// The path without its query.
-    pub const fn path(&self) -> &'a str {
-        self.path
+    pub fn path(&self) -> &'a str {
+        self.target.get(..self.meaning.path_len).unwrap_or(self.target)
     }
 
     /// The model that the path names (Gemini, Azure's deployments). It wins over one in the body, because the
     /// provider reads it there.
     pub fn model(&self) -> Option<&'a str> {
-        self.target.get(self.model.clone()?)
+        self.target.get(self.meaning.model.clone()?)
     }
 
     /// The path and query with another model in it; `None` where the path names no model, or `model` could not
     /// stand in a path as it is.
     pub fn with_model(&self, model: &str) -> Option<String> {
-        let span = self.model.clone()?;
+        let span = self.meaning.model.clone()?;
         let fits = is_segment(model) && !model.contains(':');
         let (before, after) = (self.target.get(..span.start)?, self.target.get(span.end..)?);
         fits.then(|| [before, model, after].concat())
@@ -112,14 +134,14 @@ fn endpoint<'a>(method: &[u8], raw_target: &'a [u8]) -> Option<Endpoint<'a>> {
         let start = part.as_ptr() as usize - target.as_ptr() as usize;
         start..start + part.len()
     };
-    Some(Endpoint {
+    let meaning = Meaning {
         dialect: found.dialect,
         family: found.family,
-        target,
-        path,
+        path_len: path.len(),
         model: found.model.map(span_of),
         stream: found.stream,
-    })
+    };
+    Some(Endpoint { target, meaning })
 }
 
 struct Found<'a> {

@@ -30,13 +30,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::answer::answer_texts;
 pub use self::at::Invalid;
-pub use self::endpoint::{Endpoint, PathStream, Unknown, classify};
+pub use self::endpoint::{Endpoint, Meaning, PathStream, Unknown, classify};
 use self::fields::{Naming, nested};
 pub(crate) use self::json_string::decode_bytes;
 pub use self::json_string::encode;
 pub use self::output_caps::OutputCaps;
 pub use self::prompt::{Media, MediaKind, Piece, PieceKind, Role, Text};
 pub use self::request::{IncludeUsage, MessageHead, Model, Request, SessionHints};
+pub(crate) use self::syntax::object;
 
 /// A wire format of requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

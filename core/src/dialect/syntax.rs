@@ -23,7 +23,7 @@ struct Open {
 
 /// Calls `each` for the fields of the object that is all of `json`: for the key without its quotes, and for the value.
 /// `None` where `json` is none, or where serde_json has to say; some fields may have been told then.
-pub(super) fn object<'a>(json: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
+pub(crate) fn object<'a>(json: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
     let mut walk = Walk { json, at: 0 };
     walk.expect(b'{')?;
     if walk.peek()? == b'}' {

@@ -77,8 +77,7 @@ impl Exchange {
         self.request.dialect = Some(endpoint.dialect());
         self.request.model = endpoint.model().map(str::to_owned);
         self.request.path = endpoint.path().to_owned();
-        self.request.method = method.to_vec();
-        self.request.target = target.to_vec();
+        self.request.target = endpoint.target().to_owned();
         self.request.ip = outside.ip;
         self.request.authority = headers.text(":authority").unwrap_or_default().to_owned();
         self.request.session = self.session(headers);
@@ -93,6 +92,7 @@ impl Exchange {
                 "the request has no body; send a JSON object",
             ));
         }
+        self.request.meaning = Some(endpoint.into_meaning());
         self.request.body_is_whole = end;
         self.request.body_is_short = content_length(headers).is_some_and(|length| length <= SHORT_BODY);
         if let Some(identity) = outside.jwt {

@@ -33,11 +33,8 @@ struct Changes {
 impl Exchange {
     pub(super) fn decide(&mut self, received: &[u8], env: &mut Env<'_>) -> Result<Step, Refusal> {
         let config = Rc::clone(&self.config);
-        let method = std::mem::take(&mut self.request.method);
         let target = std::mem::take(&mut self.request.target);
-        // The same line named an endpoint when the headers came.
-        let endpoint = dialect::classify(&method, &target)
-            .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
+        let endpoint = self.endpoint(&target)?;
         self.request.bytes = received.len() as u64;
         let request = dialect::parse(&endpoint, received)?;
         let mut caps = request.output_caps();
@@ -47,8 +44,16 @@ impl Exchange {
             Some(body) => self.prepare(&config, &endpoint, &dialect::parse(&endpoint, body)?, caps, env)?,
         };
         prepared.rewritten = rewritten;
-        (self.request.method, self.request.target) = (method, target);
+        self.request.target = target;
         self.fund(Box::new(prepared), received, env)
+    }
+
+    /// The endpoint that the request's path and query were found to name when its headers came.
+    fn endpoint<'t>(&self, target: &'t str) -> Result<Endpoint<'t>, Refusal> {
+        let meaning = self.request.meaning.clone();
+        meaning
+            .map(|meaning| Endpoint::meant_by(target, meaning))
+            .ok_or_else(|| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))
     }
 
     /// Decides everything about a request that keeps the rules, and takes from its limits.
@@ -120,8 +125,7 @@ impl Exchange {
         let Some(policy) = policy.filter(|policy| policy.input) else {
             return self.release(*prepared, received, env);
         };
-        let endpoint = dialect::classify(&self.request.method, &self.request.target)
-            .map_err(|_| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))?;
+        let endpoint = self.endpoint(&self.request.target)?;
         let texts: Vec<(String, Range<usize>)> = dialect::parse(&endpoint, prepared.body_or(received))?
             .texts()
             .map(|text| (text.text.into_owned(), text.span))

@@ -30,7 +30,7 @@ pub use step::{Answer, Ask, AskForLease, Moderate, Release, Reply, Step};
 use crate::auth::Identity;
 use crate::cells::Cells;
 use crate::config::Config;
-use crate::dialect::{Dialect, Family};
+use crate::dialect::{Dialect, Family, Meaning};
 use crate::journal::Writer;
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::headers::Header;
@@ -127,9 +127,10 @@ enum Phase {
 /// What is known about the request, from its headers and then its body.
 #[derive(Debug, Default)]
 struct RequestFacts {
-    method: Vec<u8>,
     /// Path and query as the client sent them.
-    target: Vec<u8>,
+    target: String,
+    /// What they mean; `None` where they name no endpoint.
+    meaning: Option<Meaning>,
     /// The path without its query.
     path: String,
     authority: String,

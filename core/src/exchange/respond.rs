@@ -46,7 +46,7 @@ pub(super) struct Response {
     reader: Option<Reader>,
     /// Takes its text, where that is kept.
     pub(super) text: Option<Box<AnswerText>>,
-    outcome: Option<Outcome>,
+    outcome: Outcome,
     withhold: Option<Withhold>,
     /// Changes to the headers, while these wait for the end of the body.
     held: Option<Vec<HeaderOp>>,
@@ -56,12 +56,12 @@ pub(super) struct Response {
 
 impl Response {
     /// What the answer said about itself, as far as it has come.
-    pub(super) fn outcome(&mut self) -> Outcome {
+    pub(super) fn outcome(&mut self) -> &mut Outcome {
         let end = if self.ended { End::Clean } else { End::Cut };
         if let Some(reader) = self.reader.take() {
-            self.outcome = Some(reader.finish(end));
+            self.outcome = reader.finish(end);
         }
-        self.outcome.clone().unwrap_or_default()
+        &mut self.outcome
     }
 }
 
@@ -209,7 +209,7 @@ impl Exchange {
         let Phase::Released(released) = &self.phase else {
             return None;
         };
-        let usage = estimate(&outcome, released.prompt_tokens, Seen::tokens_by_size);
+        let usage = estimate(outcome, released.prompt_tokens, Seen::tokens_by_size);
         let (cost, _) = released.cost(&usage);
         Some(HeaderOp::Add(
             "x-tollgate-cost".into(),

@@ -118,7 +118,7 @@ impl Exchange {
     }
 
     fn settle(&mut self, released: Released, closing: &Closing<'_>, env: &mut Env<'_>) -> Finished {
-        let outcome = self.response.outcome();
+        let outcome = std::mem::take(self.response.outcome());
         let status = self.response.status;
         let usage = account(&outcome, status, released.prompt_tokens);
         let cost = released.cost(&usage);

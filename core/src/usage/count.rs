@@ -18,6 +18,16 @@ struct CountVisitor;
 // === impl Count ===
 
 impl Count {
+    /// The count in a field's JSON, if there is such a field.
+    pub(super) fn of(json: Option<&str>) -> Self {
+        // Nearly all are digits and nothing else.
+        match json.map(|raw| raw.parse::<u64>().map_err(|_| raw)) {
+            None => Self(None),
+            Some(Ok(count)) => count.into(),
+            Some(Err(raw)) => serde_json::from_str(raw).unwrap_or_default(),
+        }
+    }
+
     /// The count, or zero.
     pub(super) fn or_zero(self) -> u64 {
         self.0.unwrap_or(0)

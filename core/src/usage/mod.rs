@@ -7,6 +7,7 @@ mod gemini;
 pub(crate) mod json;
 mod openai;
 pub(crate) mod reader;
+mod reported;
 pub(crate) mod run;
 mod seen;
 pub(crate) mod sse;

@@ -1,10 +1,8 @@
 //! OpenAI's formats, and those of the many hosts that speak them: where things are in an answer, and what its
 //! usage object means.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::count::{Count, part};
+use super::count::Count;
+use super::reported::Reported;
 use super::tree::{Node, Slot, Take};
 use super::{PricedApart, Usage};
 
@@ -79,55 +77,6 @@ static OUTPUT_ITEM: Node = Node::object(&[
     ("code", &COUNTED),
 ]);
 
-/// The usage object in all the spellings met. Chat completions, completions and embeddings say `prompt` and
-/// `completion`, Responses say `input` and `output`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Reported<'a> {
-    prompt_tokens: Count,
-    input_tokens: Count,
-    completion_tokens: Count,
-    output_tokens: Count,
-    total_tokens: Count,
-    #[serde(borrow)]
-    prompt_tokens_details: Option<&'a RawValue>,
-    #[serde(borrow)]
-    input_tokens_details: Option<&'a RawValue>,
-    #[serde(borrow)]
-    completion_tokens_details: Option<&'a RawValue>,
-    #[serde(borrow)]
-    output_tokens_details: Option<&'a RawValue>,
-    /// DeepSeek.
-    prompt_cache_hit_tokens: Count,
-    /// Moonshot, Together.
-    cached_tokens: Count,
-    /// Mistral.
-    num_cached_tokens: Count,
-    /// Anthropic's names, beside OpenAI's: LiteLLM and others that translate.
-    cache_read_input_tokens: Count,
-    cache_creation_input_tokens: Count,
-    /// Some hosts put it beside the others.
-    reasoning_tokens: Count,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct InputDetails {
-    cached_tokens: Count,
-    /// OpenRouter.
-    cache_write_tokens: Count,
-    /// LiteLLM.
-    cache_creation_tokens: Count,
-    audio_tokens: Count,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct OutputDetails {
-    reasoning_tokens: Count,
-    audio_tokens: Count,
-}
-
 /// The events of a Responses stream that end it.
 pub(super) fn is_last(kind: &str) -> bool {
     matches!(
@@ -143,13 +92,8 @@ pub(super) fn is_binary(kind: &str) -> bool {
 
 /// Reads a usage object; `None` where it reports nothing.
 pub(super) fn usage(json: &[u8]) -> Option<Usage> {
-    let reported: Reported<'_> = serde_json::from_slice(json).ok()?;
-    let in_details: InputDetails = part(reported.prompt_tokens_details.or(reported.input_tokens_details));
-    let out_details: OutputDetails = part(
-        reported
-            .completion_tokens_details
-            .or(reported.output_tokens_details),
-    );
+    let reported = Reported::read(json)?;
+    let (in_details, out_details) = (reported.input_details, reported.output_details);
     let input_tokens = reported.prompt_tokens.or(reported.input_tokens).or_zero();
     let completion = reported.completion_tokens.or(reported.output_tokens).or_zero();
     let reasoning = out_details
@@ -198,7 +142,7 @@ pub(super) fn usage(json: &[u8]) -> Option<Usage> {
 
 /// Reads the usage object of embeddings, which have input only; some hosts (Voyage) name nothing but the total.
 pub(super) fn embeddings_usage(json: &[u8]) -> Option<Usage> {
-    let reported: Reported<'_> = serde_json::from_slice(json).ok()?;
+    let reported = Reported::read(json)?;
     let input = reported.prompt_tokens.or(reported.input_tokens);
     let input_tokens = input.or_more(reported.total_tokens).or_zero();
     (input_tokens > 0).then(|| Usage {
