@@ -80,7 +80,8 @@ impl<'a> Walk<'a> {
         let start = self.at;
         self.at += plain_len(self.json.as_bytes().get(start..)?);
         let key = self.json.get(start..self.at)?;
-        self.expect(b'"')?;
+        // Not behind white space: that is a control character here.
+        (self.next()? == b'"').then(|| self.at += 1)?;
         self.expect(b':')?;
         Some(key)
     }

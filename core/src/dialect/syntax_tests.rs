@@ -145,6 +145,8 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn valid_json_is_taken(value in any_json(), pretty in any::<bool>()) {
         let object = serde_json::json!({"value": value, "": null, "other": [value]});
@@ -154,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn one_changed_byte_is_taken_as_serde_takes_it(value in any_json(), at in any::<prop::sample::Index>(), byte in any::<char>()) {
+    fn one_changed_byte_is_taken_as_serde_takes_it(value in any_json(), at in any::<prop::sample::Index>(), byte in prop_oneof![any::<char>(), prop::sample::select(" \t\n\r\"\\\u{1}{}[]:,-+.eE01tfn/u".chars().collect::<Vec<_>>())]) {
         let mut json: Vec<char> = serde_json::json!({"value": value, "n": -1.5e3}).to_string().chars().collect();
         let at = at.index(json.len());
         json[at] = byte;
@@ -176,4 +178,17 @@ fn nesting_is_taken_up_to_a_depth_and_costs_no_stack() {
     let mixed = format!("{{\"a\":{}1{}}}", "[{\"b\":".repeat(32), "}]".repeat(32));
     assert!(found(&mixed).is_some());
     assert!(found(&mixed.replace("}]", "]}")).is_none());
+}
+
+#[test]
+fn white_space_in_a_key_is_as_invalid_as_in_any_string() {
+    for json in [
+        "{\"\t\":1}",
+        "{\"a\n\":1}",
+        "{\"a\":{\"\t\":1}}",
+        "{\"a\":\"\r\"}",
+    ] {
+        assert_eq!((found(json), plainly(json)), (None, None), "{json:?}");
+    }
+    assert_eq!(found("{\"a \" : 1 }"), Some(vec![("a ", "1")]));
 }
