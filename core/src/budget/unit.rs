@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::decimal;
 use crate::money::NanoUsd;
 
 /// The largest amount of anything, so that every amount and every sum of two fits an SQL `BIGINT`.
@@ -83,8 +84,8 @@ impl Unit {
     /// An amount as people read it: what [`parse_amount`](Self::parse_amount) reads.
     pub fn show_amount(self, amount: u64) -> String {
         match self {
-            Self::Usd => NanoUsd(amount).to_string(),
-            Self::Tokens | Self::Requests => amount.to_string(),
+            Self::Usd => NanoUsd(amount).text(),
+            Self::Tokens | Self::Requests => decimal::text(amount),
         }
     }
 }

@@ -211,10 +211,7 @@ impl Exchange {
         };
         let usage = estimate(outcome, released.prompt_tokens, Seen::tokens_by_size);
         let (cost, _) = released.cost(&usage);
-        Some(HeaderOp::Add(
-            "x-tollgate-cost".into(),
-            cost.to_string().into_bytes(),
-        ))
+        Some(HeaderOp::Add("x-tollgate-cost".into(), cost.text().into_bytes()))
     }
 }
 

@@ -7,6 +7,7 @@
 use super::entry::Entry;
 use crate::cells::{CellError, Cells, Update, update};
 use crate::codec::{Reader, put_bytes};
+use crate::decimal;
 
 /// Most entries in a cell.
 const WAYS: u32 = 16;
@@ -119,7 +120,7 @@ impl Shelf {
     }
 
     fn key(&self, set: u32) -> String {
-        format!("{}/{set}", self.prefix)
+        decimal::numbered(&self.prefix, set.into())
     }
 
     /// By FNV-1a: ids are the ledger's, not a client's.
