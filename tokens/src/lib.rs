@@ -22,7 +22,6 @@ use std::ops::Range;
 
 pub use counter::{Count, Counter};
 pub use estimate::estimate_for;
-use hash::SHORT_MAX;
 use memo::Memo;
 use splitter::{Cl100k, Expression, Glance, O200k};
 use tables::{CL100K, O200K, Tables};
@@ -98,8 +97,7 @@ fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Wo
         };
         match len {
             1 => tokens += 1,
-            2..=SHORT_MAX => tokens += memo.word(glance.word(len), || merge().0),
-            8..=memo::LONGER_MAX => tokens += memo.longer(glance.two_words(len), || merge().0),
+            2..=memo::LONGER_MAX => tokens += memo.short(glance, len, || merge().0),
             _ => {
                 let (counted, bytes) = merge();
                 tokens += counted;
@@ -119,15 +117,16 @@ fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Wo
 /// and how many bytes that is.
 #[inline(never)]
 fn piece(tables: &Tables, memo: &Memo, text: &[u8], piece: Range<usize>, work: &mut Work) -> (u64, usize) {
-    let bytes = text.get(piece).unwrap_or_default();
-    if tables.has(bytes, 0, bytes.len()) {
-        return (1, bytes.len());
+    let len = piece.len();
+    if tables.has(text, piece.start, piece.end) {
+        return (1, len);
     }
-    if (memo::LONGER_MAX + 1..=memo::LONGEST_MAX).contains(&bytes.len()) {
-        let tokens = memo.longest(bytes, || merge::count(tables, bytes, work).0);
-        return (tokens, bytes.len());
+    if (memo::LONGER_MAX + 1..=memo::LONGEST_MAX).contains(&len) {
+        let bytes = text.get(piece.clone()).unwrap_or_default();
+        let tokens = memo.longest(bytes, || merge::count(tables, memo, text, piece, work).0);
+        return (tokens, len);
     }
-    merge::count(tables, bytes, work)
+    merge::count(tables, memo, text, piece, work)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 use std::cell::Cell;
 
-use crate::hash::{hash_more, hash_word};
+use crate::hash::{SHORT_MAX, hash_more, hash_word};
 use crate::spellings::read_word;
+use crate::splitter::Glance;
 
 /// Sets of places for pieces of up to seven bytes.
 const WORDS: usize = 1 << 12;
@@ -54,9 +55,19 @@ impl Memo {
         }
     }
 
+    /// The tokens of the next two to [`LONGER_MAX`] bytes, remembered or else as `count` says.
+    #[inline]
+    pub(crate) fn short(&self, next: Glance, len: usize, count: impl FnOnce() -> u64) -> u64 {
+        if len <= SHORT_MAX {
+            self.word(next.word(len), count)
+        } else {
+            self.longer(next.two_words(len), count)
+        }
+    }
+
     /// The tokens of a word (see `Glance::word`), remembered or else as `count` says.
     #[inline]
-    pub(crate) fn word(&self, word: u64, count: impl FnOnce() -> u64) -> u64 {
+    fn word(&self, word: u64, count: impl FnOnce() -> u64) -> u64 {
         let set = (hash_word(word) >> (64 - WORDS.trailing_zeros())) as usize;
         let Some(places) = self.words.get(set) else {
             return count();
@@ -67,7 +78,7 @@ impl Memo {
 
     /// The tokens of a piece of 8 to [`LONGER_MAX`] bytes (see `Glance::two_words`), remembered or else as `count` says.
     #[inline]
-    pub(crate) fn longer(&self, piece: [u64; 2], count: impl FnOnce() -> u64) -> u64 {
+    fn longer(&self, piece: [u64; 2], count: impl FnOnce() -> u64) -> u64 {
         let [first, last] = piece;
         let set = (hash_more(hash_word(first), last) >> (64 - LONGER.trailing_zeros())) as usize;
         let Some(places) = self.longer.get(set) else {
@@ -130,19 +141,15 @@ impl<T: Copy> Places<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGER_MAX, LONGEST_MAX, Memo};
-    use crate::splitter::Glance;
+    use super::{Glance, LONGER_MAX, LONGEST_MAX, Memo};
 
     fn unknown() -> u64 {
         panic!("it is remembered")
     }
 
     fn counted(memo: &Memo, text: &str, len: usize, count: impl FnOnce() -> u64) -> u64 {
-        let glance = Glance::at(text.as_bytes(), 0);
-        if len < 8 {
-            memo.word(glance.word(len), count)
-        } else if len <= LONGER_MAX {
-            memo.longer(glance.two_words(len), count)
+        if len <= LONGER_MAX {
+            memo.short(Glance::at(text.as_bytes(), 0), len, count)
         } else {
             memo.longest(&text.as_bytes()[..len], count)
         }

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use self::flat::FLAT;
 use self::window::{BLOCK, WINDOW};
+use crate::memo::{LONGER_MAX, Memo};
+use crate::splitter::Glance;
 use crate::tables::{Tables, Token};
 use crate::work::Work;
 
@@ -25,49 +27,66 @@ const POSITION_BITS: u32 = 12;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u32);
 
-/// The number of tokens of `piece`, which is no token that the tables know by its bytes, or of as much of it as the work lasts for, and how many bytes
-/// that is.
-pub(crate) fn count(tables: &Tables, piece: &[u8], work: &mut Work) -> (u64, usize) {
-    let has_wide = piece.iter().any(|&byte| (0xe0..0xf0).contains(&byte));
-    if has_wide && piece.len() > 3 {
-        segments(tables, piece, work)
+/// The number of tokens of a piece of `text`, which is no token that the tables know by its bytes, or of as much of it as
+/// the work lasts for, and how many bytes that is.
+pub(crate) fn count(
+    tables: &Tables,
+    memo: &Memo,
+    text: &[u8],
+    piece: Range<usize>,
+    work: &mut Work,
+) -> (u64, usize) {
+    let bytes = text.get(piece.clone()).unwrap_or_default();
+    let has_wide = bytes.iter().any(|&byte| (0xe0..0xf0).contains(&byte));
+    if has_wide && bytes.len() > 3 {
+        segments(tables, memo, text, piece, work)
     } else {
-        merged(tables, piece, work)
+        merged(tables, bytes, work)
     }
 }
 
 /// Cuts the piece where no token reaches across, and counts each part for itself.
-fn segments(tables: &Tables, piece: &[u8], work: &mut Work) -> (u64, usize) {
-    let (mut start, mut at, mut tokens) = (0, 0, 0);
+fn segments(tables: &Tables, memo: &Memo, text: &[u8], piece: Range<usize>, work: &mut Work) -> (u64, usize) {
+    let text = text.get(..piece.end).unwrap_or_default();
+    let (mut start, mut at, mut tokens) = (piece.start, piece.start, 0);
     let mut before: Option<[u8; 3]> = None;
-    while at < piece.len() {
-        let wide = piece
+    while at < text.len() {
+        let wide = text
             .get(at..)
             .and_then(|rest| rest.first_chunk::<3>().copied())
             .filter(|[first, ..]| (0xe0..0xf0).contains(first));
         if let Some((before, after)) = before.zip(wide)
             && tables.are_apart(before, after)
         {
-            let (counted, bytes) = segment(tables, piece, start..at, work);
+            let (counted, bytes) = segment(tables, memo, text, start..at, work);
             tokens += counted;
             if start + bytes < at || work.is_spent() {
-                return (tokens, start + bytes);
+                return (tokens, start + bytes - piece.start);
             }
             start = at;
         }
         before = wide;
         at += if wide.is_some() { 3 } else { 1 };
     }
-    let (counted, bytes) = segment(tables, piece, start..piece.len(), work);
-    (tokens + counted, start + bytes)
+    let (counted, bytes) = segment(tables, memo, text, start..text.len(), work);
+    (tokens + counted, start + bytes - piece.start)
 }
 
-fn segment(tables: &Tables, piece: &[u8], part: Range<usize>, work: &mut Work) -> (u64, usize) {
-    work.look_up(part.len());
-    if tables.has(piece, part.start, part.end) {
-        (1, part.len())
+fn segment(tables: &Tables, memo: &Memo, text: &[u8], part: Range<usize>, work: &mut Work) -> (u64, usize) {
+    let len = part.len();
+    work.look_up(len);
+    let mut counted = || {
+        if tables.has(text, part.start, part.end) {
+            (1, len)
+        } else {
+            merged(tables, text.get(part.clone()).unwrap_or_default(), work)
+        }
+    };
+    if (2..=LONGER_MAX).contains(&len) {
+        let next = Glance::at(text, part.start);
+        (memo.short(next, len, || counted().0), len)
     } else {
-        merged(tables, piece.get(part).unwrap_or_default(), work)
+        counted()
     }
 }
 
@@ -88,8 +107,10 @@ fn merged(tables: &Tables, bytes: &[u8], work: &mut Work) -> (u64, usize) {
         }
         _ => {
             work.merge(bytes.len());
-            if bytes.len() <= FLAT {
-                flat::count(tables, bytes)
+            if bytes.len() <= FLAT / 2 {
+                flat::count::<{ FLAT / 2 }>(tables, bytes)
+            } else if bytes.len() <= FLAT {
+                flat::count::<FLAT>(tables, bytes)
             } else if bytes.len() <= MEDIUM {
                 window::merge::<{ MEDIUM / BLOCK }>(tables, bytes).count()
             } else {

@@ -6,10 +6,10 @@ use crate::tables::{Tables, Token};
 /// The most bytes.
 pub(super) const FLAT: usize = 16;
 
-/// The number of tokens of some bytes, at most [`FLAT`].
-pub(super) fn count(tables: &Tables, bytes: &[u8]) -> u64 {
-    let mut keys = [Key::NONE; FLAT];
-    let mut tokens = [Token::NONE; FLAT];
+/// The number of tokens of some bytes, at most `MOST` and [`FLAT`].
+pub(super) fn count<const MOST: usize>(tables: &Tables, bytes: &[u8]) -> u64 {
+    let mut keys = [Key::NONE; MOST];
+    let mut tokens = [Token::NONE; MOST];
     let mut before = None;
     for ((at, &byte), token) in bytes.iter().enumerate().zip(&mut tokens) {
         if let Some((left, key)) = before.zip(keys.get_mut(at.wrapping_sub(1))) {
@@ -19,7 +19,7 @@ pub(super) fn count(tables: &Tables, bytes: &[u8]) -> u64 {
         before = Some(byte);
     }
     // A bit for each position where a token begins, and one for the end.
-    let end = bytes.len().min(FLAT);
+    let end = bytes.len().min(MOST);
     let mut starts = u32::MAX >> (31 - end);
     loop {
         let least = Key::least(&keys);
@@ -49,13 +49,13 @@ pub(super) fn count(tables: &Tables, bytes: &[u8]) -> u64 {
 }
 
 #[inline]
-fn get(tokens: &[Token; FLAT], at: usize) -> Token {
-    tokens.get(at % FLAT).copied().unwrap_or(Token::NONE)
+fn get<const MOST: usize>(tokens: &[Token; MOST], at: usize) -> Token {
+    tokens.get(at % MOST).copied().unwrap_or(Token::NONE)
 }
 
 #[inline]
-fn set<T>(places: &mut [T; FLAT], at: usize, value: T) {
-    if let Some(place) = places.get_mut(at % FLAT) {
+fn set<T, const MOST: usize>(places: &mut [T; MOST], at: usize, value: T) {
+    if let Some(place) = places.get_mut(at % MOST) {
         *place = value;
     }
 }

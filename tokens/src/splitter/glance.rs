@@ -15,7 +15,7 @@ const GLANCE: usize = 16;
 const AFTER: u8 = 0xff;
 
 // What a byte is, one bit each. What is nothing of this (a control character) is not told at a glance.
-/// Of the letters. Its value is how many of them that is.
+/// Of the letters.
 const LETTER: u8 = 1;
 /// Of the digits.
 const DIGIT: u8 = 1 << 1;
@@ -114,32 +114,35 @@ impl Glance {
     /// The length of the piece; 0 if that cannot be told.
     #[inline]
     pub(crate) fn piece<E: Expression>(self) -> usize {
-        let first = kind(self.first as u8);
-        if first & (PREFIX | LETTER) == 0 || E::CONTRACTIONS_STAND_ALONE && first & APOSTROPHE != 0 {
-            return match first {
-                DIGIT => self.number(),
-                LINE if kind(self.byte(1)) & (PUNCTUATION | LETTER | DIGIT | END) != 0 => 1,
-                _ => 0,
-            };
-        }
-        let letters = Letters::of(self.first);
-        // The first byte is a letter, or may stand before one.
-        let ends = E::word_ends(letters, 0) & !0x80;
-        if ends == 0 {
-            let ends = E::word_ends(Letters::of(self.second), letters.lower >> 56);
-            return if ends == 0 {
-                0
-            } else {
-                self.word_if_it_ends::<E>(8 + before(ends))
-            };
-        }
-        let len = before(ends);
-        if len + usize::from(first & LETTER) > 1 {
-            self.word_if_it_ends::<E>(len)
-        } else if first & BLANK != 0 {
-            self.blank::<E>()
-        } else {
+        let (first, next) = (kind(self.first as u8), kind(self.byte(1)));
+        if E::CONTRACTIONS_STAND_ALONE && first & APOSTROPHE != 0 {
+            0
+        } else if first & LETTER != 0 || first & PREFIX != 0 && next & LETTER != 0 {
+            self.word_or_none::<E>()
+        } else if first & PUNCTUATION != 0 {
             self.punctuation::<E, 1>()
+        } else if first & BLANK != 0 {
+            self.blank::<E>(next)
+        } else if first & DIGIT != 0 {
+            self.number(next)
+        } else {
+            usize::from(first & LINE != 0 && next & (PUNCTUATION | LETTER | DIGIT | END) != 0)
+        }
+    }
+
+    /// A word, its first letter the first or the second byte.
+    #[inline]
+    fn word_or_none<E: Expression>(self) -> usize {
+        let letters = Letters::of(self.first);
+        let ends = E::word_ends(letters, 0) & !0x80;
+        if ends != 0 {
+            return self.word_if_it_ends::<E>(before(ends));
+        }
+        let ends = E::word_ends(Letters::of(self.second), letters.lower >> 56);
+        if ends == 0 {
+            0
+        } else {
+            self.word_if_it_ends::<E>(8 + before(ends))
         }
     }
 
@@ -155,28 +158,25 @@ impl Glance {
 
     /// `\p{N}{1,3}`
     #[inline]
-    fn number(self) -> usize {
-        let mut len = 1;
-        while len < 3 && kind(self.byte(len)) & DIGIT != 0 {
-            len += 1;
-        }
-        if len < 3 && kind(self.byte(len)) & WIDE != 0 {
-            return 0;
-        }
-        len
+    fn number(self, second: u8) -> usize {
+        let (len, next) = match kind(self.byte(2)) {
+            _ if second & DIGIT == 0 => (1, second),
+            third if third & DIGIT == 0 => (2, third),
+            _ => return 3,
+        };
+        if next & WIDE == 0 { len } else { 0 }
     }
 
-    /// What begins with white space that no word follows.
+    /// What begins with white space that no word follows, but something of the kind `next`.
     #[inline]
-    fn blank<E: Expression>(self) -> usize {
+    fn blank<E: Expression>(self, next: u8) -> usize {
         const OTHERS: u8 = PUNCTUATION | LETTER | DIGIT;
-        let (first, second) = (self.first as u8, self.byte(1));
-        if second != first {
-            return match kind(second) {
-                next if next & PUNCTUATION != 0 && first == b' ' => self.punctuation::<E, 2>(),
-                next if next & (OTHERS | END) != 0 => 1,
-                _ => 0,
-            };
+        let first = self.first as u8;
+        if next & PUNCTUATION != 0 && first == b' ' {
+            return self.punctuation::<E, 2>();
+        }
+        if self.byte(1) != first {
+            return usize::from(next & (OTHERS | END) != 0);
         }
         let same = each(first);
         let run = match before(self.first ^ same) {
