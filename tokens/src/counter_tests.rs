@@ -105,6 +105,33 @@ fn when_all_work_is_spent_many_small_texts_take_none() {
 }
 
 #[test]
+fn a_piece_in_which_the_work_ends_is_remembered_as_all_of_it_counts() {
+    // Pieces of 7 to 31 bytes, no two alike, in which there is much to cut and to merge.
+    let mut character = 0x4e00;
+    let pieces: Vec<String> = (0..300)
+        .map(|index| {
+            let more = (0..2 + index % 9).map(|_| {
+                character += 67;
+                char::from_u32(0x4e00 + character % 0x51a5).unwrap_or_default()
+            });
+            [' '].into_iter().chain(more).collect()
+        })
+        .collect();
+    for piece in &pieces {
+        let text = "a b c".to_owned() + piece;
+        Counter::for_model("gpt-4o", text.len()).count(&text);
+    }
+    let count = |pieces: &[String]| -> Vec<u64> {
+        let counts = pieces.iter().map(|piece| Encoding::O200k.count(piece));
+        counts.collect()
+    };
+    let here = count(&pieces);
+    // Another thread has another memory.
+    let elsewhere = std::thread::scope(|scope| scope.spawn(|| count(&pieces)).join());
+    assert_eq!(Some(here), elsewhere.ok());
+}
+
+#[test]
 fn a_dense_part_of_a_cheap_text_is_not_overlooked() {
     let text = [" ".repeat(200_000), letters(200_000), " ".repeat(200_000)].concat();
     let count = Counter::for_model("gpt-4o", 128 << 10).count(&text);

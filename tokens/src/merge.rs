@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use self::flat::FLAT;
 use self::window::{BLOCK, WINDOW};
-use crate::memo::{LONGER_MAX, Memo};
+use crate::memo::{LONGER_MAX, LONGEST_MAX, Memo};
 use crate::splitter::Glance;
 use crate::tables::{Tables, Token};
 use crate::work::Work;
@@ -60,7 +60,8 @@ fn segments(tables: &Tables, memo: &Memo, text: &[u8], piece: Range<usize>, work
         {
             let (counted, bytes) = segment(tables, memo, text, start..at, work);
             tokens += counted;
-            if start + bytes < at || work.is_spent() {
+            // A piece that is remembered is counted to its end.
+            if start + bytes < at || work.is_spent() && piece.len() > LONGEST_MAX {
                 return (tokens, start + bytes - piece.start);
             }
             start = at;
