@@ -1,5 +1,5 @@
 //! What a sidecar does beside answering: it beats the ledger's clock, takes back what dead gateways held, looks whether
-//! moderation policies have changed, and forgets what is old.
+//! moderation policies have changed, sums up events, and forgets what is old.
 
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use tokio::time::MissedTickBehavior;
 use crate::state::App;
 
 const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// In beats. Events that are few wait so long for each other, and whoever asks for what they come to does not.
+const CATCH_UP_EVERY: u64 = 10;
 /// In beats.
 const FORGET_EVERY: u64 = 3_600;
 
@@ -32,6 +34,9 @@ async fn once(app: &App, beat: u64) -> Result<(), crate::ledger::LedgerError> {
     let returned = app.ledger().reclaim(&app.config().budgets.leases, now).await?;
     app.returns().announce(&returned);
     app.made_policies().refresh(app.ledger()).await?;
+    if beat.is_multiple_of(CATCH_UP_EVERY) {
+        app.ledger().catch_up(now).await?;
+    }
     if beat.is_multiple_of(FORGET_EVERY) {
         let forgotten = app.ledger().forget_old_leases(now).await?;
         tracing::debug!(forgotten, "old leases forgotten");

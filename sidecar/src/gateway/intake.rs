@@ -67,9 +67,12 @@ pub(super) fn is_id(id: &str) -> bool {
 }
 
 fn read_one(text: &str) -> Result<StoredEvent, String> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let event: Event = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| format!("{}: {}", extract::pointer(error.path()), error.inner()))?;
+    // Where in it something is wrong is asked only when something is: to keep that in mind costs more than to read it.
+    let event: Event = match serde_json::from_str(text) {
+        Ok(event) => event,
+        Err(_) => serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+            .map_err(|error| format!("{}: {}", extract::pointer(error.path()), error.inner()))?,
+    };
     let ids = [("event_id", &event.event_id), ("request_id", &event.request_id)];
     for (field, id) in ids {
         if !is_id(id) {

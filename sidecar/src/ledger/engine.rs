@@ -143,7 +143,7 @@ macro_rules! on_engines {
         )*
     }) => {
         $(#[$doc])*
-        $vis trait $name: $crate::ledger::engine::Locking {
+        $vis trait $name: $crate::ledger::engine::Locking + $crate::ledger::rows::ManyRows {
             $(
                 $(#[$about])*
                 async fn $function($conn: &mut Self $(, $arg: $type)*) -> Result<$value, $crate::ledger::LedgerError>;
@@ -212,7 +212,7 @@ impl Ledger {
             catalogue: Arc::default(),
         };
         ledger.migrate().await?;
-        ledger.catch_up_rollups().await?;
+        ledger.catch_up_to_read().await?;
         Ok(ledger)
     }
 

@@ -1,5 +1,6 @@
 //! Events in the ledger: one row each, whatever how often it is delivered.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
@@ -13,23 +14,25 @@ use tollgate_core::wire::BudgetCharge;
 use super::audit::{AuditEntry, AuditRows};
 use super::log::{LogPage, Part};
 use super::refusals::refusal;
-use super::rollups::write::RollupRows;
-use super::seen::{Seen, SeenRows};
+use super::rollups::write::{EVENTS_AT_ONCE, RollupRows};
+use super::rows::{ManyRows, Rows};
 use super::settle::ChargeRows;
-use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces, number};
+use super::{Counter, LAST, Ledger, LedgerError, Workspaces, number};
 
-/// Rows in one INSERT: 34 values each, and SQLite takes 32,766.
-const ROWS_PER_INSERT: usize = 250;
 /// Events that are read at once where all of a period are.
-const EVENTS_AT_ONCE: i64 = 1_000;
+const READ_AT_ONCE: i64 = 1_000;
 /// How much of an event that could not be read is kept, in bytes.
 const QUARANTINED_BYTES: usize = 16 * 1024;
 
+/// [`TAKE`](super::TAKE), and the counter of what is in rollups.
+const TAKE_EVENTS: &str = "UPDATE counters SET value = value + $1 WHERE name = $2 \
+    RETURNING value, (SELECT value FROM counters WHERE name = $3)";
 const INSERT: &str = "INSERT INTO events (seq, event_id, request_id, time, workspace, user_id, session, key_id, \
     dialect, provider, request_model, downgraded_model, response_model, stream, status, error_code, input_tokens, output_tokens, \
     cached_input_tokens, cache_creation_input_tokens, reasoning_output_tokens, usage_status, cost_nanousd, \
     price_fallback, latency_ms, time_to_first_token_ms, request_bytes, response_bytes, gateway_id, region, \
     would_refuse, trace_id, parent_span_id, trace_sampled) ";
+const IF_NEW: &str = " ON CONFLICT (event_id) DO NOTHING RETURNING seq";
 const QUARANTINE: &str = "INSERT INTO quarantined_events (digest, received_at, reason, body) \
     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
@@ -182,8 +185,8 @@ impl Moment {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Adds a batch in one transaction, and its new events to rollups and to what budgets are charged, and says what
-    /// came of it.
+    /// Adds a batch in one transaction, and its new events to what budgets are charged, and says what came of it. To
+    /// rollups they are added later ([`Self::catch_up`]), unless many wait already.
     /// When this returns, it is on the disk. The unreadable ones are kept aside in the same transaction.
     ///
     /// # Errors
@@ -208,59 +211,16 @@ impl Ledger {
     ) -> Result<Added, LedgerError> {
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         transact!(self, conn => {
-            let last: i64 = sqlx::query_scalar(TAKE)
+            // How far rollups are is only roughly known where another transaction is about to say it.
+            let (last, rolled_up): (i64, i64) = sqlx::query_as(TAKE_EVENTS)
                 .bind(count)
                 .bind(Counter::Event.name())
+                .bind(Counter::RolledUp.name())
                 .fetch_one(&mut *conn)
                 .await?;
-            let mut seq = last - count;
-            let mut new = Vec::with_capacity(events.len());
-            for rows in events.chunks(ROWS_PER_INSERT) {
-                let mut insert = QueryBuilder::new(INSERT);
-                insert.push_values(rows, |mut row, event| {
-                    seq += 1;
-                    row.push_bind(seq)
-                        .push_bind(&event.event_id)
-                        .push_bind(&event.request_id)
-                        .push_bind(event.time)
-                        .push_bind(&event.workspace)
-                        .push_bind(&event.user)
-                        .push_bind(&event.session)
-                        .push_bind(&event.key_id)
-                        .push_bind(&event.dialect)
-                        .push_bind(&event.provider)
-                        .push_bind(&event.request_model)
-                        .push_bind(&event.downgraded_model)
-                        .push_bind(&event.response_model)
-                        .push_bind(event.stream)
-                        .push_bind(event.status)
-                        .push_bind(&event.error_code)
-                        .push_bind(event.input_tokens)
-                        .push_bind(event.output_tokens)
-                        .push_bind(event.cached_input_tokens)
-                        .push_bind(event.cache_creation_input_tokens)
-                        .push_bind(event.reasoning_output_tokens)
-                        .push_bind(&event.usage_status)
-                        .push_bind(event.cost_nanousd)
-                        .push_bind(event.price_fallback)
-                        .push_bind(event.latency_ms)
-                        .push_bind(event.time_to_first_token_ms)
-                        .push_bind(event.request_bytes)
-                        .push_bind(event.response_bytes)
-                        .push_bind(&event.gateway_id)
-                        .push_bind(&event.region)
-                        .push_bind(&event.would_refuse)
-                        .push_bind(&event.trace_id)
-                        .push_bind(&event.parent_span_id)
-                        .push_bind(event.trace_sampled);
-                });
-                insert.push(" ON CONFLICT (event_id) DO NOTHING RETURNING seq");
-                // Only a full INSERT comes again in the same words and is worth keeping prepared.
-                let again = rows.len() == ROWS_PER_INSERT;
-                let rows: Vec<i64> =
-                    insert.build_query_scalar().persistent(again).fetch_all(&mut *conn).await?;
-                new.extend(rows);
-            }
+            let before = last - count;
+            let rows = rows_of(events, before);
+            let new: Vec<(i64,)> = ManyRows::query_rows(&mut *conn, INSERT, &rows, IF_NEW).await?;
             for one in unreadable {
                 let digest: [u8; 32] = Sha256::digest(&one.body).into();
                 sqlx::query(QUARANTINE)
@@ -271,13 +231,13 @@ impl Ledger {
                     .execute(&mut *conn)
                     .await?;
             }
-            let before = last - count;
-            let positions = new.iter().filter_map(|seq| usize::try_from(seq - before - 1).ok());
+            let positions = new.iter().filter_map(|(seq,)| usize::try_from(seq - before - 1).ok());
             let positions: Vec<usize> = positions.collect();
             let new: Vec<&StoredEvent> = positions.iter().filter_map(|at| events.get(*at)).collect();
-            RollupRows::roll_up(&mut *conn, &new, before, last, now).await?;
             let returned = ChargeRows::settle(&mut *conn, &new, now).await?;
-            SeenRows::note_seen(&mut *conn, &Seen::in_events(&new), now).await?;
+            if last - rolled_up >= EVENTS_AT_ONCE {
+                RollupRows::catch_up(&mut *conn, last, now).await?;
+            }
             let refused: Vec<AuditEntry> = new.iter().filter_map(|event| refusal(event)).collect();
             AuditRows::add_audit(&mut *conn, &refused).await?;
             Ok(Added { new: positions, returned })
@@ -338,7 +298,7 @@ impl Ledger {
             if let Some(workspace) = workspace {
                 select.push(" AND workspace = ").push_bind(workspace);
             }
-            select.push(" ORDER BY time, seq LIMIT ").push_bind(EVENTS_AT_ONCE);
+            select.push(" ORDER BY time, seq LIMIT ").push_bind(READ_AT_ONCE);
             select.build_query_as().fetch_all(conn).await?
         }))
     }
@@ -351,6 +311,50 @@ impl Ledger {
         const COUNT: &str = "SELECT COUNT(*) FROM quarantined_events";
         Ok(read!(self, conn => sqlx::query_scalar(COUNT).fetch_one(conn).await?))
     }
+}
+
+/// A batch as rows, numbered from the one after `before`. The columns are those of [`INSERT`].
+fn rows_of(events: &[StoredEvent], before: i64) -> Rows<'_> {
+    let all = || events.iter();
+    let would_refuse = |event: &StoredEvent| match event.would_refuse.0.is_empty() {
+        true => Cow::Borrowed("[]"),
+        false => Cow::Owned(serde_json::Value::from(event.would_refuse.0.clone()).to_string()),
+    };
+    Rows::default()
+        .integers(all().zip(before + 1..).map(|(_, seq)| seq))
+        .texts(all().map(|event| event.event_id.as_str()))
+        .texts(all().map(|event| event.request_id.as_str()))
+        .integers(all().map(|event| event.time))
+        .maybe_texts(all().map(|event| event.workspace.as_deref()))
+        .maybe_texts(all().map(|event| event.user.as_deref()))
+        .maybe_texts(all().map(|event| event.session.as_deref()))
+        .maybe_texts(all().map(|event| event.key_id.as_deref()))
+        .maybe_texts(all().map(|event| event.dialect.as_deref()))
+        .maybe_texts(all().map(|event| event.provider.as_deref()))
+        .maybe_texts(all().map(|event| event.request_model.as_deref()))
+        .maybe_texts(all().map(|event| event.downgraded_model.as_deref()))
+        .maybe_texts(all().map(|event| event.response_model.as_deref()))
+        .booleans(all().map(|event| event.stream))
+        .integers(all().map(|event| event.status))
+        .maybe_texts(all().map(|event| event.error_code.as_deref()))
+        .integers(all().map(|event| event.input_tokens))
+        .integers(all().map(|event| event.output_tokens))
+        .integers(all().map(|event| event.cached_input_tokens))
+        .integers(all().map(|event| event.cache_creation_input_tokens))
+        .integers(all().map(|event| event.reasoning_output_tokens))
+        .texts(all().map(|event| event.usage_status.as_str()))
+        .integers(all().map(|event| event.cost_nanousd))
+        .booleans(all().map(|event| event.price_fallback))
+        .integers(all().map(|event| event.latency_ms))
+        .integers(all().map(|event| event.time_to_first_token_ms))
+        .integers(all().map(|event| event.request_bytes))
+        .integers(all().map(|event| event.response_bytes))
+        .texts(all().map(|event| event.gateway_id.as_str()))
+        .maybe_texts(all().map(|event| event.region.as_deref()))
+        .json(all().map(would_refuse))
+        .maybe_texts(all().map(|event| event.trace_id.as_deref()))
+        .maybe_texts(all().map(|event| event.parent_span_id.as_deref()))
+        .booleans(all().map(|event| event.trace_sampled))
 }
 
 /// Milliseconds since the Unix epoch as RFC 3339 in UTC.

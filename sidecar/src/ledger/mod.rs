@@ -58,6 +58,7 @@ pub mod raises;
 mod refusals;
 pub mod replies;
 pub mod rollups;
+mod rows;
 pub mod secrets;
 mod seen;
 pub mod sessions;

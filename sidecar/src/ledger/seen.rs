@@ -7,9 +7,8 @@ use sqlx::QueryBuilder;
 use tollgate_core::time::UnixMillis;
 
 use super::budgets::StoredBudget;
-use super::events::StoredEvent;
 use super::number;
-use super::rollups::group;
+use super::rollups::{CountedEvent, group};
 use crate::secret_key::new_id;
 
 /// Rows in one statement: seven values each.
@@ -81,7 +80,7 @@ on_engines! {
 
 impl<'a> Seen<'a> {
     /// Those whom events name.
-    pub(super) fn in_events(events: &[&'a StoredEvent]) -> Self {
+    pub(super) fn in_events(events: &'a [CountedEvent]) -> Self {
         let mut seen = Self::default();
         for event in events {
             let times = Times {

@@ -13,6 +13,7 @@ use super::accounts::AccountRows;
 use super::books::Books;
 use super::budgets::{BudgetRows, StoredBudget, budgets};
 use super::events::StoredEvent;
+use super::rows::{ManyRows as _, Rows};
 use super::{LIST, LedgerError, amount, millis, number};
 
 const INSERT: &str =
@@ -86,21 +87,17 @@ on_engines! {
         }
 
         async fn add_charges(conn, charges: &[ChargeRow]) -> () {
-            for rows in charges.chunks(LIST) {
-                let mut insert = QueryBuilder::new(INSERT);
-                insert.push_values(rows, |mut row, charge| {
-                    row.push_bind(&charge.event_id)
-                        .push_bind(charge.part)
-                        .push_bind(&charge.budget_id)
-                        .push_bind(charge.account_id)
-                        .push_bind(charge.lease_id)
-                        .push_bind(charge.reserved)
-                        .push_bind(charge.charged)
-                        .push_bind(&charge.manner);
-                });
-                insert.build().persistent(rows.len() == LIST).execute(&mut *conn).await?;
-            }
-            Ok(())
+            let all = || charges.iter();
+            let rows = Rows::default()
+                .texts(all().map(|charge| charge.event_id.as_str()))
+                .integers(all().map(|charge| charge.part))
+                .texts(all().map(|charge| charge.budget_id.as_str()))
+                .integers(all().map(|charge| charge.account_id))
+                .integers(all().map(|charge| charge.lease_id))
+                .integers(all().map(|charge| charge.reserved))
+                .integers(all().map(|charge| charge.charged))
+                .texts(all().map(|charge| charge.manner.as_str()));
+            Self::write_rows(conn, INSERT, &rows, "").await
         }
 
         /// The charges of events, each event's in the order in which it has them.

@@ -53,6 +53,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn insert_user(&self, new: &StoredUser, by: &Actor) -> Result<bool, LedgerError> {
+        self.catch_up_to_read().await?;
         let now = UnixMillis(u64::try_from(new.created_at).unwrap_or(0));
         transact!(self, conn => {
             let mut seen = Seen::default();
@@ -98,6 +99,7 @@ impl Ledger {
         after: &str,
         rows: u32,
     ) -> Result<Vec<StoredUser>, LedgerError> {
+        self.catch_up_to_read().await?;
         Ok(read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM users WHERE id > ");
             select.push_bind(after);
@@ -112,6 +114,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn spend_of_users(&self, users: &[StoredUser], since: i64) -> Result<Vec<u64>, LedgerError> {
+        self.catch_up_to_read().await?;
         let groups: Vec<(&str, &str)> = users
             .iter()
             .map(|user| (user.workspace.as_str(), user.name.as_str()))

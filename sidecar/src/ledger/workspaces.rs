@@ -94,6 +94,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn insert_workspace(&self, new: &StoredWorkspace, by: &Actor) -> Result<bool, LedgerError> {
+        self.catch_up_to_read().await?;
         let now = UnixMillis(u64::try_from(new.created_at).unwrap_or(0));
         transact!(self, conn => {
             let inserted = sqlx::query(INSERT)
@@ -122,6 +123,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn workspace(&self, name: &str) -> Result<Option<StoredWorkspace>, LedgerError> {
+        self.catch_up_to_read().await?;
         Ok(read!(self, conn => sqlx::query_as(BY_NAME).bind(name).fetch_optional(conn).await?))
     }
 
@@ -135,6 +137,7 @@ impl Ledger {
         after: &str,
         rows: u32,
     ) -> Result<Vec<StoredWorkspace>, LedgerError> {
+        self.catch_up_to_read().await?;
         Ok(read!(self, conn => {
             let mut select = QueryBuilder::new("SELECT * FROM workspaces WHERE workspace > ");
             select.push_bind(after);
@@ -149,6 +152,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn spend_of_workspaces(&self, names: &[&str], since: i64) -> Result<Vec<u64>, LedgerError> {
+        self.catch_up_to_read().await?;
         let groups: Vec<(&str, &str)> = names.iter().map(|name| ("", *name)).collect();
         read!(self, conn => SpendRows::spend(conn, Dimension::Workspace, &groups, since).await)
     }
@@ -165,6 +169,7 @@ impl Ledger {
         by: &Actor,
         change: impl FnOnce(&mut StoredWorkspace) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
+        self.catch_up_to_read().await?;
         transact!(self, conn => {
             FeedRows::lock(&mut *conn).await?;
             let found: Option<StoredWorkspace> =
@@ -213,6 +218,7 @@ impl Ledger {
         by: &Actor,
         may: impl FnOnce(&StoredWorkspace) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
+        self.catch_up_to_read().await?;
         transact!(self, conn => {
             let found: Option<StoredWorkspace> =
                 sqlx::query_as(TAKE_ONE).bind(name).fetch_optional(&mut *conn).await?;

@@ -31,6 +31,21 @@ async fn a_repeated_batch_adds_nothing() {
 }
 
 #[tokio::test]
+async fn events_are_summed_up_once_many_wait_though_nobody_asks() {
+    let sidecar = Sidecar::start().await;
+    let batch: Vec<Value> = (0..1_000).map(|n| event(&format!("e{n}"), "w")).collect();
+    let waiting = "SELECT e.value - r.value FROM counters e, counters r WHERE e.name = 'event' AND r.name = 'rolled_up'";
+    // Repeated ones take numbers, too. The sixth is for the sidecar, which sums up what is there when it starts.
+    for _ in 0..6 {
+        sidecar.send_events(&batch).await;
+        assert!(sidecar.sql(waiting).await < 5_000);
+    }
+    let requests =
+        "SELECT SUM(requests) FROM rollups WHERE step = 86400000 AND dimension = 'user' AND scope = 'w'";
+    assert_eq!(sidecar.sql(requests).await, 1_000);
+}
+
+#[tokio::test]
 async fn every_field_is_shown_as_it_was_sent() {
     let sidecar = Sidecar::start().await;
     let sent = event("a", "w");

@@ -381,6 +381,7 @@ async fn old_minutes_and_hours_are_forgotten_and_days_are_not() {
     let sidecar = Sidecar::start_at(clock.clock(), "").await;
     sidecar.send_events(&[event("a", "w")]).await;
     let rows = "SELECT COUNT(*) FROM rollups WHERE step = ";
+    sidecar.get("/admin/v1/stats").await;
     assert!(sidecar.sql(&format!("{rows}60000")).await > 0);
     clock.set("2027-01-03T00:00:00Z");
     let mut sidecar = sidecar;

@@ -1,10 +1,11 @@
 //! Rollups: sums over events by minute, hour and day, and by what operators ask for.
 //!
-//! They are written in the transaction that writes the events ([`write`]), so that they are the events' sums at every
-//! moment; [`read`] puts statistics together from them. Each group has rows of its own, once for all workspaces and
+//! They are written some thousands of events at a time ([`write`]), at the latest before they are read, so that they are
+//! the events' sums whenever anybody looks; [`read`] puts statistics together from them. Each group has rows of its own, once for all workspaces and
 //! once for its own workspace, so that a year by model is a few thousand rows, however many keys there are. Sums over a
 //! period are put together from the longest rollups that fit into it ([`pieces`]): a year by key is a tenth of its days.
 
+mod fold;
 mod pieces;
 pub mod read;
 pub mod sketch;
@@ -16,6 +17,8 @@ pub(super) mod write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_core::time::UnixMillis;
+
+pub(super) use self::fold::CountedEvent;
 
 /// Groups' names are kept up to this many bytes: an index of PostgreSQL takes no more than 2,704 bytes a row.
 const GROUP_BYTES: usize = 512;

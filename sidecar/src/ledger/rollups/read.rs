@@ -137,6 +137,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn stats(&self, query: StatsQuery<'_>) -> Result<Stats, LedgerError> {
+        self.catch_up_to_read().await?;
         snapshot!(self, conn => {
             let groups = StatsRows::groups(&mut *conn, query).await?;
             let mut groups: Vec<(String, Sums)> =
@@ -169,6 +170,7 @@ impl Ledger {
         since: i64,
         now: UnixMillis,
     ) -> Result<Pace, LedgerError> {
+        self.catch_up_to_read().await?;
         let scope = group(workspace.unwrap_or_default());
         let to = Interval::Hour.start(number(now.0)).saturating_add(HOUR_MS);
         let query = |interval, from| StatsQuery {

@@ -4,6 +4,8 @@
 //! Ranges are those of an HDR histogram: below 64 ms each millisecond is one of its own, above that there are 32 to
 //! each power of two. What is told is the middle of a range, so it is at most 1.6 % off.
 
+use std::cmp::Ordering;
+
 /// Values below this have a range of their own.
 const EXACT: u64 = 64;
 /// Ranges to each power of two above that, as a power of two.
@@ -26,9 +28,26 @@ impl Sketch {
 
     /// Counts all that is in another sketch: the same as if all values had been recorded here.
     pub fn merge(&mut self, other: &Self) {
-        for (range, count) in &other.0 {
+        if let [(range, count)] = other.0.as_slice() {
             self.add(*range, *count);
+            return;
         }
+        let mut merged = Vec::with_capacity(self.0.len() + other.0.len());
+        let (mut ours, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
+        loop {
+            let order = match (ours.peek(), theirs.peek()) {
+                (Some((ours, _)), Some((theirs, _))) => ours.cmp(theirs),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            // Which of the two come first; where both do, they are one range.
+            let one = ours.next_if(|_| order.is_le());
+            let other = theirs.next_if(|_| order.is_ge());
+            let both = one.into_iter().chain(other).copied();
+            merged.extend(both.reduce(|(range, count), (_, more)| (range, count.saturating_add(more))));
+        }
+        self.0 = merged;
     }
 
     /// How many values were recorded.

@@ -1,8 +1,8 @@
 //! What events come to.
 
 use super::NANOS;
+use super::fold::CountedEvent;
 use super::sketch::Sketch;
-use crate::ledger::events::StoredEvent;
 use crate::ledger::{LedgerError, amount};
 
 /// Sums over events.
@@ -65,7 +65,7 @@ const MOST_TOKENS: u64 = 1 << 40;
 
 impl Sums {
     /// What one event comes to.
-    pub fn of(event: &StoredEvent) -> Self {
+    pub(super) fn of(event: &CountedEvent) -> Self {
         let (mut refusals, mut errors, mut latency) = (0, 0, Sketch::default());
         let code = event.error_code.as_deref();
         if event.is_refusal() {
@@ -89,13 +89,18 @@ impl Sums {
 
     /// Adds others.
     pub fn add(&mut self, other: &Self) {
+        self.add_without_latency(other);
+        self.latency.merge(&other.latency);
+    }
+
+    /// Adds others, without their latencies.
+    pub(super) fn add_without_latency(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.refusals = self.refusals.saturating_add(other.refusals);
         self.errors = self.errors.saturating_add(other.errors);
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cost_nanousd = self.cost_nanousd.saturating_add(other.cost_nanousd);
-        self.latency.merge(&other.latency);
     }
 
     /// The same without latencies.
