@@ -25,6 +25,7 @@ pub(crate) struct Gateway {
     /// Compiled anew whenever the ledger's policy changes; exchanges keep the one that they began with.
     config: RefCell<Rc<Config>>,
     policy: RefCell<Follower>,
+    pub(crate) cells: SharedData,
     pub(crate) sidecar: Option<Sidecar>,
     pub(crate) journal: RefCell<Writer>,
     pub(crate) money: RefCell<Money>,
@@ -60,6 +61,7 @@ impl Gateway {
             written,
             config: RefCell::new(Rc::new(config)),
             policy: RefCell::default(),
+            cells: SharedData::default(),
             sidecar,
             journal,
             money,
@@ -77,7 +79,7 @@ impl Gateway {
     /// Takes the ledger's policy over where it has changed. One that does not fit is refused, and the one before
     /// goes on.
     pub(crate) fn follow_policy(&self) {
-        let looked = self.policy.borrow_mut().look(&SharedData);
+        let looked = self.policy.borrow_mut().look(&self.cells);
         let policy = match looked {
             Ok(None) => return,
             Ok(Some(policy)) => policy,
@@ -136,7 +138,7 @@ impl Gateway {
         let mut money = self.money.borrow_mut();
         act(&mut Env {
             now,
-            cells: &SharedData,
+            cells: &self.cells,
             journal: &mut journal,
             money: &mut money,
         })

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use proxy_wasm::types::{BufferType, MapType, MetricType, Status, StreamType};
-use tollgate_core::cells::{Cell, CellError, Cells, Version};
+use tollgate_core::cells::{Cell, CellError, Cells, Floor, Version};
 use tollgate_core::headers::Headers;
 use tollgate_core::time::UnixNanos;
 
@@ -16,8 +16,12 @@ use tollgate_core::time::UnixNanos;
 pub(crate) struct HostError(pub(crate) u32);
 
 /// Envoy's shared data, which all workers see.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct SharedData;
+#[derive(Debug, Default)]
+pub(crate) struct SharedData {
+    /// What is known of its versions. An exchange's writes go through one value, so that they are all counted; for a
+    /// write now and then any will do.
+    floor: Floor,
+}
 
 /// A serialised header map from the host, and a way to look at it.
 #[derive(Debug)]
@@ -148,7 +152,13 @@ impl Cells for SharedData {
         if status == Status::CasMismatch as u32 {
             return Err(CellError::Conflict);
         }
-        check(status).map_err(|_| CellError::Unavailable)
+        check(status).map_err(|_| CellError::Unavailable)?;
+        self.floor.wrote();
+        Ok(())
+    }
+
+    fn floor(&self) -> Option<&Floor> {
+        Some(&self.floor)
     }
 }
 

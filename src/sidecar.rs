@@ -61,7 +61,7 @@ impl Sidecar {
         trace: Option<&TraceContext>,
         timeout: Duration,
     ) -> Result<u32, HostError> {
-        if self.breaker.enter(&SharedData, host::now().millis()) == Passage::Open {
+        if self.breaker.enter(&SharedData::default(), host::now().millis()) == Passage::Open {
             return Err(HostError::CIRCUIT_OPEN);
         }
         let sent = json(question).and_then(|body| self.send(path, &body, trace, timeout));
@@ -74,9 +74,9 @@ impl Sidecar {
     /// Says whether the sidecar itself has answered a question that a request waited for.
     pub(crate) fn was_answered(&self, answered: bool) {
         if answered {
-            self.breaker.succeeded(&SharedData);
+            self.breaker.succeeded(&SharedData::default());
         } else {
-            self.breaker.failed(&SharedData, host::now().millis());
+            self.breaker.failed(&SharedData::default(), host::now().millis());
         }
     }
 

@@ -14,7 +14,7 @@ use tollgate_core::wire::{KeyChanges, LeaseReport, LeaseReportAnswer};
 use tollgate_core::{key_feed, policy, turn};
 
 use crate::gateway::Gateway;
-use crate::host::{self, SharedData};
+use crate::host;
 use crate::sidecar::{self, Sidecar};
 
 /// Batches and lists are no request's business: they may take their time.
@@ -124,7 +124,7 @@ impl Upkeep {
         if self.changes.is_some() {
             return;
         }
-        let Ok(Some(question)) = key_feed::take_turn(&SharedData, host::now()) else {
+        let Ok(Some(question)) = key_feed::take_turn(&gateway.cells, host::now()) else {
             return;
         };
         match sidecar.post_json("/v1/keys/changes", &question, TIMEOUT) {
@@ -152,7 +152,7 @@ impl Upkeep {
 
     /// Asks for the ledger's policy, where its version is not the one that this Envoy has.
     fn ask_for_policy(&mut self, gateway: &Gateway, version: Option<u64>) {
-        let is_news = version.is_some_and(|version| policy::is_news(&SharedData, version) == Ok(true));
+        let is_news = version.is_some_and(|version| policy::is_news(&gateway.cells, version) == Ok(true));
         let Some(sidecar) = gateway
             .sidecar
             .as_ref()
@@ -168,7 +168,7 @@ impl Upkeep {
 
     fn report_leases(&mut self, gateway: &Gateway, sidecar: &Sidecar) {
         if self.report.is_some()
-            || turn::take(&SharedData, REPORT_TURN, REPORT_EVERY, host::now()) != Ok(true)
+            || turn::take(&gateway.cells, REPORT_TURN, REPORT_EVERY, host::now()) != Ok(true)
         {
             return;
         }
@@ -235,7 +235,7 @@ fn policy_answered(gateway: &Gateway, status: Option<u16>, body_size: usize) {
     let Some(body) = answer_body(status, body_size) else {
         return gateway.unanswered("policy");
     };
-    match policy::store(&SharedData, &body) {
+    match policy::store(&gateway.cells, &body) {
         Ok(()) => gateway.follow_policy(),
         Err(error) => gateway.policy_refused(&[format!("the sidecar's policy is not taken: {error}")]),
     }

@@ -3,13 +3,17 @@
 //! A cell is a few bytes under a key. There is no delete and no lock; there is compare-and-swap. So every
 //! structure above it is one read, one pure decision, one conditional write, repeated on conflict.
 
+mod floor;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod recall;
 
 use thiserror::Error;
 
+pub use floor::Floor;
 #[cfg(any(test, feature = "testing"))]
-pub use memory::{Calls, MemoryCells};
+pub use memory::{Calls, MemoryCells, OneWorker};
+pub(crate) use recall::Recall;
 
 /// How often [`update`] tries before it gives up: two workers in conflict need two or three rounds.
 pub(crate) const MAX_ROUNDS: usize = 64;
@@ -49,6 +53,12 @@ pub trait Cells {
     /// versions only of cells that exist, so a version that no cell ever has means "create": two workers
     /// that both saw nothing cannot both create.)
     fn set(&self, key: &str, bytes: &[u8], version: Version) -> Result<(), CellError>;
+
+    /// What is known of the counter that versions are drawn from, where this storage belongs to one worker and keeps
+    /// that in step with its reads and writes. Without it, each write needs a read before it.
+    fn floor(&self) -> Option<&Floor> {
+        None
+    }
 }
 
 /// What [`update`] does with a cell after looking at it.

@@ -28,9 +28,10 @@ impl SharedStore {
             .ok_or(Status::NotFound)
     }
 
-    /// 0 writes whatever the version; on a missing key any version writes; else it must be the current one.
+    /// 0 writes whatever the version; on a missing key any version writes; else it must be the current one. Only a
+    /// write that succeeds draws a version.
     pub(crate) fn set(&mut self, vm_id: &str, key: &[u8], value: &[u8], cas: u32) -> Outcome {
-        let next = self.next_cas();
+        let next = Self::after(self.last_cas);
         let values = self.values.entry(vm_id.to_owned()).or_default();
         if let Some((_, current)) = values.get_mut(key) {
             let at = self
@@ -42,12 +43,14 @@ impl SharedStore {
             {
                 self.interferences.remove(at);
                 *current = next;
+                self.last_cas = next;
             }
             if cas != 0 && cas != *current {
                 return Err(Status::CasMismatch);
             }
         }
         values.insert(key.to_vec(), (value.to_vec(), next));
+        self.last_cas = next;
         Ok(())
     }
 
@@ -102,9 +105,8 @@ impl SharedStore {
     }
 
     /// One counter for all keys, never 0.
-    fn next_cas(&mut self) -> u32 {
-        self.last_cas = self.last_cas.checked_add(1).unwrap_or(1);
-        self.last_cas
+    const fn after(cas: u32) -> u32 {
+        if cas == u32::MAX { 1 } else { cas + 1 }
     }
 }
 
@@ -134,6 +136,16 @@ mod tests {
         store.set("vm", b"a", b"", 0).unwrap();
         store.set("vm", b"b", b"", 0).unwrap();
         assert_ne!(store.get("vm", b"a").unwrap().1, store.get("vm", b"b").unwrap().1);
+    }
+
+    #[test]
+    fn a_write_that_is_refused_draws_no_version() {
+        let mut store = SharedStore::default();
+        store.set("vm", b"k", b"1", 0).unwrap();
+        let (_, first) = store.get("vm", b"k").unwrap();
+        assert_eq!(store.set("vm", b"k", b"2", first + 7), Err(Status::CasMismatch));
+        store.set("vm", b"k", b"2", first).unwrap();
+        assert_eq!(store.get("vm", b"k").unwrap().1, first + 1);
     }
 
     #[test]

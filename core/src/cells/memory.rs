@@ -3,13 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Cell, CellError, Cells, Version};
+use super::{Cell, CellError, Cells, Floor, Version};
 
 /// Shared data as Envoy has it (one global version counter, no delete, any version creates a missing cell), with
 /// faults to order. Shared between threads by reference.
 #[derive(Debug, Default)]
 pub struct MemoryCells {
     state: Mutex<State>,
+}
+
+/// The cells as one worker has them, who keeps the versions that it has seen in mind, as the filter does.
+#[derive(Debug)]
+pub struct OneWorker<'a> {
+    shared: &'a MemoryCells,
+    floor: Floor,
 }
 
 /// How many calls were made.
@@ -84,6 +91,11 @@ impl MemoryCells {
         all
     }
 
+    /// Lets the counter of versions stand at `drawn`, which is the last that was drawn.
+    pub fn count_from(&self, drawn: u32) {
+        self.lock().counter = drawn;
+    }
+
     /// Calls since the last time that this was asked.
     pub fn take_calls(&self) -> Calls {
         std::mem::take(&mut self.lock().calls)
@@ -132,6 +144,34 @@ impl Cells for MemoryCells {
     }
 }
 
+// === impl OneWorker ===
+
+impl<'a> OneWorker<'a> {
+    /// Another worker on the same cells.
+    pub fn new(shared: &'a MemoryCells) -> Self {
+        Self {
+            shared,
+            floor: Floor::default(),
+        }
+    }
+}
+
+impl Cells for OneWorker<'_> {
+    fn get(&self, key: &str) -> Result<Cell, CellError> {
+        self.shared.get(key)
+    }
+
+    fn set(&self, key: &str, bytes: &[u8], version: Version) -> Result<(), CellError> {
+        self.shared.set(key, bytes, version)?;
+        self.floor.wrote();
+        Ok(())
+    }
+
+    fn floor(&self) -> Option<&Floor> {
+        Some(&self.floor)
+    }
+}
+
 // === impl State ===
 
 impl State {
@@ -147,7 +187,8 @@ impl State {
     }
 
     fn put(&mut self, key: &str, bytes: &[u8]) {
-        self.counter += 1;
+        // Zero is no version.
+        self.counter = self.counter.checked_add(1).unwrap_or(1);
         self.cells
             .insert(key.to_owned(), (bytes.to_vec(), Version(self.counter)));
     }

@@ -12,6 +12,7 @@ use super::meter::Rule;
 use super::reset::Resets;
 use super::spec::{Algorithm, Count, DEFAULT_SLOT_TTL, LimitSpec, Per};
 use super::window::Window;
+use crate::cells::Recall;
 use crate::config::{Fault, Span};
 
 /// How many limits a gateway may have.
@@ -33,6 +34,8 @@ pub struct Limits {
     pub(super) groups: Vec<Group>,
     /// Where each limit is, in the configuration's order: its group, and its place there.
     pub(super) places: Vec<(usize, usize)>,
+    /// What this worker has counted last.
+    pub(super) recall: Recall,
 }
 
 /// Collects the faults of one limit.
@@ -100,7 +103,11 @@ impl Limits {
                 }
             }
         }
-        Ok(Self { groups, places })
+        Ok(Self {
+            groups,
+            places,
+            recall: Recall::default(),
+        })
     }
 
     /// The limit at a place of the configuration's order.

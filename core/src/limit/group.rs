@@ -122,7 +122,8 @@ impl Group {
         Self {
             per,
             limits,
-            sets: Sets::new(format!("tollgate/1/l/{}", per.0), subjects, records::FORMAT),
+            sets: Sets::new(format!("tollgate/1/l/{}", per.0), subjects, records::FORMAT)
+                .in_family(per.0.into()),
             scope: per.scope(),
             pers: per.list(),
             subjects: Subjects::new(salt, per.0),

@@ -28,6 +28,7 @@ mod spec;
 mod subjects;
 mod take;
 mod taking;
+mod weigh;
 mod window;
 
 pub use compile::{Limits, MAX_LIMITS, MAX_NAME};

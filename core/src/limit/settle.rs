@@ -7,7 +7,7 @@ use super::receipt::{Item, Receipt};
 use super::records::{self, Head, Record, Writer};
 use super::spec::Count;
 use super::take::Demand;
-use crate::cells::{CellError, Cells, MAX_ROUNDS};
+use crate::cells::{CellError, Cells, MAX_ROUNDS, Recall};
 use crate::table::{Stamps, Subject};
 use crate::time::UnixMillis;
 
@@ -105,7 +105,8 @@ impl Limits {
             let all = items.iter();
             open.extend(all.filter_map(|item| group.settling(item, receipt.taken_at, ending)));
             if !open.is_empty() {
-                outcome = outcome.and(group.settle(cells, portion.subject, &mut open, &mut meter, now));
+                let settled = group.settle(cells, portion.subject, &mut open, &mut meter, &self.recall, now);
+                outcome = outcome.and(settled);
             }
         }
         outcome
@@ -143,13 +144,18 @@ impl Group {
         subject: Subject,
         open: &mut [Settling<'_>],
         meter: &mut Meter,
+        recall: &Recall,
         now: UnixMillis,
     ) -> Result<(), CellError>
     where
         C: Cells + ?Sized,
     {
+        let mut recalled = self.sets.recall(recall, subject, now);
         for _ in 0..MAX_ROUNDS {
-            let opened = self.sets.open(cells, subject)?;
+            let mut opened = match recalled.take() {
+                Some(opened) => opened,
+                None => self.sets.open(cells, subject)?,
+            };
             let (bytes, is_changed) = self.sets.rewritten(&opened, now, |old, out, stamps| {
                 let writer = Writer::new(out, now);
                 let mut moment = Moment {
@@ -162,10 +168,14 @@ impl Group {
                 let is_changed = moment.settle_all(old, open);
                 (moment.writer.finish(), is_changed)
             });
+            if !is_changed && opened.is_recalled() {
+                // That nothing is to be written does not follow from what is only remembered.
+                continue;
+            }
             if !is_changed {
                 return Ok(());
             }
-            match opened.store(cells, &bytes) {
+            match opened.store_and_recall(cells, bytes, recall, now) {
                 Err(CellError::Conflict) => {}
                 done => return done,
             }

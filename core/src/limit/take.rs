@@ -65,7 +65,7 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        Taking::read(self, cells, plan, Demand::default(), now).map(|_| ())
+        Taking::read(self, cells, plan, Demand::default(), now, None).map(|_| ())
     }
 
     /// Takes from every limit of the plan, or, where one refuses, from none.
@@ -76,7 +76,7 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        Taking::read(self, cells, plan, demand, now)?.write(cells)
+        Taking::read(self, cells, plan, demand, now, Some(&self.recall))?.write(cells)
     }
 }
 

@@ -5,16 +5,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::compile::Limits;
-use super::group::{Group, Limit};
-use super::meter::{Denied, Level, Meter};
-use super::receipt::{Item, Receipt};
-use super::records::{self, Head, Record, Writer};
+use super::group::Group;
+use super::meter::Meter;
+use super::receipt::Receipt;
 use super::refused::Refused;
 use super::select::{Plan, PlannedGroup};
 use super::spec::Mode;
 use super::take::{Demand, Standing, TakeError, Taken};
-use crate::cells::{CellError, Cells, MAX_ROUNDS};
-use crate::table::{Opened, Stamps, Subject};
+use super::weigh::{Asked, Line};
+use crate::cells::{CellError, Cells, MAX_ROUNDS, Recall};
+use crate::table::{Opened, Subject};
 use crate::time::UnixMillis;
 
 /// A request and its limits.
@@ -38,37 +38,11 @@ struct Draft<'l> {
     bytes: Vec<u8>,
 }
 
-/// One limit that the request is under.
-struct Line<'l> {
-    limit: &'l Limit,
-    /// What came of it; nothing, while its record was not seen.
-    outcome: Option<Outcome>,
-    /// With the request counted, if it was taken.
-    level: Level,
-    /// What was taken, if anything was: nothing reserved, where not.
-    item: Item,
-}
-
-enum Outcome {
-    Taken,
-    /// It counts nothing of what the request needs.
-    Untouched,
-    Denied(Denied),
-}
-
-/// What is asked of a group's limits.
-#[derive(Clone, Copy)]
-struct Asked {
-    subject: Subject,
-    /// `None` takes nothing: only how full the limits are is of interest.
-    demand: Option<Demand>,
-    now: UnixMillis,
-}
-
 // === impl Taking ===
 
 impl<'l> Taking<'l> {
-    /// Reads all groups and takes from them in memory.
+    /// Reads all groups and takes from them in memory. What this worker remembers of a group goes for read where all
+    /// that is asked for can be taken: then it is confirmed by [`Taking::write`].
     ///
     /// # Errors
     /// The refusal: of the limit for which the client has to wait longest. Or the host's error.
@@ -78,6 +52,7 @@ impl<'l> Taking<'l> {
         plan: &Plan,
         demand: Demand,
         now: UnixMillis,
+        recall: Option<&Recall>,
     ) -> Result<Self, TakeError>
     where
         C: Cells + ?Sized,
@@ -91,9 +66,9 @@ impl<'l> Taking<'l> {
             meter: Meter::default(),
         };
         for planned in &plan.groups {
-            taking.draft(cells, planned, plan.limits(planned))?;
+            taking.draft(cells, planned, plan.limits(planned), recall)?;
         }
-        match taking.refusal() {
+        match taking.refusal(cells) {
             Some(refused) => Err(TakeError::Refused(refused)),
             None => Ok(taking),
         }
@@ -109,19 +84,24 @@ impl<'l> Taking<'l> {
     {
         for at in 0..self.drafts.len() {
             if let Err(error) = self.write_one(cells, at) {
-                // Where the host fails here too, what was taken stays counted until it refills.
-                let _ = self.limits.cancel(cells, self.receipt(at), self.now);
+                self.take_back(cells, at);
                 return Err(error);
             }
         }
         Ok(Taken {
-            receipt: self.receipt(self.drafts.len()),
+            receipt: self.receipt(),
             would_refuse: self.would_refuse(),
             standings: in_order(&self.lines),
         })
     }
 
-    fn draft<C>(&mut self, cells: &C, planned: &PlannedGroup, places: &[usize]) -> Result<(), CellError>
+    fn draft<C>(
+        &mut self,
+        cells: &C,
+        planned: &PlannedGroup,
+        places: &[usize],
+        recall: Option<&Recall>,
+    ) -> Result<(), CellError>
     where
         C: Cells + ?Sized,
     {
@@ -138,7 +118,11 @@ impl<'l> Taking<'l> {
             demand: Some(self.demand),
             now: self.now,
         };
-        let (opened, bytes) = asked.read(cells, group, lines, &mut self.meter)?;
+        let recalled = recall.and_then(|recall| asked.recall(recall, group, lines, &mut self.meter));
+        let (opened, bytes) = match recalled {
+            Some(recalled) => recalled,
+            None => asked.read(cells, group, lines, &mut self.meter)?,
+        };
         self.drafts.push(Draft {
             group,
             subject: planned.subject,
@@ -162,7 +146,9 @@ impl<'l> Taking<'l> {
             if !lines.iter().any(Line::has_taken) {
                 return Ok(());
             }
-            match draft.opened.store(cells, &draft.bytes) {
+            let bytes = std::mem::take(&mut draft.bytes);
+            let recall = &self.limits.recall;
+            match draft.opened.store_and_recall(cells, bytes, recall, self.now) {
                 Ok(()) => return Ok(()),
                 Err(CellError::Conflict) => {}
                 Err(CellError::Unavailable) => break,
@@ -173,17 +159,34 @@ impl<'l> Taking<'l> {
                 now: self.now,
             };
             (draft.opened, draft.bytes) = asked.read(cells, draft.group, lines, &mut self.meter)?;
-            if let Some(refused) = self.refusal() {
+            if let Some(refused) = self.refusal(cells) {
                 return Err(TakeError::Refused(refused));
             }
         }
         Err(TakeError::Unavailable(CellError::Unavailable))
     }
 
-    /// What the first so many groups were taken from.
-    fn receipt(&self, groups: usize) -> Receipt {
-        let mut receipt = Receipt::with_room(self.now, groups, self.lines.len());
-        for draft in self.drafts.iter().take(groups) {
+    /// Gives back what was written to the first so many groups.
+    fn take_back<C>(&mut self, cells: &C, groups: usize)
+    where
+        C: Cells + ?Sized,
+    {
+        self.drafts.truncate(groups);
+        // To the last token, where nobody has written since.
+        let (limits, now) = (self.limits, self.now);
+        self.drafts.retain(|draft| {
+            let has_taken = self.lines.get(draft.lines.clone()).unwrap_or_default();
+            let has_taken = has_taken.iter().any(Line::has_taken);
+            has_taken && !draft.opened.undo(cells, &limits.recall, now)
+        });
+        // Where the host fails here too, what was taken stays counted until it refills.
+        let _ = limits.cancel(cells, self.receipt(), now);
+    }
+
+    /// What was taken.
+    fn receipt(&self) -> Receipt {
+        let mut receipt = Receipt::with_room(self.now, self.drafts.len(), self.lines.len());
+        for draft in &self.drafts {
             let lines = self.lines.get(draft.lines.clone()).unwrap_or_default();
             let items = lines.iter().filter(|line| line.has_taken()).map(|line| line.item);
             receipt.add(draft.group.per.0, draft.subject, items);
@@ -200,7 +203,10 @@ impl<'l> Taking<'l> {
     }
 
     /// The refusal for which the client has to wait longest, if there is one.
-    fn refusal(&mut self) -> Option<Box<Refused>> {
+    fn refusal<C>(&mut self, cells: &C) -> Option<Box<Refused>>
+    where
+        C: Cells + ?Sized,
+    {
         // Nearly always there is none.
         self.lines.iter().find_map(|line| line.denied_by(Mode::Enforce))?;
         let refusals = self.drafts.iter().flat_map(|draft| {
@@ -220,16 +226,24 @@ impl<'l> Taking<'l> {
         let longest = refusals.max_by_key(|refused| refused.retry_after_secs.unwrap_or(u64::MAX))?;
         Some(Box::new(Refused {
             would_refuse: self.would_refuse(),
-            standings: self.without_it(),
+            standings: self.without_it(cells),
             ..longest
         }))
     }
 
     /// How full all limits are without the request: weighed anew, as nobody else asks for it. What was taken stays
     /// known, as some of it may have been written.
-    fn without_it(&mut self) -> Vec<Standing> {
+    fn without_it<C>(&mut self, cells: &C) -> Vec<Standing>
+    where
+        C: Cells + ?Sized,
+    {
         let mut all = Vec::with_capacity(self.lines.len());
-        for draft in &self.drafts {
+        for draft in &mut self.drafts {
+            if draft.opened.is_recalled()
+                && let Ok(opened) = draft.group.sets.open(cells, draft.subject)
+            {
+                draft.opened = opened;
+            }
             let asked = Asked {
                 subject: draft.subject,
                 demand: None,
@@ -244,139 +258,6 @@ impl<'l> Taking<'l> {
     }
 }
 
-// === impl Asked ===
-
-impl Asked {
-    /// Reads a group's entry and takes from it in memory.
-    fn read<C>(
-        self,
-        cells: &C,
-        group: &Group,
-        lines: &mut [Line<'_>],
-        meter: &mut Meter,
-    ) -> Result<(Opened, Vec<u8>), CellError>
-    where
-        C: Cells + ?Sized,
-    {
-        for _ in 0..MAX_ROUNDS {
-            let opened = group.sets.open(cells, self.subject)?;
-            let (bytes, is_rewound) = self.weigh(group, &opened, lines, meter);
-            if !is_rewound {
-                return Ok((opened, bytes));
-            }
-            let (rewound, ()) = group.sets.rewritten(&opened, self.now, |old, out, stamps| {
-                let mut writer = Writer::new(out, self.now);
-                group.rewind(self.subject, old, &mut writer, stamps, self.now);
-                (writer.finish(), ())
-            });
-            // Where another worker came in between, it may have done the same.
-            match opened.store(cells, &rewound) {
-                Ok(()) | Err(CellError::Conflict) => {}
-                Err(CellError::Unavailable) => return Err(CellError::Unavailable),
-            }
-        }
-        Err(CellError::Unavailable)
-    }
-
-    /// Takes from all chosen limits, in a copy of the cell. Its bytes, and whether the clock had jumped back: then
-    /// all this holds only once [`Group::rewind`] is stored.
-    fn weigh(
-        self,
-        group: &Group,
-        opened: &Opened,
-        lines: &mut [Line<'_>],
-        meter: &mut Meter,
-    ) -> (Vec<u8>, bool) {
-        for line in lines.iter_mut() {
-            line.outcome = None;
-        }
-        group.sets.rewritten(opened, self.now, |old, out, stamps| {
-            let mut writer = Writer::new(out, self.now);
-            let (mut next, mut is_rewound) = (0, false);
-            for record in records::read(old) {
-                let Some(at) = place_of(lines, next, record.id) else {
-                    writer.keep(&record);
-                    continue;
-                };
-                next = at + 1;
-                // Records have the order of the limits, nearly always; there is one for a limit.
-                if let Some(line) = lines.get_mut(at).filter(|line| line.outcome.is_none()) {
-                    is_rewound |= line.weigh(self, Some(&record), meter, &mut writer, stamps);
-                }
-            }
-            for line in lines.iter_mut().filter(|line| line.outcome.is_none()) {
-                is_rewound |= line.weigh(self, None, meter, &mut writer, stamps);
-            }
-            (writer.finish(), is_rewound)
-        })
-    }
-}
-
-// === impl Line ===
-
-impl<'l> Line<'l> {
-    fn new(limit: &'l Limit) -> Self {
-        Self {
-            limit,
-            outcome: None,
-            level: Level::default(),
-            item: Item::default(),
-        }
-    }
-
-    const fn has_taken(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Taken))
-    }
-
-    /// Why the limit does not admit the request, if it does not and is in this mode.
-    fn denied_by(&self, mode: Mode) -> Option<Denied> {
-        match self.outcome {
-            Some(Outcome::Denied(denied)) if self.limit.mode == mode => Some(denied),
-            _ => None,
-        }
-    }
-
-    /// Takes what is asked for and writes the record. Whether the clock had jumped back.
-    fn weigh(
-        &mut self,
-        asked: Asked,
-        found: Option<&Record<'_>>,
-        meter: &mut Meter,
-        writer: &mut Writer<'_>,
-        stamps: &mut Stamps<'_>,
-    ) -> bool {
-        let Self { limit, .. } = *self;
-        let opened = limit.open(asked.subject, found, asked.now, meter);
-        let amount = asked.demand.map_or(0, |demand| demand.of(limit.count));
-        let outcome = if amount == 0 {
-            Outcome::Untouched
-        } else {
-            match limit.rule.take(meter, amount, opened.clock) {
-                Ok(()) => Outcome::Taken,
-                Err(denied) => Outcome::Denied(denied),
-            }
-        };
-        if let Outcome::Taken = outcome {
-            let head = Head {
-                birth: opened.birth.unwrap_or_else(|| stamps.fresh()),
-                generation: opened.generation,
-            };
-            self.item = Item {
-                id: limit.id,
-                birth: head.birth,
-                reserved: amount,
-                ahead_ms: opened.clock.now_ms.saturating_sub(asked.now.0),
-            };
-            writer.put(limit.id, head, &limit.rule, meter);
-        } else if let Some(record) = found {
-            writer.keep(record);
-        }
-        self.level = limit.rule.level(meter, opened.clock);
-        self.outcome = Some(outcome);
-        opened.clock.shifted
-    }
-}
-
 /// How full limits are, in the configuration's order.
 fn in_order(lines: &[Line<'_>]) -> Vec<Standing> {
     let mut standings = Vec::with_capacity(lines.len());
@@ -386,13 +267,4 @@ fn in_order(lines: &[Line<'_>]) -> Vec<Standing> {
     }));
     standings.sort_unstable_by_key(|standing| standing.order);
     standings
-}
-
-/// The place of a limit, looked for from `next` on first.
-fn place_of(lines: &[Line<'_>], next: usize, id: u32) -> Option<usize> {
-    let is_it = |line: &Line<'_>| line.limit.id == id;
-    if lines.get(next).is_some_and(is_it) {
-        return Some(next);
-    }
-    lines.iter().position(is_it)
 }

@@ -87,6 +87,11 @@ impl Content {
         Some(())
     }
 
+    /// The set's bytes; none, where what was read made no sense.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether the subject has an entry here, be it one that says nothing any more.
     pub(super) const fn has_own(&self) -> bool {
         self.own.is_some()

@@ -2,7 +2,7 @@
 
 use super::cell::Content;
 use super::{Stamps, Subject};
-use crate::cells::{CellError, Cells, Version};
+use crate::cells::{CellError, Cells, Recall, Version};
 use crate::decimal;
 use crate::time::UnixMillis;
 
@@ -18,6 +18,8 @@ pub(crate) struct Sets {
     ways: usize,
     /// Cells of entries of another format read as empty.
     entry_format: u8,
+    /// Tells the cells of tables apart that share a [`Recall`].
+    family: u32,
 }
 
 /// A subject's set as it was read.
@@ -25,6 +27,10 @@ pub(crate) struct Sets {
 pub(crate) struct Opened {
     key: String,
     version: Version,
+    /// Its place in a [`Recall`].
+    place: u64,
+    /// Whether this is what the worker remembers to have written, which nobody has confirmed.
+    is_recalled: bool,
     tag: u64,
     content: Content,
 }
@@ -45,7 +51,14 @@ impl Sets {
             count,
             ways: ways as usize,
             entry_format,
+            family: 0,
         }
+    }
+
+    /// The same, as one of several tables that share a [`Recall`].
+    pub(crate) const fn in_family(mut self, family: u32) -> Self {
+        self.family = family;
+        self
     }
 
     /// How many subjects there is room for, at most.
@@ -61,15 +74,42 @@ impl Sets {
     where
         C: Cells + ?Sized,
     {
-        let key = decimal::numbered(&self.prefix, subject.set_number() % u64::from(self.count));
+        let number = self.number(subject);
+        let key = decimal::numbered(&self.prefix, number);
         let cell = cells.get(&key)?;
         let tag = subject.tag();
         Ok(Opened {
             key,
             version: cell.version,
+            place: self.place(number),
+            is_recalled: false,
             tag,
             content: Content::parse(self.entry_format, cell.bytes, tag),
         })
+    }
+
+    /// A subject's set as this worker remembers to have written it. It may be outdated: nothing may follow from it but
+    /// an [`Opened::store`], whose success says that it was not.
+    pub(crate) fn recall(&self, recall: &Recall, subject: Subject, now: UnixMillis) -> Option<Opened> {
+        let place = self.place(self.number(subject));
+        let written = recall.take(place, now)?;
+        let tag = subject.tag();
+        Some(Opened {
+            key: written.key,
+            version: written.version,
+            place,
+            is_recalled: true,
+            tag,
+            content: Content::parse(self.entry_format, written.bytes, tag),
+        })
+    }
+
+    fn number(&self, subject: Subject) -> u64 {
+        subject.set_number() % u64::from(self.count)
+    }
+
+    fn place(&self, number: u64) -> u64 {
+        u64::from(self.family) << 32 | number
     }
 
     /// The set's bytes with another entry of its subject. `write` gets the entry's bytes (none, where it says nothing)
@@ -108,6 +148,11 @@ impl Opened {
         Stamps(&mut self.content.last_stamp)
     }
 
+    /// Whether this is only what the worker remembers, and nobody has confirmed it.
+    pub(crate) const fn is_recalled(&self) -> bool {
+        self.is_recalled
+    }
+
     /// Writes what [`Sets::rewritten`] made of it: one host call.
     ///
     /// # Errors
@@ -117,5 +162,50 @@ impl Opened {
         C: Cells + ?Sized,
     {
         cells.set(&self.key, bytes, self.version)
+    }
+
+    /// As [`store`](Self::store), and remembers what was written. It is stored once: what is left afterwards can be
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store).
+    pub(crate) fn store_and_recall<C>(
+        &mut self,
+        cells: &C,
+        bytes: Vec<u8>,
+        recall: &Recall,
+        now: UnixMillis,
+    ) -> Result<(), CellError>
+    where
+        C: Cells + ?Sized,
+    {
+        let stored = self.store(cells, &bytes);
+        if self.is_recalled && stored != Err(CellError::Unavailable) {
+            recall.guessed(stored.is_ok(), now);
+        }
+        if stored.is_ok() {
+            self.is_recalled = false;
+            recall.wrote(cells, self.place, std::mem::take(&mut self.key), bytes, now);
+        }
+        stored
+    }
+
+    /// Puts back what was read, where what [`store_and_recall`](Self::store_and_recall) wrote is still remembered and
+    /// stands in the cell as it was written: two host calls. Whether it did; where not, what was written is still
+    /// there, or more.
+    pub(crate) fn undo<C>(&self, cells: &C, recall: &Recall, now: UnixMillis) -> bool
+    where
+        C: Cells + ?Sized,
+    {
+        let Some(written) = recall.take_back(self.place, now) else {
+            return false;
+        };
+        let found = cells.get(&written.key);
+        found.is_ok_and(|cell| {
+            cell.bytes == written.bytes
+                && cells
+                    .set(&written.key, self.content.bytes(), cell.version)
+                    .is_ok()
+        })
     }
 }

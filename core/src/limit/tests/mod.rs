@@ -3,6 +3,7 @@
 mod admission;
 mod compile;
 mod properties;
+mod recalled;
 mod resets;
 mod settlement;
 mod subjects;
