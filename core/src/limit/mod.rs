@@ -7,7 +7,8 @@
 //! All limits with the same `per` are kept in one entry of one [`Table`](crate::table::Table), so that they are
 //! taken by one compare-and-swap. Groups of different `per` are all read before any is written; where another
 //! worker comes in between and a later group then refuses, the earlier ones are given back. So a refusal burns
-//! nothing, and an admitted request costs two host calls a group.
+//! nothing, and an admitted request costs two host calls a group, or one where the worker still knows what it wrote
+//! to it last (`cells/recall.rs`).
 //!
 //! Limits come from two places: the configuration's, and the ledger's ([`crate::policy`]); compiled together, they
 //! are one set.
