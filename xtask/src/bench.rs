@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tollgate_stack::Repository;
+use tollgate_stack::repository::TOOLS_PROFILE;
 
 /// Options of `bench`.
 #[derive(Debug, Args)]
@@ -27,7 +28,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
             "tollgate-bench",
             "--",
         ])
-        .args(&args.options);
+        .args(&args.options)
+        // The sidecar shares a core with the load: one that is not optimised would take it away.
+        .env(TOOLS_PROFILE, "load");
     let status = cargo.status().context("cannot start cargo")?;
     Ok(if status.success() {
         ExitCode::SUCCESS

@@ -154,8 +154,10 @@ fn part<'a>(
         result,
         signature,
     ] = fields;
-    if !request.vertex {
-        request.sealed_bytes += signature.map_or(0, str::len);
+    if let Some(signature) = signature
+        && !request.is_vertex()
+    {
+        request.sealed_bytes += signature.len();
     }
     if let Some(json) = text.filter(|value| is_string(value)) {
         let kind = if thought == Some("true") {

@@ -61,7 +61,7 @@ pub struct Request<'a> {
     pub(super) caps: Vec<CapField>,
     pub(super) cap_place: CapPlace<'a>,
     pub(super) stream_options: Option<&'a str>,
-    pub(super) vertex: bool,
+    path: &'a str,
     /// All fields, once somebody has asked for one that this type does not name.
     index: OnceCell<Index<'a>>,
 }
@@ -171,7 +171,7 @@ impl<'a> Request<'a> {
             caps: Vec::new(),
             cap_place,
             stream_options: None,
-            vertex: endpoint.path().contains("/publishers/"),
+            path: endpoint.path(),
             index: OnceCell::new(),
         }
     }
@@ -217,6 +217,11 @@ impl<'a> Request<'a> {
                 format!("{dotted} is given more than once, or in another case"),
             )
         })
+    }
+
+    /// Whether it goes to Vertex AI.
+    pub(super) fn is_vertex(&self) -> bool {
+        self.path.contains("/publishers/")
     }
 
     /// How the dialect spells its fields.
