@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::LedgerError;
 use super::applying::Catalogue;
@@ -23,6 +24,11 @@ const OPEN_TRIES: u32 = 5;
 const OPEN_PAUSE: Duration = Duration::from_millis(200);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// So many batches of events may be in the database, or wait for a connection to it, at a time: nobody waits for their
+/// answers, but requests wait for leases, which must not queue behind all of them. More would gain nothing, as events are
+/// numbered one batch after the other.
+const SQLITE_BATCHES: usize = 1;
+const POSTGRES_BATCHES: usize = 2;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -33,6 +39,8 @@ pub struct Ledger {
     pub(super) engine: Engine,
     /// Which budgets there are, as far as it must be known to find those that apply.
     pub(super) catalogue: Arc<Mutex<Arc<Catalogue>>>,
+    /// Turns of batches of events.
+    batches: Arc<Semaphore>,
 }
 
 /// Connections to one of the engines.
@@ -203,13 +211,14 @@ impl Ledger {
     }
 
     async fn try_open(database: &Database) -> Result<Self, LedgerError> {
-        let engine = match database {
-            Database::Sqlite(path) => open_sqlite(path).await?,
-            Database::Postgres(url) => open_postgres(url).await?,
+        let (engine, batches) = match database {
+            Database::Sqlite(path) => (open_sqlite(path).await?, SQLITE_BATCHES),
+            Database::Postgres(url) => (open_postgres(url).await?, POSTGRES_BATCHES),
         };
         let ledger = Self {
             engine,
             catalogue: Arc::default(),
+            batches: Arc::new(Semaphore::new(batches)),
         };
         ledger.migrate().await?;
         ledger.catch_up_to_read().await?;
@@ -238,6 +247,18 @@ impl Ledger {
                 writer.close().await;
             }
             Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Waits for a batch's turn, which lasts until this is dropped.
+    ///
+    /// # Errors
+    /// As where no connection is to be had: others take too long.
+    pub(super) async fn batch_turn(&self) -> Result<SemaphorePermit<'_>, LedgerError> {
+        match tokio::time::timeout(BUSY_TIMEOUT, self.batches.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            // It is never closed.
+            Ok(Err(_)) | Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
         }
     }
 

@@ -200,6 +200,7 @@ impl Ledger {
         if events.is_empty() && unreadable.is_empty() {
             return Ok(Added::default());
         }
+        let _turn = self.batch_turn().await?;
         retry!(self.try_add_events(events, unreadable, now))
     }
 

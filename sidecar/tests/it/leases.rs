@@ -1,12 +1,15 @@
 //! Leases: from all budgets that apply or from none, once for a question that comes twice, and held while money may
 //! come back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::money::{ask, charge, done, granted, hold, lease_id};
-use super::support::{Sidecar, expect};
+use super::support::{Sidecar, event, expect};
 
 #[tokio::test]
 async fn without_budgets_nothing_is_leased_and_the_version_is_zero() {
@@ -217,7 +220,7 @@ async fn a_question_that_cannot_be_is_refused_by_field() {
 
 #[tokio::test]
 async fn many_that_ask_at_once_are_given_what_there_is_and_no_more() {
-    let sidecar = std::sync::Arc::new(Sidecar::start().await);
+    let sidecar = Arc::new(Sidecar::start().await);
     sidecar.create_budget(json!({"amount": "0.000000100"})).await;
     // Gateways of one name: what each asks is answered together with what the others ask.
     let asking: Vec<_> = (0..60)
@@ -240,4 +243,27 @@ async fn many_that_ask_at_once_are_given_what_there_is_and_no_more() {
     assert!((98..=100).contains(&given), "{given} of 100 were leased");
     assert!(refused > 0);
     sidecar.assert_balanced().await;
+}
+
+/// Many workers send their events at once; the one request that waits for money does not wait for them all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_does_not_queue_behind_batches_of_events() {
+    const BATCHES: usize = 40;
+    let sidecar = Arc::new(Sidecar::start().await);
+    sidecar.create_budget(json!({})).await;
+    let (mut batches, answered) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+    for batch in 0..BATCHES {
+        let (sidecar, answered) = (Arc::clone(&sidecar), Arc::clone(&answered));
+        let events = Vec::from_iter((0..100).map(|number| event(&format!("{batch}-{number}"), "acme")));
+        batches.spawn(async move {
+            sidecar.send_events(&events).await;
+            answered.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    // The others wait by then.
+    batches.join_next().await.unwrap().unwrap();
+    sidecar.lease(&ask("a", 1_000)).await;
+    let before = answered.load(Ordering::Relaxed);
+    assert!(before < BATCHES / 2, "{before} of {BATCHES} batches came first");
+    batches.join_all().await;
 }
