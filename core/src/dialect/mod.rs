@@ -77,6 +77,19 @@ pub enum Family {
 // === impl Dialect ===
 
 impl Dialect {
+    /// Each of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 8] = [
+        Self::ChatCompletions,
+        Self::Responses,
+        Self::Embeddings,
+        Self::Completions,
+        Self::Messages,
+        Self::GenerateContent,
+        Self::Models,
+        Self::CountTokens,
+    ];
+
     /// The name in events, metrics and configuration.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,17 +9,6 @@ use crate::trace_context::{SpanId, TraceId, TraceParent};
 use crate::usage::{Usage, UsageStatus};
 use crate::wire::{BudgetCharge, LeaseId};
 
-const DIALECTS: [Dialect; 8] = [
-    Dialect::ChatCompletions,
-    Dialect::Responses,
-    Dialect::Embeddings,
-    Dialect::Completions,
-    Dialect::Messages,
-    Dialect::GenerateContent,
-    Dialect::Models,
-    Dialect::CountTokens,
-];
-
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![".*", "[a-z0-9_]{0,40}", "[\"\\\\\u{0}-\u{1f}\u{7f}é]{0,8}"]
 }
@@ -79,7 +68,7 @@ prop_compose! {
         time_ms in prop_oneof![any::<i64>(), 0_i64..253_500_000_000_000, 1_790_000_000_000_i64..1_800_000_000_000],
         trace in any_trace(),
         who in (maybe_text(), maybe_text(), maybe_text(), maybe_text()),
-        dialect in prop::option::of(prop::sample::select(DIALECTS.to_vec())),
+        dialect in prop::option::of(prop::sample::select(Dialect::ALL.to_vec())),
         models in (maybe_text(), maybe_text(), maybe_text()),
         stream in any::<bool>(),
         request_bytes in any::<u64>(),

@@ -288,17 +288,6 @@ fn an_event_of_a_megabyte_is_read_like_any_other() {
     assert_eq!(outcome.seen.text_bytes, 0);
 }
 
-const DIALECTS: [Dialect; 8] = [
-    Dialect::ChatCompletions,
-    Dialect::Responses,
-    Dialect::Embeddings,
-    Dialect::Completions,
-    Dialect::Messages,
-    Dialect::GenerateContent,
-    Dialect::Models,
-    Dialect::CountTokens,
-];
-
 proptest! {
     #[test]
     fn no_bytes_panic_and_any_cut_is_the_same(
@@ -308,7 +297,7 @@ proptest! {
         prefix in prop_oneof![Just("data: "), Just("{"), Just("[{"), Just("")],
     ) {
         let body = [prefix.as_bytes(), &bytes].concat();
-        let dialect = DIALECTS[which];
+        let dialect = Dialect::ALL[which];
         prop_assert_eq!(
             in_pieces(dialect, &body, size, End::Cut),
             in_pieces(dialect, &body, body.len().max(1), End::Cut)
