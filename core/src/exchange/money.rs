@@ -109,7 +109,7 @@ impl Money {
         set.budgets().iter().position(|budget| budget.id == denied.id)
     }
 
-    /// Reserves what a request needs: see [`Purse::reserve`].
+    /// Reserves what a request needs: see [`Subleases::reserve`].
     ///
     /// # Errors
     /// Why not. Nothing is reserved then.
@@ -125,7 +125,7 @@ impl Money {
             .reserve(&self.purse, cells, set, need, when_short, now)
     }
 
-    /// Ends a reservation whose event is in the journal: see [`Purse::settle`].
+    /// Ends a reservation whose event is in the journal: see [`Subleases::settle`].
     pub(super) fn settle(
         &mut self,
         cells: &dyn Cells,
@@ -136,7 +136,7 @@ impl Money {
         self.subleases.settle(&self.purse, cells, reservation, used, now);
     }
 
-    /// Ends a reservation whose open record stands: see [`Purse::settle_in_full`].
+    /// Ends a reservation whose open record stands: see [`Subleases::settle_in_full`].
     pub(super) fn settle_in_full(&mut self, cells: &dyn Cells, reservation: Reservation, now: UnixMillis) {
         self.subleases
             .settle_in_full(&self.purse, cells, reservation, now);

@@ -2,13 +2,13 @@
 //!
 //! A request's way through it:
 //!
-//! 1. [`BudgetSets::get`] (or [`SharedSets::read`]) says which budgets apply, [`Purse::reserve`] reserves from all of them or from none.
+//! 1. [`BudgetSets::get`] (or [`SharedSets::read`]) says which budgets apply, [`Subleases::reserve`] reserves from all of them or from none.
 //! 2. [`NotReserved::Short`] (or no set known): [`Purse::ask`] makes the question for the ledger,
 //!    [`Purse::install`] takes its answer in, and the request reserves again, with less output where that is all
-//!    there is ([`Purse::left`], [`affordable_output`]). It asks again where other requests were faster, a few
+//!    there is ([`Subleases::left`], [`affordable_output`]). It asks again where other requests were faster, a few
 //!    times at most. [`Purse::stop_waiting`] ends it in every case.
 //! 3. The open record goes to the journal with [`Reservation::charges_if_lost`]; only then the provider is called.
-//! 4. The event goes to the journal with [`Reservation::charges`], and after that [`Purse::settle`] frees what was
+//! 4. The event goes to the journal with [`Reservation::charges`], and after that [`Subleases::settle`] frees what was
 //!    not used. In this order: a worker that dies between the two leaves money locked, never counted as free.
 //!
 //! Where a lease has plenty, most requests take the same way in a worker's own memory: [`Subleases`] are what it has

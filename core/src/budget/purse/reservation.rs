@@ -5,8 +5,8 @@ use super::standing::{Known, Standing};
 use crate::budget::unit::{Amounts, Unit};
 use crate::wire::{BudgetCharge, LeaseId};
 
-/// What a request has reserved from its budgets. It is given up to [`Purse::settle`](super::Purse::settle) or
-/// [`Purse::cancel`](super::Purse::cancel) once; where its worker dies with it, the open record in the journal has
+/// What a request has reserved from its budgets. It is given up to [`Subleases::settle`](super::Subleases::settle) or
+/// [`Subleases::cancel`](super::Subleases::cancel) once; where its worker dies with it, the open record in the journal has
 /// its [charges](Self::charges_if_lost), and the purse [writes it off](super::Purse::worker_lost).
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "settle or cancel it, or what was reserved stays so for long"]

@@ -43,7 +43,8 @@ pub enum NotReserved {
 // === impl Subleases ===
 
 impl Subleases {
-    /// As [`Purse::reserve`], from subleases as far as they reach.
+    /// Reserves what a request needs from all budgets of the set, or from none; from subleases as far as they reach. Soft
+    /// budgets only count.
     ///
     /// # Errors
     /// Why not. Nothing is reserved then.
@@ -62,7 +63,12 @@ impl Subleases {
         purse.reserve_with(cells, set, need, when_short, self, now)
     }
 
-    /// As [`Purse::settle`].
+    /// Ends a reservation: `used` counts as spent, the rest can be reserved again. To be called after the event
+    /// is in the journal, and with what that event charges. (Where it could not be written the open record
+    /// stands, and charges everything: then settle at what was reserved, by dropping the reservation into
+    /// [`Self::settle_in_full`].)
+    ///
+    /// Where the host refuses, the part stays reserved until it counts as settled in full.
     pub fn settle<C>(
         &mut self,
         purse: &Purse,
@@ -76,7 +82,7 @@ impl Subleases {
         purse.end(cells, reservation, |part| used.of(part.unit), self, now);
     }
 
-    /// As [`Purse::settle_in_full`].
+    /// Ends a reservation at what was reserved.
     pub fn settle_in_full<C>(&mut self, purse: &Purse, cells: &C, reservation: Reservation, now: UnixMillis)
     where
         C: Cells + ?Sized,
@@ -84,7 +90,7 @@ impl Subleases {
         purse.end(cells, reservation, |part| part.reserved, self, now);
     }
 
-    /// As [`Purse::cancel`].
+    /// Ends a reservation of a request that did not reach the provider.
     pub fn cancel<C>(&mut self, purse: &Purse, cells: &C, reservation: Reservation, now: UnixMillis)
     where
         C: Cells + ?Sized,
@@ -92,7 +98,8 @@ impl Subleases {
         purse.end(cells, reservation, |_| 0, self, now);
     }
 
-    /// As [`Purse::standings`], with what this worker has not written down yet.
+    /// How the budgets of a set stand, with what this worker has not written down yet; caps for single requests are left
+    /// out.
     ///
     /// # Errors
     /// The host's.
@@ -108,7 +115,7 @@ impl Subleases {
         purse.standings_with(cells, set, self)
     }
 
-    /// As [`Purse::left`], with what is free here.
+    /// What a request could reserve now, of every unit: the least that any budget or cap leaves it, with what is free here.
     ///
     /// # Errors
     /// The host's.
@@ -129,25 +136,6 @@ impl Subleases {
 // === impl Purse ===
 
 impl Purse {
-    /// Reserves what a request needs from all budgets of the set, or from none. Soft budgets only count.
-    ///
-    /// # Errors
-    /// Why not. Nothing is reserved then.
-    pub fn reserve<C>(
-        &self,
-        cells: &C,
-        set: &BudgetSet,
-        need: &Amounts,
-        when_short: WhenShort,
-        worker: WorkerTag,
-        now: UnixMillis,
-    ) -> Result<Reservation, NotReserved>
-    where
-        C: Cells + ?Sized,
-    {
-        self.reserve_with(cells, set, need, when_short, &mut Subleases::none(worker), now)
-    }
-
     fn reserve_with<C>(
         &self,
         cells: &C,
@@ -194,47 +182,6 @@ impl Purse {
             });
         }
         Ok(reservation)
-    }
-
-    /// Ends a reservation: `used` counts as spent, the rest can be reserved again. To be called after the event
-    /// is in the journal, and with what that event charges. (Where it could not be written the open record
-    /// stands, and charges everything: then settle at what was reserved, by dropping the reservation into
-    /// [`Purse::settle_in_full`].)
-    ///
-    /// Where the host refuses, the part stays reserved until it counts as settled in full.
-    pub fn settle<C>(&self, cells: &C, reservation: Reservation, used: &Amounts, now: UnixMillis)
-    where
-        C: Cells + ?Sized,
-    {
-        self.end(
-            cells,
-            reservation,
-            |part| used.of(part.unit),
-            &mut Subleases::none(WorkerTag(0)),
-            now,
-        );
-    }
-
-    /// Ends a reservation at what was reserved.
-    pub fn settle_in_full<C>(&self, cells: &C, reservation: Reservation, now: UnixMillis)
-    where
-        C: Cells + ?Sized,
-    {
-        self.end(
-            cells,
-            reservation,
-            |part| part.reserved,
-            &mut Subleases::none(WorkerTag(0)),
-            now,
-        );
-    }
-
-    /// Ends a reservation of a request that did not reach the provider.
-    pub fn cancel<C>(&self, cells: &C, reservation: Reservation, now: UnixMillis)
-    where
-        C: Cells + ?Sized,
-    {
-        self.end(cells, reservation, |_| 0, &mut Subleases::none(WorkerTag(0)), now);
     }
 
     /// A worker's VM is dead, and the journal sends its open records as they stand: what it had reserved counts

@@ -1,7 +1,6 @@
 //! How a request's budgets stand: for headers, warnings, and the choice of a cheaper model.
 
 use super::Purse;
-use super::held::WorkerTag;
 use super::set::BudgetSet;
 use super::sublease::Subleases;
 use crate::budget::unit::Amounts;
@@ -68,18 +67,7 @@ impl<'a> Standing<'a> {
 // === impl Purse ===
 
 impl Purse {
-    /// How the budgets of a set stand; caps for single requests are left out.
-    ///
-    /// # Errors
-    /// The host's.
-    pub fn standings<'a, C>(&self, cells: &C, set: &'a BudgetSet) -> Result<Vec<Standing<'a>>, CellError>
-    where
-        C: Cells + ?Sized,
-    {
-        self.standings_with(cells, set, &Subleases::none(WorkerTag(0)))
-    }
-
-    /// As [`Self::standings`], with what a worker's own exchanges have cost since it wrote that down.
+    /// See [`Subleases::standings`].
     pub(super) fn standings_with<'a, C>(
         &self,
         cells: &C,
@@ -109,18 +97,7 @@ impl Purse {
         Ok(entry.and_then(|entry| entry.known()))
     }
 
-    /// What a request could reserve now, of every unit: the least that any budget or cap leaves it.
-    ///
-    /// # Errors
-    /// The host's.
-    pub fn left<C>(&self, cells: &C, set: &BudgetSet, now: UnixMillis) -> Result<Amounts, CellError>
-    where
-        C: Cells + ?Sized,
-    {
-        self.left_with(cells, set, &Subleases::none(WorkerTag(0)), now)
-    }
-
-    /// As [`Self::left`], with what is free in a worker's subleases.
+    /// See [`Subleases::left`].
     pub(super) fn left_with<C>(
         &self,
         cells: &C,

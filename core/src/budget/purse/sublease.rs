@@ -93,6 +93,7 @@ impl Subleases {
     }
 
     /// No subleases: a worker that reserves everything in the cells.
+    #[cfg(test)]
     pub(super) fn none(worker: WorkerTag) -> Self {
         Self {
             max: 0,

@@ -1,3 +1,4 @@
+mod exact;
 mod lost;
 mod properties;
 mod returned;
