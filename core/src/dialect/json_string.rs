@@ -69,47 +69,50 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed("");
     };
-    let Some(plain) = memchr::memchr(b'\\', quoted.as_bytes()) else {
+    let Some((plain, mut escaped)) = words::split_at(quoted, b'\\') else {
         return Cow::Borrowed(quoted);
     };
-    let mut text = Vec::with_capacity(quoted.len() + words::WORD);
-    let (before, mut rest) = quoted.as_bytes().split_at_checked(plain).unwrap_or_default();
-    text.extend_from_slice(before);
-    while let Some(escaped) = words::copy_until(rest, b'\\', &mut text) {
-        rest = unescape(escaped, &mut text);
+    let mut text = String::with_capacity(quoted.len());
+    text.push_str(plain);
+    loop {
+        let rest = unescape(escaped, &mut text);
+        let Some((more, behind)) = words::split_at(rest, b'\\') else {
+            text.push_str(rest);
+            return Cow::Owned(text);
+        };
+        text.push_str(more);
+        escaped = behind;
     }
-    // Escapes are cut out between characters, so what is left are characters.
-    Cow::Owned(String::from_utf8(text).unwrap_or_default())
 }
 
 /// Appends the character of an escape whose backslash is passed, and returns what follows it.
-fn unescape<'a>(escaped: &'a [u8], text: &mut Vec<u8>) -> &'a [u8] {
-    let Some((kind, behind)) = escaped.split_first() else {
-        return escaped;
-    };
-    text.push(match kind {
-        b'n' => b'\n',
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'b' => 8,
-        b'f' => 12,
-        b'u' => {
-            let (character, end) = unicode(behind);
-            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            return end;
+fn unescape<'a>(escaped: &'a str, text: &mut String) -> &'a str {
+    let mut characters = escaped.chars();
+    let character = match characters.next() {
+        None => return escaped,
+        Some('n') => '\n',
+        Some('t') => '\t',
+        Some('r') => '\r',
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('u') => {
+            let (character, behind) = unicode(characters.as_str());
+            text.push(character);
+            return behind;
         }
-        // A quote, a slash or a backslash; in what is no valid JSON, the first byte of any character.
-        other => *other,
-    });
-    behind
+        // A quote, a slash or a backslash; in what is no valid JSON, any character.
+        Some(other) => other,
+    };
+    text.push(character);
+    characters.as_str()
 }
 
 /// The character that four hexadecimal digits name, or eight where they are a pair of surrogates, and what follows.
-fn unicode(digits: &[u8]) -> (char, &[u8]) {
+fn unicode(digits: &str) -> (char, &str) {
     let Some((unit, behind)) = code_unit(digits) else {
-        return (char::REPLACEMENT_CHARACTER, &[]);
+        return (char::REPLACEMENT_CHARACTER, "");
     };
-    if let Some((low @ 0xdc00..=0xdfff, end)) = behind.strip_prefix(b"\\u").and_then(code_unit)
+    if let Some((low @ 0xdc00..=0xdfff, end)) = behind.strip_prefix("\\u").and_then(code_unit)
         && (0xd800..=0xdbff).contains(&unit)
     {
         let pair = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
@@ -121,12 +124,11 @@ fn unicode(digits: &[u8]) -> (char, &[u8]) {
     )
 }
 
-fn code_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
-    let (hex, behind) = digits.split_first_chunk::<4>()?;
-    let unit = hex.iter().try_fold(0, |unit, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(unit << 4 | value)
-    })?;
+fn code_unit(digits: &str) -> Option<(u32, &str)> {
+    let (hex, behind) = digits.split_at_checked(4)?;
+    let unit = hex
+        .chars()
+        .try_fold(0, |unit, digit| Some(unit << 4 | digit.to_digit(16)?))?;
     Some((unit, behind))
 }
 

@@ -121,11 +121,9 @@ pub fn parse<'a>(endpoint: &Endpoint<'a>, body: &'a [u8]) -> Result<Request<'a>,
     if endpoint.dialect() == Dialect::Models {
         return Ok(request);
     }
-    let json = std::str::from_utf8(body).map_err(|error| {
-        at::At::ROOT.invalid(format!(
-            "the body is not valid UTF-8 at byte {}",
-            error.valid_up_to()
-        ))
+    let json = simdutf8::basic::from_utf8(body).map_err(|_| {
+        let valid_up_to = std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len);
+        at::At::ROOT.invalid(format!("the body is not valid UTF-8 at byte {valid_up_to}"))
     })?;
     request.body = json;
     match (endpoint.dialect(), endpoint.family()) {

@@ -214,7 +214,7 @@ const GPT_5_CHAT_TOOLS: u64 = 84;
 pub fn count_prompt(request: &Request<'_>, model: &str, count: &dyn Fn(&str) -> u64) -> u64 {
     let wrapping = WRAPPINGS
         .iter()
-        .find(|wrapping| wrapping.marks.iter().any(|mark| model.contains(mark)))
+        .find(|wrapping| wrapping.marks.iter().any(|mark| has(model, mark)))
         .unwrap_or(&OTHER);
     let texts: u64 = request
         .pieces
@@ -277,7 +277,7 @@ impl Wrapping {
         } else {
             self.tools
         };
-        let chat = request.dialect == Dialect::ChatCompletions && model.contains("gpt-5");
+        let chat = request.dialect == Dialect::ChatCompletions && has(model, "gpt-5");
         once + definitions + if chat { GPT_5_CHAT_TOOLS } else { 0 }
     }
 
@@ -288,6 +288,21 @@ impl Wrapping {
         };
         shown.saturating_add_signed(self.tool)
     }
+}
+
+/// Whether a model's name has this in it. Both are short: [`str::contains`] takes longer to begin than this to end.
+fn has(model: &str, mark: &str) -> bool {
+    let Some((first, more)) = mark.as_bytes().split_first() else {
+        return true;
+    };
+    let mut rest = model.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        if byte == first && behind.starts_with(more) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// JSON as a model sees it: providers write what they parsed, so most escapes are gone.
@@ -328,14 +343,14 @@ fn has_instructions(request: &Request<'_>) -> bool {
 fn sealed(request: &Request<'_>, model: &str) -> u64 {
     let bytes = request.sealed_bytes as u64;
     match request.family {
-        Family::Gemini if model.contains("gemini-3") => bytes / 5,
+        Family::Gemini if has(model, "gemini-3") => bytes / 5,
         Family::OpenAi => bytes / 10,
         Family::Gemini | Family::Anthropic => 0,
     }
 }
 
 fn thinking(request: &Request<'_>, model: &str) -> u64 {
-    if request.thinking_budget.is_some() && model.contains("claude") {
+    if request.thinking_budget.is_some() && has(model, "claude") {
         CLAUDE_THINKING
     } else {
         0

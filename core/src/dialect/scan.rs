@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::json_string::decode;
+use crate::words;
 
 /// A walk over the parts of an object or an array.
 #[derive(Debug, Clone)]
@@ -144,7 +145,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
     let first = start + 1;
     let mut at = first;
     loop {
-        at += memchr::memchr(b'"', bytes.get(at..)?)?;
+        at += words::len_until(bytes.get(at..)?, b'"')?;
         let before = bytes.get(first..at)?.iter().rev();
         let backslashes = before.take_while(|byte| **byte == b'\\').count();
         at += 1;
