@@ -6,17 +6,20 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use rustix::process::setpriority_process;
 use serde::Serialize;
 use tollgate_stack::envoy::ENVOY_VERSION;
+use tollgate_stack::proc;
 
 /// Envoy's core.
 pub(crate) const PROXY_CORE: usize = 0;
 /// The core of the load, the upstream and every server beside the proxy.
 pub(crate) const LOAD_CORE: usize = 1;
 
-/// The lowest priority: for what nobody waits for.
-const LAST: i32 = 19;
+/// `SCHED_IDLE` (sched(7)): for what nobody waits for. Whoever wakes goes before it at once; at the lowest `nice` value it
+/// would finish its turn now and then.
+const IDLE: u32 = 5;
+/// How often threads are looked through for those that were started meanwhile.
+const LOOKS: usize = 10;
 
 /// What a reader must know to compare.
 #[derive(Debug, Clone, Serialize)]
@@ -75,22 +78,33 @@ pub(crate) fn bind_self() -> Result<()> {
 ///
 /// Where the process is gone or the system does not allow it.
 pub(crate) fn bind_process(pid: u32, core: usize) -> Result<()> {
-    threads(pid)?
+    proc::threads(pid)?
         .into_iter()
         .try_for_each(|thread| bind(thread, core))
 }
 
-/// Has every thread of a process wait for all others of its core. Threads that it starts later inherit that.
+/// Has every thread of a process run only where its core has nothing else to do. Threads that it starts later inherit
+/// that.
 ///
 /// # Errors
 ///
-/// Where the process is gone.
+/// Where the process is gone, or `chrt` (util-linux) cannot be run.
 pub(crate) fn yield_process(pid: u32) -> Result<()> {
-    for thread in threads(pid)? {
-        setpriority_process(rustix::process::Pid::from_raw(thread), LAST)
-            .with_context(|| format!("cannot lower the priority of thread {thread} of process {pid}"))?;
+    for _ in 0..LOOKS {
+        let mut chrt = Command::new("chrt");
+        chrt.args(["--all-tasks", "--idle", "--pid", "0", &pid.to_string()]);
+        let output = chrt.output().context("cannot run `chrt`: install util-linux")?;
+        anyhow::ensure!(
+            output.status.success(),
+            "`chrt` cannot make process {pid} yield: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        // A thread that one of the others started while `chrt` went through them was missed.
+        if proc::policies(pid)?.iter().all(|&policy| policy == IDLE) {
+            return Ok(());
+        }
     }
-    Ok(())
+    anyhow::bail!("process {pid} starts threads faster than they can be made to yield")
 }
 
 /// Jiffies that other guests of the host took from this machine's cores, since it started.
@@ -102,14 +116,6 @@ pub(crate) fn stolen() -> u64 {
         .nth(8)
         .and_then(|jiffies| jiffies.parse().ok())
         .unwrap_or(0)
-}
-
-fn threads(pid: u32) -> Result<Vec<i32>> {
-    let folder = format!("/proc/{pid}/task");
-    let threads = fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))?;
-    threads
-        .map(|thread| Ok(thread?.file_name().to_string_lossy().parse()?))
-        .collect()
 }
 
 fn bind(thread: i32, core: usize) -> Result<()> {
@@ -135,4 +141,28 @@ fn printed(program: &str, arguments: &[&str]) -> String {
         |_| String::new(),
         |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_yields_with_the_threads_that_it_has() {
+        let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+        let yielded = yield_process(process.id());
+        let policies = proc::policies(process.id());
+        process.kill().unwrap();
+        process.wait().unwrap();
+        yielded.unwrap();
+        assert_eq!(policies.unwrap(), [IDLE]);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_named() {
+        let mut process = Command::new("true").spawn().unwrap();
+        process.wait().unwrap();
+        let error = yield_process(process.id()).unwrap_err().to_string();
+        assert!(error.contains(&process.id().to_string()), "{error}");
+    }
 }

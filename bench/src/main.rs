@@ -16,7 +16,6 @@ mod row;
 mod scale;
 mod streams;
 mod upstream;
-mod usage;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

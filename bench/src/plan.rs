@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tollgate_stack::proc;
 
 use crate::load::{self, Load};
 use crate::machine;
 use crate::progress::Progress;
 use crate::prompts::{Corpus, Prompts};
 use crate::row::{Kind, Row};
-use crate::usage;
 
 /// Clients at saturation.
 pub(crate) const CLIENTS: usize = 8;
@@ -94,7 +94,7 @@ impl Plan {
         }
         for (row, memory) in rows.iter().zip(&mut memory) {
             row.settled().await?;
-            memory.after_kib = usage::resident_kib(row.pid)?;
+            memory.after_kib = proc::resident_kib(row.pid)?;
         }
         Ok((slices, memory))
     }
@@ -124,9 +124,9 @@ impl Row {
         round: usize,
         bytes: usize,
     ) -> Result<Slice> {
-        let (cpu, stolen) = (usage::cpu_time(self.pid)?, machine::stolen());
+        let (cpu, stolen) = (proc::cpu_time(self.pid)?, machine::stolen());
         let load = self.load(prompts, clients, span).await?;
-        let cpu = usage::cpu_time(self.pid)?.saturating_sub(cpu);
+        let cpu = proc::cpu_time(self.pid)?.saturating_sub(cpu);
         let stolen = machine::stolen().saturating_sub(stolen);
         let (seconds, requests) = (load.elapsed.as_secs_f64(), load.requests as f64);
         let micros = |quantile| load.latencies.value_at_quantile(quantile) as f64 / 1_000.0;
@@ -150,7 +150,7 @@ impl Row {
 
 impl Memory {
     fn at_rest(row: &Row) -> Result<Self> {
-        let at_rest_kib = usage::resident_kib(row.pid)?;
+        let at_rest_kib = proc::resident_kib(row.pid)?;
         Ok(Self {
             kind: row.kind,
             at_rest_kib,
@@ -160,7 +160,7 @@ impl Memory {
     }
 
     fn look(&mut self, row: &Row) -> Result<()> {
-        self.under_load_kib = self.under_load_kib.max(usage::resident_kib(row.pid)?);
+        self.under_load_kib = self.under_load_kib.max(proc::resident_kib(row.pid)?);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tollgate_stack::proc;
 
 use crate::compare::median;
 use crate::plan::{CLIENTS, WARM_UP};
@@ -16,7 +17,6 @@ use crate::progress::Progress;
 use crate::prompts::{Corpus, Prompts};
 use crate::row::tollgate::{self, Settings};
 use crate::row::{Kind, Row};
-use crate::usage;
 
 /// Bytes of request bodies.
 const BYTES: usize = 2_048;
@@ -204,7 +204,7 @@ impl Question {
                     added.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 ),
                 added_cpu_us: median(added),
-                resident_kib: usage::resident_kib(row.pid)?,
+                resident_kib: proc::resident_kib(row.pid)?,
             })
         });
         Ok(Growth {

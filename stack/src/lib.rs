@@ -10,6 +10,7 @@ pub mod envoy_config;
 pub mod mock;
 pub mod ports;
 pub mod postgres;
+pub mod proc;
 pub mod process;
 pub mod progress;
 pub mod python;

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tollgate_stack::proc;
 
 use super::client::{self, Seen, Shared};
 use super::{Prompts, Shape};
 use crate::load::connect;
 use crate::row::{Kind, Row};
 use crate::upstream::{EVENTS, PACE};
-use crate::usage;
 
 /// What was seen. Times are in microseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -59,7 +59,7 @@ pub(super) async fn measure(
         shape,
         seen: RefCell::new(Seen::new()?),
     });
-    let before = usage::cpu_time(row.pid)?;
+    let before = proc::cpu_time(row.pid)?;
     let mut tasks = JoinSet::new();
     for (number, connection) in (0..).zip(connections) {
         tasks.spawn_local(client::run(connection, number, Rc::clone(&shared)));
@@ -68,7 +68,7 @@ pub(super) async fn measure(
         ended??;
     }
     row.settled().await?;
-    let cpu = usage::cpu_time(row.pid)?.saturating_sub(before);
+    let cpu = proc::cpu_time(row.pid)?.saturating_sub(before);
     let shared = Rc::into_inner(shared).context("a client outlived its load")?;
     let seen = shared.seen.into_inner();
     let micros = |nanos: u64| nanos as f64 / 1_000.0;

@@ -7,13 +7,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use tollgate_stack::proc;
 use tollgate_stack::process::{Lifetime, Process};
 
 const TOKEN: &str = "bench-token";
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Ticks of `/proc/PID/stat` a second (`USER_HZ`, 100 on every Linux of today).
-const TICKS: u32 = 100;
 
 /// A running sidecar.
 pub(crate) struct Server {
@@ -86,8 +85,10 @@ impl Server {
     /// What was used so far.
     pub(crate) fn cpu(&self) -> Cpu {
         Cpu {
-            sidecar: ticks(self.process.pid(), false).0,
-            database: self.postgres.map(all_of),
+            sidecar: proc::cpu_time(self.process.pid()).unwrap(),
+            database: self
+                .postgres
+                .map(|pid| proc::cpu_time_with_children(pid).unwrap()),
         }
     }
 }
@@ -102,40 +103,4 @@ impl Cpu {
             database: database.map(|(now, before)| now.saturating_sub(before)),
         }
     }
-}
-
-/// Of a process and all its children, those that have ended included.
-fn all_of(parent: u32) -> Duration {
-    let (mut sum, _) = ticks(parent, true);
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
-            continue;
-        };
-        let (used, parent_of_it) = ticks(pid, false);
-        if parent_of_it == parent {
-            sum += used;
-        }
-    }
-    sum
-}
-
-/// User and system time of a process, and whose child it is; nothing where it is gone.
-fn ticks(pid: u32, with_ended_children: bool) -> (Duration, u32) {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in parentheses may hold anything; fields are counted from behind it.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let fields: Vec<u32> = fields
-        .split_whitespace()
-        .map(|field| field.parse().unwrap_or(0))
-        .collect();
-    let field = |at: usize| fields.get(at).copied().unwrap_or(0);
-    let ended = if with_ended_children {
-        field(13) + field(14)
-    } else {
-        0
-    };
-    (
-        Duration::from_secs((field(11) + field(12) + ended).into()) / TICKS,
-        field(1),
-    )
 }
