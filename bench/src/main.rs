@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use serde::Serialize;
-use tollgate_stack::Repository;
+use tollgate_stack::{Filter, Repository};
 
 use crate::compare::compare;
 use crate::machine::Machine;
@@ -100,7 +100,10 @@ async fn run(args: Args) -> Result<()> {
     }
     let corpus = Corpus::read(Repository::here().root())?;
     // Building is no part of what is measured: it may use all cores.
-    Repository::here().build(tollgate_stack::Filter::Shipped, &progress)?;
+    Repository::here().build(Filter::Shipped, &progress)?;
+    if kinds.contains(&Kind::Floor) {
+        Repository::here().build_wasm(Filter::Floor, &progress)?;
+    }
     progress.say("starting the rows");
     machine::bind_self()?;
     let upstream = upstream::start()?;

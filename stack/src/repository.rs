@@ -27,6 +27,8 @@ pub enum Filter {
     Shipped,
     /// One that can be made to trap (`--features trap-on-request`), for crash tests only.
     TrapOnRequest,
+    /// One that decides nothing (`bench/floor`), for the bench only.
+    Floor,
 }
 
 /// What was built.
@@ -112,23 +114,26 @@ impl Repository {
         })
     }
 
-    /// Builds the filter alone.
+    /// Builds a filter alone.
     ///
     /// # Errors
     ///
     /// As for [`Self::build`].
     pub fn build_wasm(&self, filter: Filter, progress: &dyn Progress) -> Result<PathBuf> {
+        let (what, package, file) = match filter {
+            Filter::Shipped | Filter::TrapOnRequest => ("the filter", "tollgate", "tollgate.wasm"),
+            Filter::Floor => (
+                "the filter that decides nothing",
+                "tollgate-bench-floor",
+                "tollgate_bench_floor.wasm",
+            ),
+        };
         let mut cargo = self.cargo();
-        cargo.args([
-            "build",
-            "--release",
-            "--target",
-            "wasm32-wasip1",
-            "-p",
-            "tollgate",
-        ]);
+        cargo
+            .args(["build", "--release", "--target", "wasm32-wasip1", "-p"])
+            .arg(package);
         let target = match filter {
-            Filter::Shipped => self.target(),
+            Filter::Shipped | Filter::Floor => self.target(),
             // A folder of its own: both builds would be called tollgate.wasm.
             Filter::TrapOnRequest => {
                 let apart = self.target().join("trap-on-request");
@@ -140,13 +145,13 @@ impl Repository {
         };
         progress::run(
             progress,
-            "building the filter (release, wasm32-wasip1)",
+            &format!("building {what} (release, wasm32-wasip1)"),
             &mut cargo,
         )
         .context(
             "if the target is missing: `rustup target add wasm32-wasip1`; if cargo is: https://rustup.rs",
         )?;
-        Ok(target.join("wasm32-wasip1/release/tollgate.wasm"))
+        Ok(target.join("wasm32-wasip1/release").join(file))
     }
 
     /// A cargo of the repository's toolchain, at its root.

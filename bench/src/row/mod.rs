@@ -2,6 +2,7 @@
 
 mod bare;
 mod ext_proc;
+mod floor;
 mod native;
 mod peer;
 mod proxy;
@@ -29,6 +30,8 @@ pub(crate) enum Kind {
     Bare,
     /// Tollgate with everything on but moderation, which asks the sidecar about each request
     Tollgate,
+    /// A WebAssembly filter that reads and holds both sides, and decides nothing
+    Floor,
     /// Envoy's own filters: api_key_auth, local_ratelimit, ai_protocol_manager (token usage)
     Native,
     /// ext_proc, all four phases buffered, and a server that does nothing
@@ -60,13 +63,20 @@ enum Running {
 // === impl Kind ===
 
 impl Kind {
-    pub(crate) const DEFAULT: [Self; 4] = [Self::Bare, Self::Tollgate, Self::Native, Self::ExtProc];
+    pub(crate) const DEFAULT: [Self; 5] = [
+        Self::Bare,
+        Self::Tollgate,
+        Self::Floor,
+        Self::Native,
+        Self::ExtProc,
+    ];
 
     /// What the table calls it.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Bare => "Envoy, no policy",
             Self::Tollgate => "**Tollgate, everything on**",
+            Self::Floor => "a filter that only reads and holds",
             Self::Native => "Envoy's own filters",
             Self::ExtProc => "ext_proc, idle server",
             Self::Litellm => "LiteLLM 1.106.0",
@@ -82,6 +92,10 @@ impl Kind {
             Self::Tollgate => {
                 "key from the sidecar (100 keys), 7 limits in 4 scopes, 3 budgets a request, validation, prompt tokens \
                  counted exactly, usage and cost from the answer, an event per request in the ledger, metrics"
+            }
+            Self::Floor => {
+                "a WebAssembly filter that reads the headers and holds the bodies of request and answer, reads both \
+                 bodies, takes out three headers and adds eight, as every filter must that governs; it decides nothing"
             }
             Self::Native => {
                 "api_key_auth (100 keys), local_ratelimit, ai_protocol_manager reading usage from the answer; no \
@@ -111,6 +125,7 @@ impl Kind {
         match self {
             Self::Bare => bare::start(upstream).await,
             Self::Tollgate => tollgate::start(upstream, tollgate::Settings::USUAL).await,
+            Self::Floor => floor::start(upstream).await,
             Self::Native => native::start(upstream).await,
             Self::ExtProc => ext_proc::start(upstream).await,
             Self::Litellm => peer::litellm::start(upstream).await,

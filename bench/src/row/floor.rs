@@ -1,0 +1,32 @@
+//! The least that governance in WebAssembly can cost: a filter that reads and holds, and decides nothing (`bench/floor`).
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use serde_json::json;
+use tollgate_stack::progress::Silent;
+use tollgate_stack::{Filter, Repository};
+
+use super::proxy::Proxy;
+use super::{Kind, Row, Running, any_credentials};
+
+pub(super) async fn start(upstream: SocketAddr) -> Result<Row> {
+    let wasm = Repository::here().build_wasm(Filter::Floor, &Silent)?;
+    let filter = json!({"name": "floor", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+        "config": {
+            "name": "floor",
+            "root_id": "floor",
+            "allow_on_headers_stop_iteration": true,
+            "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": wasm}}},
+            "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "everything"},
+        },
+    }});
+    let proxy = Proxy::start(upstream, vec![filter], |_| Ok(())).await?;
+    Ok(Row {
+        kind: Kind::Floor,
+        target: proxy.target(any_credentials()),
+        pid: proxy.process.pid(),
+        running: Running::Proxy(proxy),
+    })
+}
