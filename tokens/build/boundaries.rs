@@ -3,12 +3,15 @@
 //! Most neighbours in a text without spaces (Chinese, Japanese, Thai) never stand side by side in any token, so that
 //! nothing is ever merged across them. Two filters say which do. They may say too much, never too little.
 
-use std::error::Error;
+use std::{collections::HashSet, error::Error};
 
 use crate::{
-    hash::{JOINED_BITS, fragment_bit, joined_bit},
+    hash::{fragment_bit, joined_bit},
     vocabulary::Vocabulary,
 };
+
+/// Bits for each two whole characters that stand side by side, at least.
+const JOINED_BITS: usize = 16;
 
 /// Bits of the filter of parts of characters: one for each that there can be.
 const FRAGMENT_BITS: usize = 1 << 16;
@@ -32,7 +35,7 @@ enum Before {
 ///
 /// When a filter is too small for its hash.
 pub(crate) fn filters(vocabulary: &Vocabulary) -> Result<(Filter, Filter), Box<dyn Error>> {
-    let mut joined = vec![0; JOINED_BITS / 8];
+    let mut wholes = HashSet::new();
     let mut fragments = vec![0; FRAGMENT_BITS / 8];
     for token in &vocabulary.tokens {
         for middle in 1..token.bytes.len() {
@@ -42,7 +45,7 @@ pub(crate) fn filters(vocabulary: &Vocabulary) -> Result<(Filter, Filter), Box<d
             };
             let last = match (before(left), right.first_chunk::<3>()) {
                 (Before::Whole(whole), Some(&after)) => {
-                    set(&mut joined, joined_bit(whole, after))?;
+                    wholes.insert((whole, after));
                     continue;
                 }
                 (Before::Whole([_, _, last]) | Before::Part(last), _) => last,
@@ -54,6 +57,11 @@ pub(crate) fn filters(vocabulary: &Vocabulary) -> Result<(Filter, Filter), Box<d
                 set(&mut fragments, fragment_bit(last, first, second))?;
             }
         }
+    }
+    let mut joined = vec![0; (wholes.len() * JOINED_BITS / 8).next_power_of_two()];
+    for (before, after) in wholes {
+        let bit = joined_bit(before, after, joined.len());
+        set(&mut joined, bit)?;
     }
     Ok((joined, fragments))
 }

@@ -3,11 +3,11 @@
 //! Everything is deterministic: the same vocabularies and Unicode tables give the same bytes.
 
 mod boundaries;
+mod buckets;
 mod classes;
 #[path = "../src/hash.rs"]
 mod hash;
 mod pack;
-mod perfect;
 mod spellings;
 mod vocabulary;
 

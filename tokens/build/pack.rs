@@ -9,16 +9,16 @@ use std::{
 
 use crate::{
     boundaries,
-    hash::{MERGED_BITS, hash_word, merged_bit},
-    perfect::Perfect,
-    vocabulary::{RANK_BITS, Token, Vocabulary},
+    buckets::Buckets,
+    hash::{MERGE_BITS, MERGE_BUCKET_BITS, RANK_BITS, mix},
+    vocabulary::{Token, Vocabulary},
 };
 
 /// Two bytes, as many as there can be.
 const BYTE_PAIRS: usize = 1 << 16;
 
-/// Bytes of an entry of merges: two ranks, and a token with its flags.
-const PAIR_BYTES: usize = 7;
+/// Bytes of a merge: what its bucket does not say of its key, and a token with its flags.
+const MERGE_BYTES: usize = 5;
 
 /// No token, as the merges know it.
 const NONE: u32 = ((1 << RANK_BITS) - 1) << 2;
@@ -51,38 +51,26 @@ fn write_merges(vocabulary: &Vocabulary, out: &Out<'_>) -> Result<(), Box<dyn Er
     let values = values(vocabulary)?;
     let value = |rank: u32| values.get(&rank).copied().ok_or("no such token");
     let mut bytes = vec![0_u32; 1 << 8];
-    let mut entries = Vec::new();
+    let mut merges = Vec::new();
     for token in &vocabulary.tokens {
         match (token.parts, token.bytes.as_slice()) {
             (None, &[byte]) => put(&mut bytes, usize::from(byte), value(token.rank)?)?,
             (Some((left, right)), _) => {
                 let key = u64::from(left) | u64::from(right) << RANK_BITS;
-                entries.push((key, key | u64::from(value(token.rank)?) << (2 * RANK_BITS)));
+                merges.push((mix(key, MERGE_BITS), value(token.rank)?));
             }
             (None, _) => return Err("a token of several bytes is merged from nothing".into()),
         }
     }
-    let hashes: Vec<u64> = entries.iter().map(|&(key, _)| hash_word(key)).collect();
-    let mut merged = vec![0_u8; MERGED_BITS / 8];
-    for &hash in &hashes {
-        *merged.get_mut(merged_bit(hash) / 8).ok_or("no such bit")? |= 1 << (merged_bit(hash) % 8);
-    }
-    out.file("merged", merged)?;
-    let perfect = Perfect::find(&hashes)?;
-    let mut pairs = vec![u64::MAX; perfect.size];
-    for (&(_, entry), &slot) in entries.iter().zip(&perfect.slots) {
-        put(&mut pairs, slot, entry)?;
-    }
     out.file("bytes", bytes.into_iter().flat_map(u32::to_le_bytes))?;
-    // Seven bytes each, and one more, so that the last can be read as eight.
-    let packed = pairs
-        .into_iter()
-        .flat_map(|entry| entry.to_le_bytes().into_iter().take(PAIR_BYTES));
-    out.file("pairs", packed.chain([0]))?;
-    out.file(
-        "pair_pilots",
-        perfect.pilots.into_iter().flat_map(u16::to_le_bytes),
-    )
+    let rest_bits = MERGE_BITS - MERGE_BUCKET_BITS;
+    let entries = merges.iter().map(|&(mixed, value)| {
+        (
+            mixed >> rest_bits,
+            mixed & ((1 << rest_bits) - 1) | u64::from(value) << rest_bits,
+        )
+    });
+    out.buckets::<MERGE_BYTES>("merge", entries, MERGE_BUCKET_BITS)
 }
 
 /// What two bytes are merged to: a bit for each two that are, how many bits are set before each word of 64, and the
@@ -148,5 +136,22 @@ impl Out<'_> {
         let path = self.folder.join(format!("{}.{suffix}", self.encoding));
         fs::write(path, content.into_iter().collect::<Vec<u8>>())?;
         Ok(())
+    }
+
+    /// Entries of `BYTES` bytes, each with its bucket, of which there are `1 << bucket_bits`.
+    pub(crate) fn buckets<const BYTES: usize>(
+        &self,
+        kind: &str,
+        entries: impl IntoIterator<Item = (u64, u64)>,
+        bucket_bits: u32,
+    ) -> Result<(), Box<dyn Error>> {
+        let (places, entries): (Vec<u64>, Vec<u64>) = entries.into_iter().unzip();
+        let buckets = Buckets::new(&places, 1 << bucket_bits)?;
+        self.file(&format!("{kind}_buckets"), buckets.groups)?;
+        let ordered = buckets.order.iter().filter_map(|&entry| entries.get(entry));
+        self.file(
+            &format!("{kind}s"),
+            ordered.flat_map(|entry| entry.to_le_bytes().into_iter().take(BYTES)),
+        )
     }
 }

@@ -8,9 +8,8 @@ use std::{
 };
 
 use crate::{
-    hash::{SHORT_MAX, hash_more, hash_word},
-    pack::{Out, put},
-    perfect::Perfect,
+    hash::{LONG_BUCKET_BITS, SHORT_MAX, WORD_BITS, WORD_BUCKET_BITS, hash_more, hash_word, mix},
+    pack::Out,
     vocabulary::{Token, Vocabulary},
 };
 
@@ -21,8 +20,11 @@ const OFFSET_BITS: u32 = 20;
 const LEN_BITS: u32 = 7;
 const TAG_BITS: u32 = 3;
 
-/// Bits of a short token's bytes and their count.
-const WORD_BITS: u32 = 59;
+/// Bytes of a short token: what its bucket does not say of its key, and whose it is.
+const WORD_BYTES: usize = 6;
+
+/// Bytes of a long token.
+const PLACE_BYTES: usize = 4;
 
 /// Tokens of up to so many bytes are all in the tables: what is merged of so few bytes is known to be none.
 const ALL_UP_TO: usize = 3;
@@ -66,31 +68,27 @@ pub(crate) fn write(vocabularies: &[&Vocabulary], folder: &Path) -> Result<(), B
     write_long(long, &out)
 }
 
-/// Short tokens: the words themselves.
+/// Short tokens: the bytes themselves.
 fn write_short(tokens: &[(&[u8], Owners)], out: &Out<'_>) -> Result<(), Box<dyn Error>> {
-    let words: Vec<u64> = tokens.iter().map(|(bytes, _)| word_of(bytes)).collect();
-    let hashes: Vec<u64> = words.iter().map(|&word| hash_word(word)).collect();
-    let perfect = Perfect::find(&hashes)?;
-    let mut table = vec![0_u64; perfect.size];
-    for ((&word, &(_, owners)), &slot) in words.iter().zip(tokens).zip(&perfect.slots) {
-        put(&mut table, slot, word | u64::from(owners) << WORD_BITS)?;
-    }
-    out.file("words", table.into_iter().flat_map(u64::to_le_bytes))?;
-    out.file(
-        "word_pilots",
-        perfect.pilots.into_iter().flat_map(u16::to_le_bytes),
-    )
+    let rest_bits = WORD_BITS - WORD_BUCKET_BITS;
+    let entries = tokens.iter().map(|&(bytes, owners)| {
+        let mixed = mix(word_of(bytes), WORD_BITS);
+        (
+            mixed >> rest_bits,
+            mixed & ((1 << rest_bits) - 1) | u64::from(owners) << rest_bits,
+        )
+    });
+    out.buckets::<WORD_BYTES>("word", entries, WORD_BUCKET_BITS)
 }
 
 /// Long tokens: where their bytes are.
 fn write_long(mut tokens: Vec<(&[u8], Owners)>, out: &Out<'_>) -> Result<(), Box<dyn Error>> {
     // The longest first: the others are found in them.
     tokens.sort_by_key(|(bytes, _)| usize::MAX - bytes.len());
-    let hashes: Vec<u64> = tokens.iter().map(|(bytes, _)| hash_long(bytes)).collect();
-    let perfect = Perfect::find(&hashes)?;
-    let mut places = vec![0_u32; perfect.size];
     let mut arena = Arena::default();
-    for ((&(bytes, owners), &hash), &slot) in tokens.iter().zip(&hashes).zip(&perfect.slots) {
+    let mut places = Vec::new();
+    for (bytes, owners) in tokens {
+        let hash = hash_long(bytes);
         let offset = u32::try_from(arena.place(bytes))?;
         if offset >> OFFSET_BITS != 0 {
             return Err("the long tokens do not fit their arena".into());
@@ -104,13 +102,9 @@ fn write_long(mut tokens: Vec<(&[u8], Owners)>, out: &Out<'_>) -> Result<(), Box
             place |= field << shift;
             shift += bits;
         }
-        put(&mut places, slot, place)?;
+        places.push((hash >> (64 - LONG_BUCKET_BITS), u64::from(place)));
     }
-    out.file("places", places.into_iter().flat_map(u32::to_le_bytes))?;
-    out.file(
-        "place_pilots",
-        perfect.pilots.into_iter().flat_map(u16::to_le_bytes),
-    )?;
+    out.buckets::<PLACE_BYTES>("place", places, LONG_BUCKET_BITS)?;
     out.file("arena", arena.bytes)
 }
 

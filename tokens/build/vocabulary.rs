@@ -4,8 +4,7 @@ use std::{collections::HashMap, error::Error};
 
 use tiktoken_rs::CoreBPE;
 
-/// Ranks are packed in this many bits.
-pub(crate) const RANK_BITS: u32 = 18;
+use crate::hash::RANK_BITS;
 
 /// The longest token of either encoding, in bytes.
 pub(crate) const TOKEN_MAX: usize = 128;

@@ -1,16 +1,22 @@
 //! The hash functions that the build script and the counter share.
-//!
-//! A table is a *perfect hash*: every key has a slot of its own, found in two steps. The hash picks a bucket, the
-//! bucket's pilot (found by the build script) moves the hash, and the moved hash picks the slot. Lookups therefore
-//! read exactly one pilot and one slot, whether the key is there or not.
 
 const MIX_A: u64 = 0x9e37_79b9_7f4a_7c15;
 const MIX_B: u64 = 0xa076_1d64_78bd_642f;
-const MIX_C: u32 = 0x85eb_ca6b;
-const MIX_D: u32 = 0xc2b2_ae35;
 
 /// The longest token that is kept in one word: seven bytes and their count.
 pub(crate) const SHORT_MAX: usize = 7;
+
+/// Bits of the key of a short token (its bytes and their count), and of its bucket.
+pub(crate) const WORD_BITS: u32 = 59;
+pub(crate) const WORD_BUCKET_BITS: u32 = 14;
+
+/// Bits of the bucket of a long token, the upper ones of its hash.
+pub(crate) const LONG_BUCKET_BITS: u32 = 12;
+
+/// Bits of the key of a merge (the ranks of two tokens), and of its bucket.
+pub(crate) const RANK_BITS: u32 = 18;
+pub(crate) const MERGE_BITS: u32 = 2 * RANK_BITS;
+pub(crate) const MERGE_BUCKET_BITS: u32 = 16;
 
 /// The hash of a word: a short token's bytes and their count, or two tokens.
 #[inline]
@@ -30,43 +36,32 @@ pub(crate) const fn hash_more(hash: u64, word: u64) -> u64 {
     mixed ^ (mixed >> 29)
 }
 
-/// The bucket of a hash, of `buckets`, a power of two: by its upper bits, which depend on all of the word.
+/// Mixes a key of so many bits: the upper ones of what comes of it depend on all. As an odd number has an inverse, no two
+/// keys become the same.
 #[inline]
 #[must_use]
-pub(crate) const fn bucket_of(hash: u64, buckets: usize) -> usize {
-    (hash >> (64 - buckets.trailing_zeros())) as usize
+pub(crate) const fn mix(key: u64, bits: u32) -> u64 {
+    key.wrapping_mul(MIX_A) & (u64::MAX >> (64 - bits))
 }
 
-/// The slot of a hash, of `slots`, given the pilot of its bucket.
-#[inline]
-#[must_use]
-pub(crate) const fn slot_of(hash: u64, pilot: u16, slots: usize) -> usize {
-    // Multiplied last: hashes that are close to each other must not stay so for all pilots.
-    let moved = (hash as u32 ^ (pilot as u32).wrapping_mul(MIX_C)).wrapping_mul(MIX_D);
-    ((moved as u64 * slots as u64) >> 32) as usize
+/// The key that [`mix`] makes this of.
+#[cfg(test)]
+pub(crate) fn unmix(mixed: u64, bits: u32) -> u64 {
+    // By Newton's method: each step doubles the bits that are right, of which there are three at first.
+    let inverse = (0..5).fold(MIX_A, |inverse, _| {
+        inverse.wrapping_mul(2_u64.wrapping_sub(MIX_A.wrapping_mul(inverse)))
+    });
+    mixed.wrapping_mul(inverse) & (u64::MAX >> (64 - bits))
 }
 
-/// Bits of the filter of pairs of tokens that are merged: one in six is set.
-pub(crate) const MERGED_BITS: usize = 1 << 20;
-
-/// The bit of the hash of two tokens.
+/// The bit of two characters of three bytes in a filter of so many bytes, a power of two.
 #[inline]
 #[must_use]
-pub(crate) const fn merged_bit(hash: u64) -> usize {
-    (hash >> (64 - MERGED_BITS.trailing_zeros())) as usize
-}
-
-/// Bits of the filter of characters that stand side by side in some token: one in thirty or less is set.
-pub(crate) const JOINED_BITS: usize = 1 << 19;
-
-/// The bit of two characters of three bytes.
-#[inline]
-#[must_use]
-pub(crate) const fn joined_bit(before: [u8; 3], after: [u8; 3]) -> usize {
+pub(crate) const fn joined_bit(before: [u8; 3], after: [u8; 3], bytes: usize) -> usize {
     let [a, b, c] = before;
     let [d, e, f] = after;
     let hash = hash_word(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
-    (hash >> (64 - JOINED_BITS.trailing_zeros())) as usize
+    (hash >> (61 - bytes.trailing_zeros())) as usize
 }
 
 /// The bit of a character's last byte and the first two of the character after it, both of three bytes.
@@ -74,4 +69,19 @@ pub(crate) const fn joined_bit(before: [u8; 3], after: [u8; 3]) -> usize {
 #[must_use]
 pub(crate) const fn fragment_bit(last: u8, first: u8, second: u8) -> usize {
     (last as usize & 0x3f) << 10 | (first as usize & 0x0f) << 6 | (second as usize & 0x3f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MERGE_BITS, MIX_B, WORD_BITS, mix, unmix};
+
+    #[test]
+    fn no_two_keys_are_mixed_alike_as_each_is_found_again() {
+        for bits in [MERGE_BITS, WORD_BITS] {
+            for number in 0..10_000_u64 {
+                let key = number.wrapping_mul(MIX_B) >> (64 - bits);
+                assert_eq!(unmix(mix(key, bits), bits), key);
+            }
+        }
+    }
 }

@@ -1,16 +1,17 @@
 //! Which bytes are a token, of either encoding: tables that both share. They know all of the shortest tokens, and of the
 //! others the common ones: for the rest there are the merges, which make of each token itself.
 //!
-//! The build script writes them (`build/spellings.rs`); all numbers are little-endian. Each is a perfect hash (`hash.rs`).
+//! The build script writes them (`build/spellings.rs`); all numbers are little-endian.
 
-use crate::hash::{SHORT_MAX, bucket_of, hash_more, hash_word, slot_of};
+use crate::buckets::Buckets;
+use crate::hash::{LONG_BUCKET_BITS, SHORT_MAX, WORD_BITS, WORD_BUCKET_BITS, hash_more, hash_word, mix};
 
 /// The bits of those that a token belongs to.
 pub(crate) const O200K: u8 = 1;
 pub(crate) const CL100K: u8 = 2;
 
-/// Bits of a short token's bytes and their count; those of its encodings are behind them.
-const WORD_BITS: u32 = 59;
+/// Bits of a short token that are of its key, those that its bucket does not say; behind them are those of its encodings.
+const REST_BITS: u32 = WORD_BITS - WORD_BUCKET_BITS;
 /// Bits of an offset into the arena.
 const OFFSET_BITS: u32 = 20;
 /// Bits of the length of a long token, less one.
@@ -22,12 +23,13 @@ const TOKEN_MAX: usize = 128;
 
 /// The tables.
 pub(crate) struct Spellings {
-    /// Short tokens: the bytes, and in the last byte their count and whose they are.
-    words: &'static [[u8; 8]],
-    word_pilots: &'static [[u8; 2]],
-    /// Long tokens: offset into the arena (20 bits), length less one (7), some bits of the hash (3), whose they are (2).
+    /// Short tokens: the bytes and their count (mixed, 45 bits below the bucket's), and whose they are (2).
+    word_buckets: Buckets,
+    words: &'static [[u8; 6]],
+    /// Long tokens, by hash: offset into the arena (20 bits), length less one (7), some bits of the hash (3), whose they
+    /// are (2).
+    place_buckets: Buckets,
     places: &'static [[u8; 4]],
-    place_pilots: &'static [[u8; 2]],
     /// The bytes of the long tokens, one in another where they are.
     arena: &'static [u8],
 }
@@ -42,10 +44,10 @@ pub(crate) use table;
 
 /// The tables of both encodings.
 pub(crate) static SPELLINGS: Spellings = Spellings {
+    word_buckets: Buckets::new(table!("all", "word_buckets")),
     words: table!("all", "words").as_chunks().0,
-    word_pilots: table!("all", "word_pilots").as_chunks().0,
+    place_buckets: Buckets::new(table!("all", "place_buckets")),
     places: table!("all", "places").as_chunks().0,
-    place_pilots: table!("all", "place_pilots").as_chunks().0,
     arena: table!("all", "arena"),
 };
 
@@ -54,10 +56,10 @@ pub(crate) static SPELLINGS: Spellings = Spellings {
 impl Spellings {
     /// How large they are together.
     pub(crate) const fn bytes(&self) -> usize {
-        size_of_val(self.words)
-            + size_of_val(self.word_pilots)
+        self.word_buckets.bytes()
+            + size_of_val(self.words)
+            + self.place_buckets.bytes()
             + size_of_val(self.places)
-            + size_of_val(self.place_pilots)
             + size_of_val(self.arena)
     }
 
@@ -77,30 +79,32 @@ impl Spellings {
     /// Whether a word is such a token.
     #[inline]
     fn has_word(&self, owner: u8, word: u64) -> bool {
-        let slot = perfect_slot(hash_word(word), self.word_pilots, self.words.len());
-        let found = self.words.get(slot).map_or(0, |&found| u64::from_le_bytes(found));
-        let owners = (found >> WORD_BITS) as u8;
-        found & ((1 << WORD_BITS) - 1) == word && owners & owner != 0
+        let mixed = mix(word, WORD_BITS);
+        let rest = mixed & ((1 << REST_BITS) - 1);
+        self.word_buckets
+            .entries((mixed >> REST_BITS) as usize, self.words)
+            .iter()
+            .map(|&[a, b, c, d, e, f]| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+            .any(|found| found & ((1 << REST_BITS) - 1) == rest && (found >> REST_BITS) as u8 & owner != 0)
     }
 
     fn has_long(&self, owner: u8, token: &[u8]) -> bool {
         let hash = hash_long(token);
-        let slot = perfect_slot(hash, self.place_pilots, self.places.len());
-        let place = self
-            .places
-            .get(slot)
-            .map_or(0, |&place| u32::from_le_bytes(place));
-        let offset = (place & ((1 << OFFSET_BITS) - 1)) as usize;
-        let rest = place >> OFFSET_BITS;
-        let len = (rest & ((1 << LEN_BITS) - 1)) as usize + 1;
-        let (tag, owners) = (
-            rest >> LEN_BITS & ((1 << TAG_BITS) - 1),
-            (rest >> (LEN_BITS + TAG_BITS)) as u8,
-        );
-        tag == (hash & ((1 << TAG_BITS) - 1)) as u32
-            && owners & owner != 0
-            && len == token.len()
-            && self.arena.get(offset..offset + len) == Some(token)
+        let bucket = (hash >> (u64::BITS - LONG_BUCKET_BITS)) as usize;
+        let places = self.place_buckets.entries(bucket, self.places).iter();
+        places.map(|&place| u32::from_le_bytes(place)).any(|place| {
+            let offset = (place & ((1 << OFFSET_BITS) - 1)) as usize;
+            let rest = place >> OFFSET_BITS;
+            let len = (rest & ((1 << LEN_BITS) - 1)) as usize + 1;
+            let (tag, owners) = (
+                rest >> LEN_BITS & ((1 << TAG_BITS) - 1),
+                (rest >> (LEN_BITS + TAG_BITS)) as u8,
+            );
+            tag == (hash & ((1 << TAG_BITS) - 1)) as u32
+                && owners & owner != 0
+                && len == token.len()
+                && self.arena.get(offset..offset + len) == Some(token)
+        })
     }
 }
 
@@ -109,13 +113,6 @@ impl Spellings {
 pub(crate) fn word(text: &[u8], start: usize, end: usize) -> u64 {
     let len = end - start;
     read_word(text, start, len) | (len as u64) << 56
-}
-
-#[inline]
-pub(crate) fn perfect_slot(hash: u64, pilots: &[[u8; 2]], slots: usize) -> usize {
-    let bucket = bucket_of(hash, pilots.len());
-    let pilot = pilots.get(bucket).map_or(0, |&bytes| u16::from_le_bytes(bytes));
-    slot_of(hash, pilot, slots)
 }
 
 #[inline]

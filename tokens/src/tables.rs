@@ -1,15 +1,13 @@
 //! The static tables of an encoding, and the questions that the counter asks of them.
 //!
-//! The build script writes them (`build/pack.rs`); all numbers are little-endian. What two tokens are merged to is a
-//! perfect hash (`hash.rs`).
+//! The build script writes them (`build/pack.rs`); all numbers are little-endian.
 
-use crate::hash::{fragment_bit, hash_word, joined_bit, merged_bit};
-use crate::spellings::{CL100K as OF_CL100K, O200K as OF_O200K, SPELLINGS, perfect_slot, read_word, table};
+use crate::buckets::Buckets;
+use crate::hash::{MERGE_BITS, MERGE_BUCKET_BITS, RANK_BITS, fragment_bit, joined_bit, mix};
+use crate::spellings::{CL100K as OF_CL100K, O200K as OF_O200K, SPELLINGS, table};
 
-/// Bits of a rank.
-const RANK_BITS: u32 = 18;
-/// Bytes of an entry of [`Tables::pairs`].
-const PAIR_BYTES: usize = 7;
+/// Bits of a merge that are of its key, those that its bucket does not say; behind them is the token.
+const REST_BITS: u32 = MERGE_BITS - MERGE_BUCKET_BITS;
 
 /// The tables of one encoding.
 pub(crate) struct Tables {
@@ -22,13 +20,11 @@ pub(crate) struct Tables {
     byte_pair_bits: &'static [[u8; 8]],
     byte_pair_counts: &'static [[u8; 2]],
     byte_pair_tokens: &'static [[u8; 4]],
-    /// What two tokens are merged to: rank of the left one (18 bits), of the right one (18), the token (20); and a byte
-    /// behind the last.
-    pairs: &'static [u8],
-    pair_pilots: &'static [[u8; 2]],
-    /// A bit for each hash of two tokens that are merged to another: most are not, and this is a small table.
-    merged: &'static [u8],
-    /// A bit for each two characters of three bytes that stand side by side in some token, by hash.
+    /// What two tokens are merged to, by the ranks of both (mixed, 20 bits below the bucket's): the token (20 bits).
+    merge_buckets: Buckets,
+    merges: &'static [[u8; 5]],
+    /// A bit for each two characters of three bytes that stand side by side in some token, by hash: one in sixteen or less
+    /// is set.
     joined: &'static [u8],
     /// A bit for each last byte and first two bytes of such characters, where a token has only parts of them.
     fragments: &'static [u8],
@@ -46,9 +42,8 @@ macro_rules! tables {
             byte_pair_bits: table!($name, "byte_pair_bits").as_chunks().0,
             byte_pair_counts: table!($name, "byte_pair_counts").as_chunks().0,
             byte_pair_tokens: table!($name, "byte_pair_tokens").as_chunks().0,
-            pairs: table!($name, "pairs"),
-            pair_pilots: table!($name, "pair_pilots").as_chunks().0,
-            merged: table!($name, "merged"),
+            merge_buckets: Buckets::new(table!($name, "merge_buckets")),
+            merges: table!($name, "merges").as_chunks().0,
             joined: table!($name, "joined"),
             fragments: table!($name, "fragments"),
         }
@@ -107,9 +102,8 @@ impl Tables {
             + size_of_val(self.byte_pair_bits)
             + size_of_val(self.byte_pair_counts)
             + size_of_val(self.byte_pair_tokens)
-            + size_of_val(self.pairs)
-            + size_of_val(self.pair_pilots)
-            + size_of_val(self.merged)
+            + self.merge_buckets.bytes()
+            + size_of_val(self.merges)
             + size_of_val(self.joined)
             + size_of_val(self.fragments)
     }
@@ -156,23 +150,17 @@ impl Tables {
         if !left.is_left_part() || !right.is_right_part() {
             return Token::NONE;
         }
-        let key = left.rank() | right.rank() << RANK_BITS;
-        let hash = hash_word(key);
-        let bit = merged_bit(hash);
-        if self
-            .merged
-            .get(bit / 8)
-            .is_none_or(|byte| byte >> (bit % 8) & 1 == 0)
-        {
-            return Token::NONE;
-        }
-        let slot = perfect_slot(hash, self.pair_pilots, self.pairs.len() / PAIR_BYTES);
-        let entry = read_word(self.pairs, slot * PAIR_BYTES, PAIR_BYTES);
-        if entry & ((1 << (2 * RANK_BITS)) - 1) == key {
-            Token((entry >> (2 * RANK_BITS)) as u32)
-        } else {
-            Token::NONE
-        }
+        let mixed = mix(left.rank() | right.rank() << RANK_BITS, MERGE_BITS);
+        let rest = mixed as u32 % (1 << REST_BITS);
+        self.merge_buckets
+            .entries((mixed >> REST_BITS) as usize, self.merges)
+            .iter()
+            .find_map(|&[a, b, c, d, e]| {
+                let start = u32::from_le_bytes([a, b, c, d]);
+                (start % (1 << REST_BITS) == rest)
+                    .then(|| Token(start >> REST_BITS | u32::from(e) << (u32::BITS - REST_BITS)))
+            })
+            .unwrap_or(Token::NONE)
     }
 
     /// Whether no token reaches across the boundary between two characters of three bytes.
@@ -182,24 +170,27 @@ impl Tables {
         let [first, second, _] = after;
         let is_set =
             |filter: &[u8], bit: usize| filter.get(bit / 8).is_none_or(|byte| byte >> (bit % 8) & 1 != 0);
-        !is_set(self.joined, joined_bit(before, after))
+        !is_set(self.joined, joined_bit(before, after, self.joined.len()))
             && !is_set(self.fragments, fragment_bit(last, first, second))
     }
 
     /// All merges: the ranks of the two tokens, and what they are merged to.
     #[cfg(test)]
     pub(crate) fn merges(&self) -> impl Iterator<Item = (u32, u32, Token)> {
-        let part = |entry: u64, shift: u32| (entry >> shift) as u32 & ((1 << RANK_BITS) - 1);
-        self.pairs
-            .chunks_exact(PAIR_BYTES)
-            .map(|entry| read_word(entry, 0, PAIR_BYTES))
-            .filter(|&entry| entry != u64::MAX >> 8)
-            .map(move |entry| {
+        use crate::hash::unmix;
+        let part = |key: u64, shift: u32| (key >> shift) as u32 & ((1 << RANK_BITS) - 1);
+        (0..1 << MERGE_BUCKET_BITS).flat_map(move |bucket| {
+            let entries = self.merge_buckets.entries(bucket, self.merges).iter();
+            entries.map(move |&[a, b, c, d, e]| {
+                let entry = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
+                let rest = entry & ((1 << REST_BITS) - 1);
+                let key = unmix((bucket as u64) << REST_BITS | rest, MERGE_BITS);
                 (
-                    part(entry, 0),
-                    part(entry, RANK_BITS),
-                    Token((entry >> (2 * RANK_BITS)) as u32),
+                    part(key, 0),
+                    part(key, RANK_BITS),
+                    Token((entry >> REST_BITS) as u32),
                 )
             })
+        })
     }
 }
