@@ -2,6 +2,9 @@
 //!
 //! Labels are written into the name (`tollgate_requests_total;workspace=a;model=b`) and taken out again by
 //! the `stats_tags` of the bootstrap. Envoy cannot forget a metric, so the values of labels are bounded.
+//!
+//! What each exchange adds to its counters is added up here and told to Envoy with the next tick: exchanges with the same
+//! labels cost no host call each. Histograms must be told each value.
 
 use std::borrow::Cow;
 
@@ -23,8 +26,16 @@ const MAX_LABEL_CHARS: usize = 100;
 /// The metrics of one root context.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// Counters of the exchanges with the same labels: found with one look-up, without making a name.
-    series: HashMap<Labels, Series>,
+    /// Which of `series` exchanges with the same labels count in: found with one look-up, without making a name.
+    places: HashMap<Labels, usize>,
+    series: Vec<Series>,
+    /// Those of `series` that Envoy has not been told all of.
+    untold: Vec<usize>,
+    /// Whether ticks come, with which Envoy is told.
+    ticks: bool,
+    duration: Histogram,
+    first_token: Histogram,
+    added_latency: Histogram,
     ids: HashMap<String, MetricId>,
     /// Values that have a label of their own, with the label's name.
     values: HashSet<(&'static str, String)>,
@@ -49,12 +60,27 @@ struct LabelsOf<'a> {
     status: u16,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The counters of exchanges with the same labels.
+#[derive(Debug)]
 struct Series {
-    requests: Option<MetricId>,
-    input_tokens: Option<MetricId>,
-    output_tokens: Option<MetricId>,
-    cost: Option<MetricId>,
+    requests: Counter,
+    input_tokens: Counter,
+    output_tokens: Counter,
+    cost: Counter,
+}
+
+#[derive(Debug)]
+struct Counter {
+    id: Option<MetricId>,
+    /// What Envoy has not been told yet.
+    untold: u64,
+}
+
+/// A histogram, defined with its first value.
+#[derive(Debug)]
+struct Histogram {
+    name: &'static str,
+    id: Option<MetricId>,
 }
 
 // === impl Metrics ===
@@ -63,7 +89,13 @@ impl Metrics {
     pub(crate) fn new(max_values: u32) -> Self {
         let max_values = usize::try_from(max_values).unwrap_or(usize::MAX);
         Self {
-            series: HashMap::new(),
+            places: HashMap::new(),
+            series: Vec::new(),
+            untold: Vec::new(),
+            ticks: false,
+            duration: Histogram::new("tollgate_request_duration_ms"),
+            first_token: Histogram::new("tollgate_time_to_first_token_ms"),
+            added_latency: Histogram::new("tollgate_added_latency_us"),
             ids: HashMap::new(),
             values: HashSet::new(),
             max_values,
@@ -73,11 +105,16 @@ impl Metrics {
     /// Records a finished exchange.
     pub(crate) fn record(&mut self, finished: &Finished) {
         let event = &finished.event;
-        let series = self.series_of(event);
-        add(series.requests, 1);
-        add(series.input_tokens, event.usage.input_tokens);
-        add(series.output_tokens, event.usage.output_tokens);
-        add(series.cost, event.cost_nanousd.0);
+        let place = self.place_of(event);
+        if let Some(series) = self.series.get_mut(place) {
+            if !series.is_untold() {
+                self.untold.push(place);
+            }
+            series.count(event);
+        }
+        if !self.ticks {
+            self.tell();
+        }
         if let Some(code) = finished.refused {
             self.count(&format!("tollgate_refusals_total;reason={}", code.as_str()), 1);
         }
@@ -88,12 +125,27 @@ impl Metrics {
         if finished.lost {
             self.count("tollgate_events_lost_total", 1);
         }
-        self.observe("tollgate_request_duration_ms", event.latency_ms);
+        self.duration.observe(event.latency_ms);
         if let Some(first_token) = event.time_to_first_token_ms {
-            self.observe("tollgate_time_to_first_token_ms", first_token);
+            self.first_token.observe(first_token);
         }
         if let Some(added) = finished.added_latency_us {
-            self.observe("tollgate_added_latency_us", added);
+            self.added_latency.observe(added);
+        }
+    }
+
+    /// Says whether [`tell`](Self::tell) is called from now on. Until it is, Envoy is told of each exchange at once.
+    pub(crate) fn expect_ticks(&mut self, ticks: bool) {
+        self.ticks = ticks;
+        self.tell();
+    }
+
+    /// Tells Envoy what has been counted since it was told last.
+    pub(crate) fn tell(&mut self) {
+        for place in self.untold.drain(..) {
+            if let Some(series) = self.series.get_mut(place) {
+                series.tell();
+            }
         }
     }
 
@@ -140,15 +192,16 @@ impl Metrics {
         }
     }
 
-    fn series_of(&mut self, event: &Event) -> Series {
+    /// Where in `series` an exchange counts.
+    fn place_of(&mut self, event: &Event) -> usize {
         let labels = LabelsOf {
             workspace: event.workspace.as_deref().unwrap_or(NONE),
             model: event.request_model.as_deref().unwrap_or(NONE),
             provider: event.provider.as_deref().unwrap_or(NONE),
             status: event.status,
         };
-        if let Some(series) = self.series.get(&labels) {
-            return *series;
+        if let Some(place) = self.places.get(&labels) {
+            return *place;
         }
         let labels = Labels {
             workspace: self.label("workspace", labels.workspace).into_owned(),
@@ -156,42 +209,35 @@ impl Metrics {
             provider: labels.provider.to_owned(),
             status: labels.status,
         };
-        if let Some(series) = self.series.get(&labels) {
-            return *series;
+        if let Some(place) = self.places.get(&labels) {
+            return *place;
         }
         let suffix = format!(
             ";workspace={};model={};provider={}",
             labels.workspace, labels.model, labels.provider
         );
-        let series = Series {
-            requests: self.id(
-                MetricType::Counter,
-                &format!("tollgate_requests_total{suffix};status={}", labels.status),
-            ),
-            input_tokens: self.id(
-                MetricType::Counter,
-                &format!("tollgate_input_tokens_total{suffix}"),
-            ),
-            output_tokens: self.id(
-                MetricType::Counter,
-                &format!("tollgate_output_tokens_total{suffix}"),
-            ),
-            cost: self.id(
-                MetricType::Counter,
-                &format!("tollgate_cost_nanousd_total{suffix}"),
-            ),
+        let mut counter = |name: &str| Counter {
+            id: self.id(MetricType::Counter, name),
+            untold: 0,
         };
-        self.series.insert(labels, series);
-        series
+        let series = Series {
+            requests: counter(&format!(
+                "tollgate_requests_total{suffix};status={}",
+                labels.status
+            )),
+            input_tokens: counter(&format!("tollgate_input_tokens_total{suffix}")),
+            output_tokens: counter(&format!("tollgate_output_tokens_total{suffix}")),
+            cost: counter(&format!("tollgate_cost_nanousd_total{suffix}")),
+        };
+        let place = self.series.len();
+        self.series.push(series);
+        self.places.insert(labels, place);
+        place
     }
 
     fn count(&mut self, name: &str, by: u64) {
-        add(self.id(MetricType::Counter, name), by);
-    }
-
-    fn observe(&mut self, name: &str, value: u64) {
-        if let Some(id) = self.id(MetricType::Histogram, name) {
-            host::record(id, value);
+        if let Some(id) = self.id(MetricType::Counter, name) {
+            host::increment(id, by);
         }
     }
 
@@ -199,16 +245,9 @@ impl Metrics {
         if let Some(id) = self.ids.get(name) {
             return Some(*id);
         }
-        match host::define_metric(kind, name) {
-            Ok(id) => {
-                self.ids.insert(name.to_owned(), id);
-                Some(id)
-            }
-            Err(error) => {
-                warn!("cannot define the metric {name}: {error:?}");
-                None
-            }
-        }
+        let id = define(kind, name)?;
+        self.ids.insert(name.to_owned(), id);
+        Some(id)
     }
 
     /// A label's value, clean and bounded.
@@ -225,6 +264,59 @@ impl Metrics {
     }
 }
 
+// === impl Series ===
+
+impl Series {
+    fn count(&mut self, event: &Event) {
+        self.requests.add(1);
+        self.input_tokens.add(event.usage.input_tokens);
+        self.output_tokens.add(event.usage.output_tokens);
+        self.cost.add(event.cost_nanousd.0);
+    }
+
+    /// Whether there is something to tell. Each exchange counts as a request.
+    const fn is_untold(&self) -> bool {
+        self.requests.untold > 0
+    }
+
+    fn tell(&mut self) {
+        self.requests.tell();
+        self.input_tokens.tell();
+        self.output_tokens.tell();
+        self.cost.tell();
+    }
+}
+
+// === impl Counter ===
+
+impl Counter {
+    const fn add(&mut self, by: u64) {
+        self.untold = self.untold.saturating_add(by);
+    }
+
+    fn tell(&mut self) {
+        let by = std::mem::take(&mut self.untold);
+        if let Some(id) = self.id {
+            host::increment(id, by);
+        }
+    }
+}
+
+// === impl Histogram ===
+
+impl Histogram {
+    const fn new(name: &'static str) -> Self {
+        Self { name, id: None }
+    }
+
+    fn observe(&mut self, value: u64) {
+        self.id = self.id.or_else(|| define(MetricType::Histogram, self.name));
+        if let Some(id) = self.id {
+            host::record(id, value);
+        }
+    }
+}
+
 // === impl LabelsOf ===
 
 impl Equivalent<Labels> for LabelsOf<'_> {
@@ -236,10 +328,10 @@ impl Equivalent<Labels> for LabelsOf<'_> {
     }
 }
 
-fn add(metric: Option<MetricId>, by: u64) {
-    if let Some(id) = metric {
-        host::increment(id, by);
-    }
+fn define(kind: MetricType, name: &str) -> Option<MetricId> {
+    host::define_metric(kind, name)
+        .inspect_err(|error| warn!("cannot define the metric {name}: {error:?}"))
+        .ok()
 }
 
 /// Without the characters that separate labels and names of metrics, and not too long.

@@ -34,6 +34,7 @@ impl Root {
         if let Some(running) = &self.running {
             let gateway = &running.gateway;
             gateway.with_env(|env| env.money.close(env.cells, env.now.millis()));
+            gateway.metrics.borrow_mut().expect_ticks(false);
         }
     }
 }
@@ -68,8 +69,9 @@ impl RootContext for Root {
         // What the ledger said to the configuration before this one holds from the first request on.
         gateway.follow_policy();
         let config = gateway.config();
-        if let Err(error) = host::set_tick_period(config.flush_interval) {
-            warn!("cannot ask for ticks: {error:?}");
+        match host::set_tick_period(config.flush_interval) {
+            Ok(()) => gateway.metrics.borrow_mut().expect_ticks(true),
+            Err(error) => warn!("cannot ask for ticks: {error:?}"),
         }
         info!(
             "tollgate {} serves as {}",

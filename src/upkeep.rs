@@ -42,6 +42,7 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     pub(crate) fn tick(&mut self, gateway: &Gateway) {
         gateway.follow_policy();
+        gateway.metrics.borrow_mut().tell();
         let Some(sidecar) = &gateway.sidecar else { return };
         self.send_events(gateway, sidecar);
         write_off_lost_workers(gateway);
@@ -96,7 +97,7 @@ impl Upkeep {
     fn events_answered(&mut self, gateway: &Gateway, status: Option<u16>) {
         if status == Some(200) {
             let next = gateway.with_env(|env| {
-                env.journal.sent(env.cells);
+                env.journal.sent();
                 env.journal.full_batch(env.cells)
             });
             if let (Some(batch), Some(sidecar)) = (next, &gateway.sidecar) {

@@ -119,7 +119,7 @@ impl Gateway {
     fn flush(&mut self) {
         if self.journal.pending() > 500 {
             self.env(|env| black_box(env.journal.tick(env.cells, env.now)));
-            self.env(|env| env.journal.sent(env.cells));
+            self.env(|env| env.journal.sent());
         }
     }
 }

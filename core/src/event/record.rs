@@ -3,12 +3,17 @@
 //! It is written twice, before the request goes to the provider and when the exchange is over, and most of it is the
 //! same both times. So it is written by hand, in two parts: what is known before, once, and behind it what the end tells.
 
+use jiff::fmt::temporal::DateTimePrinter;
+
 use super::Event;
 use crate::dialect::{Dialect, encode};
 use crate::wire::BudgetCharge;
 
 /// What an event with three budgets takes.
 const CAPACITY: usize = 1_024;
+
+/// Writes times as [`jiff::Timestamp`] shows itself.
+static TIME: DateTimePrinter = DateTimePrinter::new();
 
 /// The name of a field behind others, as it stands before its value.
 macro_rules! field {
@@ -36,7 +41,10 @@ impl Record {
         let mut json = Json(Vec::with_capacity(CAPACITY));
         json.text("{\"event_id\":", &event.event_id);
         json.text(field!("request_id"), &event.request_id);
-        json.text(field!("time"), &event.time.to_string());
+        json.raw(concat!(field!("time"), "\""));
+        // Writing to memory does not fail.
+        let _ = TIME.print_timestamp(&event.time, &mut json.0);
+        json.raw("\"");
         if let Some(trace) = &event.trace {
             json.text(field!("trace_id"), &trace.trace_id.to_hex());
             json.text(field!("parent_span_id"), &trace.parent_span_id.to_hex());

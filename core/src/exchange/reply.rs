@@ -4,6 +4,7 @@ use crate::dialect::Family;
 use crate::exchange::Exchange;
 use crate::exchange::step::Reply;
 use crate::headers::HeaderOp;
+use crate::limit::headers::Header;
 use crate::refusal::{Code, Refusal};
 
 /// Sent with every answer where the configuration asks for it: OWASP's list for REST APIs.
@@ -38,14 +39,22 @@ impl Exchange {
         }
     }
 
-    /// Headers of ours on every answer of a provider, whose own of these names are gone already.
-    pub(super) fn answer_headers(&self) -> impl Iterator<Item = HeaderOp> {
-        let security = self
-            .security_headers()
-            .map(|(name, value)| HeaderOp::Set(name.into(), value));
-        self.own_headers()
-            .map(|(name, value)| HeaderOp::Add(name.into(), value.into_bytes()))
-            .chain(security)
+    /// Adds to the changes of an answer's headers those of ours, which replace no provider's own: these are gone
+    /// already. To be called when the headers go, as it gives away what a refusal would tell.
+    pub(super) fn tell_answer(&mut self, changes: &mut Vec<HeaderOp>) {
+        let warning = self.warning();
+        let request_id = ("x-tollgate-request-id", self.ids.request.clone());
+        let limits = std::mem::take(&mut self.limit_headers);
+        let budgets = std::mem::take(&mut self.budget_headers);
+        // What the answer has cost, and its length, may follow.
+        changes.reserve(4 + limits.len() + budgets.len());
+        let ours = std::iter::once(request_id)
+            .chain(limits)
+            .chain(budgets)
+            .chain(warning);
+        changes.extend(ours.map(|(name, value)| HeaderOp::Add(name.into(), value.into_bytes())));
+        let security = self.security_headers();
+        changes.extend(security.map(|(name, value)| HeaderOp::Set(name.into(), value)));
     }
 
     /// What an answer has whether it is the provider's or ours; a provider's own values are replaced.
@@ -58,11 +67,14 @@ impl Exchange {
         headers.iter().map(|(name, value)| (*name, (*value).to_owned()))
     }
 
-    fn own_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let warning = (!self.warnings.is_empty()).then(|| self.warnings.join("; "));
+    fn own_headers(&self) -> impl Iterator<Item = Header> {
         std::iter::once(("x-tollgate-request-id", self.ids.request.clone()))
             .chain(self.limit_headers.iter().cloned())
             .chain(self.budget_headers.iter().cloned())
-            .chain(warning.map(|warning| ("x-tollgate-warning", warning)))
+            .chain(self.warning())
+    }
+
+    fn warning(&self) -> Option<Header> {
+        (!self.warnings.is_empty()).then(|| ("x-tollgate-warning", self.warnings.join("; ")))
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Response {
     pub(super) text: Option<Box<AnswerText>>,
     outcome: Outcome,
     withhold: Option<Withhold>,
-    /// Changes to the headers, while these wait for the end of the body.
+    /// Changes to the provider's own headers, while these wait for the end of the body.
     held: Option<Vec<HeaderOp>>,
 }
 
@@ -78,8 +78,8 @@ impl Exchange {
         self.response.status = headers.text(":status").and_then(|status| status.parse().ok());
         self.response.ended = end;
         let mut changes = keep_providers_own(headers);
-        changes.extend(self.answer_headers());
         let Some(dialect) = metered.filter(|_| !end) else {
+            self.tell_answer(&mut changes);
             return Step::Release(Release {
                 headers: changes,
                 body: None,
@@ -101,6 +101,7 @@ impl Exchange {
             self.response.held = Some(changes);
             return Step::Hold;
         }
+        self.tell_answer(&mut changes);
         if is_success && withhold_usage {
             self.response.withhold = Some(Withhold::new());
             // The answer becomes shorter than the provider may have said.
@@ -167,9 +168,16 @@ impl Exchange {
     /// Lets the headers of a response go before its end.
     pub(super) fn release_early(&mut self) -> Step {
         Step::Release(Release {
-            headers: self.response.held.take().unwrap_or_default(),
+            headers: self.held_headers(),
             body: None,
         })
+    }
+
+    /// All changes to the headers of a held response, which goes now.
+    fn held_headers(&mut self) -> Vec<HeaderOp> {
+        let mut changes = self.response.held.take().unwrap_or_default();
+        self.tell_answer(&mut changes);
+        changes
     }
 
     fn withheld_data(&mut self, fresh: &[u8], end: bool) -> Step {
@@ -194,7 +202,7 @@ impl Exchange {
 
     /// Lets a whole held response go, with what it cost in its headers.
     pub(super) fn release_response(&mut self, body: Option<&[u8]>) -> Step {
-        let mut headers = self.response.held.take().unwrap_or_default();
+        let mut headers = self.held_headers();
         headers.extend(self.cost_header());
         let body = body.map(|body| edit::apply(body, &mut std::mem::take(&mut self.response.redactions)));
         if let Some(body) = &body {
@@ -217,16 +225,18 @@ impl Exchange {
 
 /// Keeps a provider's headers of our names under `x-provider-`.
 fn keep_providers_own(headers: Headers<'_>) -> Vec<HeaderOp> {
-    let mut changes = Vec::with_capacity(16);
-    for (name, value) in headers.iter() {
+    let mut changes = Vec::new();
+    for (name, value) in headers.iter().filter(|(name, _)| is_ours(name)) {
         let Ok(name) = std::str::from_utf8(name) else {
             continue;
         };
-        if OURS.contains(&name) || name.starts_with(OWN_PREFIX) {
-            let bare = name.strip_prefix("x-").unwrap_or(name);
-            changes.push(HeaderOp::Remove(name.to_owned()));
-            changes.push(HeaderOp::Add(format!("x-provider-{bare}").into(), value.to_vec()));
-        }
+        let bare = name.strip_prefix("x-").unwrap_or(name);
+        changes.push(HeaderOp::Remove(name.to_owned()));
+        changes.push(HeaderOp::Add(format!("x-provider-{bare}").into(), value.to_vec()));
     }
     changes
+}
+
+fn is_ours(name: &[u8]) -> bool {
+    OURS.iter().any(|ours| ours.as_bytes() == name) || name.starts_with(OWN_PREFIX.as_bytes())
 }

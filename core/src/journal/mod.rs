@@ -2,8 +2,8 @@
 //!
 //! A worker owns a *segment*, a row of cells. Before a request goes to the provider its worker writes an *open*
 //! record there: the event as it would have to be if nothing more were ever heard. When the exchange is over
-//! the record becomes the event as it was. The owner's tick sends finished records to the sidecar and empties
-//! their cells once the sidecar has them.
+//! the record becomes the event as it was. The owner's tick sends finished records to the sidecar; once the sidecar has
+//! them, their cells are used again or, soon after, emptied.
 //!
 //! A worker says that it lives by a heartbeat in its segment's owner cell. When the heartbeat stops (its VM has
 //! crashed, its configuration was replaced), another worker *adopts* the segment and sends what it holds, the
@@ -122,11 +122,9 @@ impl Writer {
     /// [`JournalError::Full`]: do not call the provider, the call could not be accounted for.
     pub fn open(&mut self, cells: &dyn Cells, event: &[u8], now: UnixNanos) -> Result<Slot, JournalError> {
         let max = self.max_events;
-        let index = self.own_segment(cells, now)?.open(cells, event, max)?;
-        Ok(Slot {
-            index,
-            generation: self.generation,
-        })
+        let (segment, generation) = self.own_segment(cells, now)?;
+        let index = segment.open(cells, event, max)?;
+        Ok(Slot { index, generation })
     }
 
     /// Replaces an open record by the event as it was.
@@ -142,10 +140,8 @@ impl Writer {
     ) -> Result<(), JournalError> {
         let event = event.into();
         let max = self.max_events;
-        self.own_segment(cells, now)?;
-        let is_current = slot.generation == self.generation;
-        let segment = self.own_segment(cells, now)?;
-        if is_current {
+        let (segment, generation) = self.own_segment(cells, now)?;
+        if slot.generation == generation {
             return segment.done(cells, slot.index, event);
         }
         // The segment was adopted meanwhile, and the open record with it.
@@ -166,7 +162,7 @@ impl Writer {
     ) -> Result<(), JournalError> {
         let event = event.into();
         let half = self.max_events / 2;
-        let segment = self.own_segment(cells, now)?;
+        let (segment, _) = self.own_segment(cells, now)?;
         let index = segment.open(cells, &event, half)?;
         segment.done(cells, index, event)
     }
@@ -187,6 +183,7 @@ impl Writer {
     /// is on its way there is no other.
     pub fn tick(&mut self, cells: &dyn Cells, now: UnixNanos) -> Option<Batch> {
         self.beat(cells, now);
+        self.tidy(cells);
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(SEARCH_EVERY) {
             self.search(cells, now);
@@ -211,19 +208,12 @@ impl Writer {
         Some(batch)
     }
 
-    /// The sidecar has the batch: its cells are emptied.
-    pub fn sent(&mut self, cells: &dyn Cells) {
+    /// The sidecar has the batch: its cells may be used again.
+    pub fn sent(&mut self) {
         self.sending = false;
         for segment in self.own.iter_mut().chain(&mut self.adopted) {
-            segment.sent(cells);
+            segment.sent();
         }
-        self.adopted.retain_mut(|segment| {
-            let is_drained = segment.pending() == 0;
-            if is_drained {
-                segment.give_up(cells);
-            }
-            !is_drained
-        });
     }
 
     /// The sidecar does not have the batch, or has not said so: it will be sent again.
@@ -234,8 +224,12 @@ impl Writer {
         }
     }
 
-    /// The worker's segment: claimed at the first record, and again where it was lost.
-    fn own_segment(&mut self, cells: &dyn Cells, now: UnixNanos) -> Result<&mut Segment, JournalError> {
+    /// The worker's segment and its generation: claimed at the first record, and again where it was lost.
+    fn own_segment(
+        &mut self,
+        cells: &dyn Cells,
+        now: UnixNanos,
+    ) -> Result<(&mut Segment, u32), JournalError> {
         // Between two heartbeats a segment cannot be lost, so most records need no look at the owner cell.
         if let Some(segment) = &mut self.own
             && segment.must_check(now)
@@ -246,7 +240,8 @@ impl Writer {
         if self.own.is_none() {
             self.own = Some(self.claim_any(cells, now)?);
         }
-        self.own.as_mut().ok_or(JournalError::Unavailable)
+        let segment = self.own.as_mut().ok_or(JournalError::Unavailable)?;
+        Ok((segment, self.generation))
     }
 
     fn beat(&mut self, cells: &dyn Cells, now: UnixNanos) {
@@ -254,6 +249,20 @@ impl Writer {
             self.lose();
         }
         self.adopted.retain_mut(|segment| segment.beat(cells, now));
+    }
+
+    /// Empties cells of records that arrived some time ago, and lets adopted segments go that have none left.
+    fn tidy(&mut self, cells: &dyn Cells) {
+        for segment in self.own.iter_mut().chain(&mut self.adopted) {
+            segment.tidy(cells);
+        }
+        self.adopted.retain(|segment| {
+            let is_drained = segment.is_drained();
+            if is_drained {
+                segment.give_up(cells);
+            }
+            !is_drained
+        });
     }
 
     fn lose(&mut self) {

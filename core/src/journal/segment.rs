@@ -10,12 +10,18 @@ use crate::time::UnixNanos;
 /// A segment as its owner knows it.
 #[derive(Debug)]
 pub(super) struct Segment {
-    index: u16,
+    /// The owner cell; those of records are numbered below it.
+    key: String,
     claimant: Claimant,
     /// The first cell that was never used.
     unused: u32,
     /// Cells that were used and are empty again.
     free: Vec<u32>,
+    /// Cells whose records the sidecar has. The next records are written over them, and what is left after two ticks is
+    /// emptied: where there is traffic, no cell is written only to be emptied.
+    sent: Vec<u32>,
+    /// Those that were left at the last tick.
+    stale: Vec<u32>,
     /// Open records.
     open: usize,
     /// Finished records, oldest first.
@@ -91,10 +97,12 @@ impl Segment {
             Err(CellError::Unavailable) => return Err(CellError::Unavailable),
         }
         let mut segment = Self {
-            index,
+            key: owner_key(index),
             claimant,
             unused: 0,
             free: Vec::new(),
+            sent: Vec::new(),
+            stale: Vec::new(),
             open: 0,
             done: VecDeque::new(),
             sending: Vec::new(),
@@ -133,13 +141,14 @@ impl Segment {
 
     /// Says that the owner lives; false where the segment is another's by now.
     pub(super) fn beat(&mut self, cells: &dyn Cells, now: UnixNanos) -> bool {
-        let key = owner_key(self.index);
-        let Ok(cell) = cells.get(&key) else { return true };
+        let Ok(cell) = cells.get(&self.key) else {
+            return true;
+        };
         if Owner::read(&cell.bytes).is_none_or(|owner| owner.claimant != self.claimant) {
             return false;
         }
         match cells.set(
-            &key,
+            &self.key,
             &Owner {
                 claimant: self.claimant,
                 beat: now,
@@ -157,21 +166,29 @@ impl Segment {
     /// Lets a drained segment go, for the next worker to claim.
     pub(super) fn give_up(&self, cells: &dyn Cells) {
         // If the host refuses, the owner falls silent and the empty segment is adopted: nothing is lost.
-        let _ = cells.set(&owner_key(self.index), &[], Version::ANY);
+        let _ = cells.set(&self.key, &[], Version::ANY);
     }
 
-    /// Writes an open record to a free cell, where fewer than `max` are taken.
+    /// Writes an open record to a cell that is not taken, where fewer than `max` are.
     pub(super) fn open(&mut self, cells: &dyn Cells, event: &[u8], max: u32) -> Result<u32, JournalError> {
         if self.pending() >= max as usize {
             return Err(JournalError::Full);
         }
-        let slot = self.free.last().copied().unwrap_or(self.unused);
+        let used = self.used().and_then(|cells| cells.last().copied());
+        let slot = used.unwrap_or(self.unused);
         self.write(cells, slot, event)?;
-        if self.free.pop().is_none() {
-            self.unused += 1;
+        match self.used() {
+            Some(cells) => drop(cells.pop()),
+            None => self.unused += 1,
         }
         self.open += 1;
         Ok(slot)
+    }
+
+    /// Cells that are not taken: first those that would have to be emptied soonest.
+    fn used(&mut self) -> Option<&mut Vec<u32>> {
+        let lists = [&mut self.stale, &mut self.sent, &mut self.free];
+        lists.into_iter().find(|cells| !cells.is_empty())
     }
 
     /// Replaces an open record by the finished one.
@@ -200,6 +217,7 @@ impl Segment {
 
     /// Appends finished records to a batch that has `events` already, up to the bounds of a batch.
     pub(super) fn collect(&mut self, cells: &dyn Cells, body: &mut Vec<u8>, mut events: usize) -> usize {
+        body.reserve(self.bytes_of_next(MAX_BATCH_EVENTS.saturating_sub(events)));
         while events < MAX_BATCH_EVENTS && body.len() < MAX_BATCH_BYTES {
             let Some(done) = self.done.pop_front() else { break };
             let read = match &done.bytes {
@@ -223,18 +241,40 @@ impl Segment {
         events
     }
 
-    /// Empties the cells of the records that were on their way.
-    pub(super) fn sent(&mut self, cells: &dyn Cells) {
-        for done in std::mem::take(&mut self.sending) {
-            match self.write(cells, done.slot, &[]) {
-                Ok(()) => {
-                    self.kept -= usize::from(done.bytes.is_some());
-                    self.free.push(done.slot);
-                }
-                // It is sent once more; the ledger knows it by its id.
-                Err(_) => self.done.push_back(done),
+    /// What so many of the next records take in a batch, as far as that is known, up to the bound of one.
+    fn bytes_of_next(&self, events: usize) -> usize {
+        let known = self
+            .done
+            .iter()
+            .take(events)
+            .filter_map(|done| done.bytes.as_ref());
+        let bytes: usize = known.map(|bytes| bytes.len() + 1).sum();
+        bytes.min(MAX_BATCH_BYTES)
+    }
+
+    /// The records that were on their way have arrived. Should this worker be gone before their cells are written over
+    /// or emptied, they arrive once more; the ledger knows them by their ids.
+    pub(super) fn sent(&mut self) {
+        for done in self.sending.drain(..) {
+            self.kept -= usize::from(done.bytes.is_some());
+            self.sent.push(done.slot);
+        }
+    }
+
+    /// Empties the cells of records that arrived before the last tick, for one that calls this with each of its ticks.
+    pub(super) fn tidy(&mut self, cells: &dyn Cells) {
+        for slot in std::mem::take(&mut self.stale) {
+            match self.write(cells, slot, &[]) {
+                Ok(()) => self.free.push(slot),
+                Err(_) => self.sent.push(slot),
             }
         }
+        std::mem::swap(&mut self.stale, &mut self.sent);
+    }
+
+    /// Whether there is no record in any cell.
+    pub(super) fn is_drained(&self) -> bool {
+        self.pending() == 0 && self.sent.is_empty() && self.stale.is_empty()
     }
 
     /// Puts the records that were on their way back to the front.
@@ -252,7 +292,7 @@ impl Segment {
     }
 
     fn slot_key(&self, slot: u32) -> String {
-        decimal::numbered(&owner_key(self.index), slot.into())
+        decimal::numbered(&self.key, slot.into())
     }
 }
 

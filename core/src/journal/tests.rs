@@ -40,7 +40,7 @@ fn a_finished_record_is_sent_once() {
     assert_eq!(writer.tick(&cells, at(1)), None);
     writer.done(&cells, slot, b"\"done\"", at(1)).unwrap();
     assert_eq!(events(&writer.tick(&cells, at(2)).unwrap()), ["done"]);
-    writer.sent(&cells);
+    writer.sent();
     assert_eq!((writer.pending(), writer.tick(&cells, at(3))), (0, None));
 }
 
@@ -71,14 +71,15 @@ fn what_a_dead_worker_left_is_sent_by_one_other_as_it_stands() {
     );
     assert_eq!(events(&watch(&mut heir, &cells, 10).unwrap()), ["open", "done"]);
     assert_eq!(other.tick(&cells, at(20)), None, "it is adopted already");
-    heir.sent(&cells);
+    heir.sent();
     assert_eq!(heir.pending(), 0);
+    for second in [38, 39] {
+        assert_eq!(heir.tick(&cells, at(second)), None);
+    }
+    let keys = cells.keys().len();
     other.record(&cells, b"\"x\"", at(40)).unwrap();
-    assert_eq!(
-        events(&other.tick(&cells, at(40)).unwrap()),
-        ["x"],
-        "the drained segment can be had again"
-    );
+    assert_eq!(cells.keys().len(), keys, "the drained segment can be had again");
+    assert_eq!(events(&other.tick(&cells, at(40)).unwrap()), ["x"]);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn a_worker_that_was_only_slow_starts_a_new_segment_and_loses_nothing() {
     let slot = slow.open(&cells, b"\"as opened\"", at(0)).unwrap();
     assert_eq!(events(&watch(&mut heir, &cells, 1).unwrap()), ["as opened"]);
     slow.done(&cells, slot, b"\"as it was\"", at(21)).unwrap();
-    heir.sent(&cells);
+    heir.sent();
     assert_eq!(events(&slow.tick(&cells, at(21)).unwrap()), ["as it was"]);
 }
 
@@ -119,7 +120,7 @@ fn a_slow_worker_finds_its_segment_lost_though_the_clock_has_jumped_back_meanwhi
     let (cells, mut slow, mut other) = (MemoryCells::new(), writer(1), writer(2));
     slow.record(&cells, b"\"before\"", at(100)).unwrap();
     assert_eq!(events(&watch(&mut other, &cells, 100).unwrap()), ["before"]);
-    other.sent(&cells);
+    other.sent();
     slow.record(&cells, b"\"after\"", at(60)).unwrap();
     assert_eq!(events(&slow.tick(&cells, at(61)).unwrap()), ["after"]);
 }
@@ -157,7 +158,7 @@ fn cells_are_used_again_so_that_keys_do_not_grow() {
     for second in 0..50 {
         writer.record(&cells, b"1", at(second)).unwrap();
         writer.tick(&cells, at(second)).unwrap();
-        writer.sent(&cells);
+        writer.sent();
     }
     assert_eq!(cells.keys().len(), 2, "{:?}", cells.keys());
 }
@@ -174,13 +175,46 @@ fn an_exchange_costs_two_writes_and_no_reads() {
 }
 
 #[test]
+fn cells_of_records_that_arrived_are_written_over_or_soon_emptied() {
+    let (cells, mut writer) = (MemoryCells::new(), writer(1));
+    let record = |writer: &mut Writer, event: &[u8]| {
+        let slot = writer.open(&cells, event, at(0)).unwrap();
+        writer.done(&cells, slot, event, at(0)).unwrap();
+    };
+    let held = || {
+        let keys = cells.keys().into_iter();
+        keys.filter(|key| cells.get(key).unwrap().bytes.len() == 3)
+            .count()
+    };
+    for event in [b"\"a\"", b"\"b\"", b"\"c\""] {
+        record(&mut writer, event);
+    }
+    writer.tick(&cells, at(1)).unwrap();
+    cells.take_calls();
+    writer.sent();
+    assert_eq!(
+        cells.take_calls().sets,
+        0,
+        "no cell is written only to be emptied"
+    );
+    record(&mut writer, b"\"d\"");
+    assert_eq!(held(), 3, "what has arrived is written over");
+    assert_eq!(events(&writer.tick(&cells, at(1)).unwrap()), ["d"]);
+    writer.sent();
+    assert_eq!(writer.tick(&cells, at(1)), None);
+    assert_eq!(held(), 1, "and emptied, if there was no need of it for two ticks");
+    assert_eq!(writer.tick(&cells, at(1)), None);
+    assert_eq!((held(), writer.pending()), (0, 0));
+}
+
+#[test]
 fn a_batch_is_bounded() {
     let (cells, mut writer) = (MemoryCells::new(), Writer::new([1; 16], 10_000));
     for _ in 0..1_500 {
         writer.record(&cells, b"1", at(0)).unwrap();
     }
     assert_eq!(writer.tick(&cells, at(1)).unwrap().events, MAX_BATCH_EVENTS);
-    writer.sent(&cells);
+    writer.sent();
     assert_eq!(writer.tick(&cells, at(2)).unwrap().events, 500);
 }
 
@@ -230,7 +264,7 @@ proptest! {
                 let known = ledger.entry(id.parse().unwrap()).or_default();
                 *known |= done == "done";
             }
-            if heard { worker.sent(&cells) } else { worker.unsent() }
+            if heard { worker.sent() } else { worker.unsent() }
         };
         for (id, (index, fate)) in (0_u32..).zip(fates) {
             now = UnixNanos(now.0 + SECOND / 4);
@@ -296,10 +330,10 @@ fn when_much_waits_the_next_batch_follows_at_once() {
     }
     let mut sent = vec![writer.tick(&cells, at(0)).unwrap().events];
     assert_eq!(writer.full_batch(&cells), None, "one at a time");
-    writer.sent(&cells);
+    writer.sent();
     while let Some(batch) = writer.full_batch(&cells) {
         sent.push(batch.events);
-        writer.sent(&cells);
+        writer.sent();
     }
     assert_eq!(sent, [1_000, 1_000, 1_000, 700]);
     assert_eq!(writer.pending(), 0);

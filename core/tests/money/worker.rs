@@ -169,7 +169,7 @@ impl Worker {
             let is_sent = matches!(reply, Reply::Events) || scene.faults.forget_unsent_events;
             self.env(scene, |env| {
                 if is_sent {
-                    env.journal.sent(env.cells);
+                    env.journal.sent();
                 } else {
                     env.journal.unsent();
                 }

@@ -151,7 +151,7 @@ impl Bench {
         let Some(batch) = self.env(|env| env.journal.tick(env.cells, env.now)) else {
             return Vec::new();
         };
-        self.env(|env| env.journal.sent(env.cells));
+        self.env(|env| env.journal.sent());
         let body: Value = serde_json::from_slice(&batch.body).unwrap();
         body["events"].as_array().unwrap().clone()
     }
