@@ -60,10 +60,7 @@ fn figures(slices: &[Slice], kind: Kind, bytes: usize) -> Figures {
         cpu_us: over(&saturated, &|own, _| own.cpu_us),
         added_cpu_us: over(&saturated, &|own, bare| own.cpu_us - bare.cpu_us),
         added_cpu_ratio: over(&saturated, &|own, bare| (own.cpu_us - bare.cpu_us) / bare.cpu_us),
-        added_cpu_range_us: (
-            added_cpu.clone().fold(f64::INFINITY, f64::min),
-            added_cpu.fold(f64::NEG_INFINITY, f64::max),
-        ),
+        added_cpu_range_us: range(&added_cpu.collect::<Vec<_>>()),
         throughput_ratio: over(&saturated, &|own, bare| own.requests_per_s / bare.requests_per_s),
     }
 }
@@ -83,6 +80,14 @@ fn pairs(slices: &[Slice], kind: Kind, bytes: usize, alone: bool) -> Vec<(&Slice
             )
         })
         .collect()
+}
+
+/// The smallest and the largest.
+pub(crate) fn range(values: &[f64]) -> (f64, f64) {
+    (
+        values.iter().copied().fold(f64::INFINITY, f64::min),
+        values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    )
 }
 
 /// The middle one; the mean of the middle two. 0 of nothing.

@@ -6,6 +6,7 @@ mod listen;
 mod load;
 mod machine;
 mod namespace;
+mod parts;
 mod plan;
 mod processor;
 mod progress;
@@ -58,6 +59,9 @@ struct Args {
     /// Measure how the cost grows with keys, limits, budgets and workers, instead of rows; into scale.md and scale.json
     #[arg(long)]
     scale: bool,
+    /// Measure what each part of governance adds, one after the other, instead of rows; into parts.md and parts.json
+    #[arg(long, conflicts_with = "scale")]
+    parts: bool,
     /// For development: 2 KB only, 3 rounds of 1 s
     #[arg(long)]
     quick: bool,
@@ -101,7 +105,7 @@ async fn run(args: Args) -> Result<()> {
     let corpus = Corpus::read(Repository::here().root())?;
     // Building is no part of what is measured: it may use all cores.
     Repository::here().build(Filter::Shipped, &progress)?;
-    if kinds.contains(&Kind::Floor) {
+    if args.parts || kinds.contains(&Kind::Floor) {
         Repository::here().build_wasm(Filter::Floor, &progress)?;
     }
     progress.say("starting the rows");
@@ -110,6 +114,10 @@ async fn run(args: Args) -> Result<()> {
     if args.scale {
         let found = scale::run(upstream, &corpus, plan.rounds, plan.slice_s, &progress).await?;
         return write(&args.out, "scale", &scale::markdown(&found), &found, &progress);
+    }
+    if args.parts {
+        let found = parts::run(upstream, &corpus, &plan, &progress).await?;
+        return write(&args.out, "parts", &parts::markdown(&found), &found, &progress);
     }
     let mut rows = Vec::new();
     for kind in kinds {

@@ -30,6 +30,8 @@ pub(crate) struct Corpus {
 pub(crate) struct Prompts {
     templates: Vec<Template>,
     next: u64,
+    /// From one number to the next: 1, or 0 for one body again and again.
+    step: u64,
 }
 
 #[derive(Debug)]
@@ -103,13 +105,25 @@ impl Prompts {
         let templates = (0..count)
             .map(|_| Template::new(corpus, &mut random, bytes, stream))
             .collect();
-        Self { templates, next: 0 }
+        Self {
+            templates,
+            next: 0,
+            step: 1,
+        }
+    }
+
+    /// One chat completion of about `bytes` bytes, again and again: what it costs where everything is remembered.
+    pub(crate) fn one(corpus: &Corpus, bytes: usize) -> Self {
+        Self {
+            step: 0,
+            ..Self::new(corpus, bytes, false)
+        }
     }
 
     /// The next request's body.
     pub(crate) fn next(&mut self) -> Bytes {
         let number = self.next;
-        self.next += 1;
+        self.next += self.step;
         let index = usize::try_from(number).unwrap_or(0) % self.templates.len().max(1);
         self.templates
             .get(index)
@@ -202,5 +216,13 @@ mod tests {
                 assert!(serde_json::from_slice::<serde_json::Value>(body).is_ok());
             }
         }
+    }
+
+    #[test]
+    fn one_body_is_asked_again_and_again_where_that_is_wanted() {
+        let corpus = Corpus::read(Repository::here().root()).unwrap();
+        let mut prompts = Prompts::one(&corpus, 102_400);
+        let first = prompts.next();
+        assert!((0..100).all(|_| prompts.next() == first));
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tollgate_stack::proc;
 
-use crate::compare::median;
+use crate::compare::{median, range};
 use crate::plan::{CLIENTS, WARM_UP};
 use crate::progress::Progress;
 use crate::prompts::{Corpus, Prompts};
@@ -199,10 +199,7 @@ impl Question {
         let points = rows.iter().zip(added).map(|((size, row), added)| {
             Ok(Point {
                 size: *size,
-                added_cpu_range_us: (
-                    added.iter().copied().fold(f64::INFINITY, f64::min),
-                    added.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-                ),
+                added_cpu_range_us: range(&added),
                 added_cpu_us: median(added),
                 resident_kib: proc::resident_kib(row.pid)?,
             })

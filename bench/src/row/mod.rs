@@ -2,7 +2,7 @@
 
 mod bare;
 mod ext_proc;
-mod floor;
+pub(crate) mod floor;
 mod native;
 mod peer;
 mod proxy;
@@ -20,7 +20,7 @@ use self::proxy::Proxy;
 use crate::load::Target;
 
 /// How many clients there are, each with a key of its own.
-const KEYS: usize = 100;
+pub(crate) const KEYS: usize = 100;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -125,7 +125,7 @@ impl Kind {
         match self {
             Self::Bare => bare::start(upstream).await,
             Self::Tollgate => tollgate::start(upstream, tollgate::Settings::USUAL).await,
-            Self::Floor => floor::start(upstream).await,
+            Self::Floor => floor::start(upstream, floor::Work::Everything).await,
             Self::Native => native::start(upstream).await,
             Self::ExtProc => ext_proc::start(upstream).await,
             Self::Litellm => peer::litellm::start(upstream).await,

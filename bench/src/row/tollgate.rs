@@ -5,25 +5,34 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tollgate_stack::{Stack, wait};
 
 use super::proxy::level;
 use super::{KEYS, Kind, Row, Running};
-use crate::load::Target;
+use crate::load::{self, Target};
 use crate::machine;
 
 /// How long the sidecar may take to have all events.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How much of everything there is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) workers: u32,
     /// Keys that the configuration names, each with its share of the requests; none for [`KEYS`] of the sidecar's.
     pub(crate) configured_keys: usize,
-    /// Limits beside those of `everything.json`.
+    /// Whether the filter has a sidecar: without one, keys must be the configuration's, and no event is written.
+    pub(crate) sidecar: bool,
+    /// Whether requests are validated as `everything.json` has it.
+    pub(crate) validation: bool,
+    /// Whether prompts are counted token by token, or estimated from their first bytes.
+    pub(crate) exact_tokens: bool,
+    /// Whether the limits of `everything.json` count.
+    pub(crate) limits: bool,
+    /// Limits beside those.
     pub(crate) more_limits: usize,
     /// Whether those apply to every request, or to other workspaces'.
     pub(crate) more_limits_apply: bool,
@@ -38,6 +47,10 @@ impl Settings {
     pub(crate) const USUAL: Self = Self {
         workers: 1,
         configured_keys: 0,
+        sidecar: true,
+        validation: true,
+        exact_tokens: true,
+        limits: true,
         more_limits: 0,
         more_limits_apply: false,
         budgets: 3,
@@ -48,6 +61,16 @@ impl Settings {
         let mut config = everything()?;
         // No row writes an access log, so nothing is left for one.
         merge(&mut config, &json!({"access_log": {"fields": []}}));
+        for (is_on, without) in [
+            (self.sidecar, json!({"sidecar": null})),
+            (self.validation, json!({"validation": []})),
+            (self.exact_tokens, json!({"bodies": {"exact_count_bytes": 64}})),
+            (self.limits, json!({"limits": []})),
+        ] {
+            if !is_on {
+                merge(&mut config, &without);
+            }
+        }
         if let Some(limits) = config.get_mut("limits").and_then(Value::as_array_mut) {
             limits.extend((0..self.more_limits).map(|number| self.limit(number)));
         }
@@ -113,10 +136,6 @@ pub(crate) async fn start(upstream: SocketAddr, settings: Settings) -> Result<Ro
     let pids = stack.up_file().pids;
     let pid = *pids.get("envoy").context("Envoy was not started")?;
     machine::bind_process(pid, machine::PROXY_CORE)?;
-    // No request waits for the ledger, but the load and the upstream, on the same core, would wait for its batches.
-    for sidecar in pids.iter().filter(|(name, _)| name.starts_with("sidecar")) {
-        machine::yield_process(*sidecar.1)?;
-    }
     let port = stack
         .gateway
         .rsplit(':')
@@ -129,12 +148,31 @@ pub(crate) async fn start(upstream: SocketAddr, settings: Settings) -> Result<Ro
         headers: vec![("x-tollgate-session", "bench-session".to_owned())],
         namespace: None,
     };
+    if settings.configured_keys == 0 {
+        // From here on no key is asked for that a request waits for.
+        introduce(&target).await?;
+    }
+    // No request waits for the ledger, but the load and the upstream, on the same core, would wait for its batches.
+    for sidecar in pids.iter().filter(|(name, _)| name.starts_with("sidecar")) {
+        machine::yield_process(*sidecar.1)?;
+    }
     Ok(Row {
         kind: Kind::Tollgate,
         target,
         pid,
         running: Running::Stack(Box::new(stack)),
     })
+}
+
+/// Sends a request of each client, so that the filter knows all keys.
+async fn introduce(target: &Target) -> Result<()> {
+    const HELLO: &[u8] = br#"{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}]}"#;
+    let mut connection = load::connect(target).await?;
+    for number in 0..target.credentials.len() {
+        let request = target.request(u64::try_from(number)?, HELLO.into())?;
+        load::ask(&mut connection, request).await?.collect().await?;
+    }
+    Ok(())
 }
 
 /// Waits until no event waits for the sidecar.
@@ -196,4 +234,45 @@ fn merge(config: &mut Value, more: &Value) {
         return;
     };
     config.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_core::config;
+
+    use super::*;
+
+    fn parsed(settings: Settings) -> (Value, config::Config) {
+        let mut of_filter =
+            json!({"gateway_id": "demo", "sidecar": {"cluster": "sidecar", "token": "token"}});
+        merge(&mut of_filter, &settings.filter_config().unwrap());
+        let config = config::parse(of_filter.to_string().as_bytes()).unwrap();
+        (of_filter, config)
+    }
+
+    #[test]
+    fn what_is_off_is_no_part_of_the_configuration() {
+        let (text, config) = parsed(Settings {
+            configured_keys: 3,
+            sidecar: false,
+            validation: false,
+            exact_tokens: false,
+            limits: false,
+            ..Settings::USUAL
+        });
+        assert!(!config.has_rules());
+        assert_eq!(text["limits"], json!([]));
+        assert_eq!(text["bodies"]["exact_count_bytes"], json!(64));
+        assert_eq!(text["sidecar"], json!(null));
+        assert_eq!(text["keys"].as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn by_default_everything_is_on() {
+        let (text, config) = parsed(Settings::USUAL);
+        assert!(config.has_rules());
+        assert_eq!(text["limits"].as_array().map(Vec::len), Some(7));
+        assert_eq!(text.get("bodies"), None);
+        assert!(text["sidecar"].is_object());
+    }
 }
