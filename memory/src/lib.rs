@@ -124,24 +124,37 @@ pub unsafe fn fill(to: *mut u8, byte: u8, len: usize) {
 /// Both are valid for `len` bytes.
 #[inline]
 pub unsafe fn compare(one: *const u8, other: *const u8, len: usize) -> Ordering {
-    // SAFETY: all addresses are within the first `len` bytes.
+    // The first byte in memory is the highest of a big-endian number.
+    macro_rules! compare_at {
+        ($number:ty, $at:expr) => {{
+            let left = one.add($at).cast::<$number>().read_unaligned();
+            let right = other.add($at).cast::<$number>().read_unaligned();
+            if left != right {
+                return <$number>::from_be(left).cmp(&<$number>::from_be(right));
+            }
+        }};
+    }
+    // SAFETY: all addresses are within the first `len` bytes. Bytes that are looked at twice are equal.
     unsafe {
-        let mut at = 0;
-        while at + 8 <= len {
-            let left = one.add(at).cast::<u64>().read_unaligned();
-            let right = other.add(at).cast::<u64>().read_unaligned();
-            if left != right {
-                // The first byte in memory is the highest of a big-endian number.
-                return u64::from_be(left).cmp(&u64::from_be(right));
+        match len {
+            0 => {}
+            1 => compare_at!(u8, 0),
+            2..=3 => {
+                compare_at!(u16, 0);
+                compare_at!(u16, len - 2);
             }
-            at += 8;
-        }
-        while at < len {
-            let (left, right) = (*one.add(at), *other.add(at));
-            if left != right {
-                return left.cmp(&right);
+            4..=7 => {
+                compare_at!(u32, 0);
+                compare_at!(u32, len - 4);
             }
-            at += 1;
+            _ => {
+                let mut at = 0;
+                while at + 8 < len {
+                    compare_at!(u64, at);
+                    at += 8;
+                }
+                compare_at!(u64, len - 8);
+            }
         }
     }
     Ordering::Equal
