@@ -8,6 +8,22 @@ pub struct Headers<'a> {
     pairs: &'a [(&'a [u8], &'a [u8])],
 }
 
+/// Headers by which a client could make a provider read another method, or leave the usage out of its answer.
+pub(crate) const OVERRIDES: [&str; 4] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-goog-fieldmask",
+];
+
+/// Names that are looked for among all headers of every request. Most others are told from them by their length.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    names: Vec<String>,
+    /// A bit for each length, of which two may share one.
+    lengths: u64,
+}
+
 /// A header that must be single came more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeated;
@@ -63,6 +79,27 @@ impl<'a> Headers<'a> {
     }
 }
 
+// === impl Names ===
+
+impl Names {
+    /// Whether the name is one of them.
+    pub fn have(&self, name: &[u8]) -> bool {
+        self.lengths & length_bit(name.len()) != 0 && self.names.iter().any(|one| one.as_bytes() == name)
+    }
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
+        let names: Vec<String> = names.into_iter().collect();
+        let lengths = names.iter().fold(0, |bits, name| bits | length_bit(name.len()));
+        Self { names, lengths }
+    }
+}
+
+const fn length_bit(len: usize) -> u64 {
+    1 << (len % 64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +111,21 @@ mod tests {
         assert_eq!(headers.single("x-api-key"), Err(Repeated));
         assert_eq!(headers.single("host"), Ok(Some(&b"h"[..])));
         assert_eq!(headers.single("absent"), Ok(None));
+    }
+
+    #[test]
+    fn names_are_found_whatever_else_is_as_long() {
+        let long = "x".repeat(70);
+        let names: Names = ["abc".to_owned(), long.clone()].into_iter().collect();
+        for (name, is_there) in [
+            ("abc", true),
+            ("abd", false),
+            ("ab", false),
+            ("xxxxxx", false),
+            (&long, true),
+        ] {
+            assert_eq!(names.have(name.as_bytes()), is_there, "{name}");
+        }
     }
 
     #[test]

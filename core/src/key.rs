@@ -79,7 +79,13 @@ impl KeyHash {
 impl PartialEq for KeyHash {
     /// In constant time: how many bytes agree is not to be measured from outside.
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        let (own, _) = self.0.as_chunks::<8>();
+        let (others, _) = other.0.as_chunks::<8>();
+        let differences = own
+            .iter()
+            .zip(others)
+            .map(|(one, another)| u64::from_le_bytes(*one) ^ u64::from_le_bytes(*another));
+        differences.fold(0, std::ops::BitOr::bitor).ct_eq(&0).into()
     }
 }
 

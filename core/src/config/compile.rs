@@ -101,6 +101,7 @@ fn compile(mut spec: ConfigSpec, policy: &Policy) -> Result<Config, Vec<Fault>> 
     }
     match limits {
         Some(limits) if faults.0.is_empty() => Ok(Config {
+            withheld: spec.identity.withheld(),
             gateway_id: spec.gateway_id,
             region: spec.region,
             sidecar,

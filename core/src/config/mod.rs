@@ -21,6 +21,7 @@ use spec::ProviderSpec;
 use crate::budget::Downgrades;
 use crate::dialect::Dialect;
 use crate::glob::Glob;
+use crate::headers::Names;
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Facts, Limits, MatchSpec};
 use crate::price::{Catalogue, Quote, UnknownModel};
@@ -42,6 +43,8 @@ pub struct Config {
     pub session_header: String,
     /// Header in which a client names tags.
     pub tags_header: String,
+    /// Headers that are not sent on: all of those, and those that would change what a request is to the provider.
+    pub withheld: Names,
     /// Where `jwt_authn` leaves its claims.
     pub jwt: Option<Jwt>,
     /// Keys that the sidecar resolved.

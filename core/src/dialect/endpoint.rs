@@ -9,6 +9,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::{Dialect, Family};
+use crate::words;
 
 /// The path beyond which a family is not guessed.
 const GUESS_BYTES: usize = 512;
@@ -105,7 +106,7 @@ impl<'a> Endpoint<'a> {
     /// stand in a path as it is.
     pub fn with_model(&self, model: &str) -> Option<String> {
         let span = self.meaning.model.clone()?;
-        let fits = is_segment(model) && !model.contains(':');
+        let fits = is_segment(model.as_bytes()) && !model.contains(':');
         let (before, after) = (self.target.get(..span.start)?, self.target.get(span.end..)?);
         fits.then(|| [before, model, after].concat())
     }
@@ -120,8 +121,9 @@ pub fn classify<'a>(method: &[u8], target: &'a [u8]) -> Result<Endpoint<'a>, Unk
 
 fn endpoint<'a>(method: &[u8], raw_target: &'a [u8]) -> Option<Endpoint<'a>> {
     let target = std::str::from_utf8(raw_target).ok()?;
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let clean = path.strip_prefix('/')?.split('/').all(is_segment) && query.bytes().all(is_query_byte);
+    let (path, query) = words::split_at(target, b'?').unwrap_or((target, ""));
+    let mut segments = path.strip_prefix('/')?.as_bytes().split(|byte| *byte == b'/');
+    let clean = segments.all(is_segment) && query.bytes().all(is_query_byte);
     if !clean {
         return None;
     }
@@ -286,9 +288,9 @@ fn get(path: &str) -> Option<Found<'_>> {
 }
 
 /// RFC 3986 `segment-nz` without percent-encoding and path parameters, and no dot segment.
-fn is_segment(segment: &str) -> bool {
+fn is_segment(segment: &[u8]) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte);
-    !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
+    !matches!(segment, b"" | b"." | b"..") && segment.iter().copied().all(allowed)
 }
 
 const fn is_query_byte(byte: u8) -> bool {

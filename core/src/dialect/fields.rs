@@ -410,15 +410,20 @@ fn is_snake_of(key: &str, name: &str) -> bool {
 /// Whether a parser that does not mind the case takes `key` for `name`. Go folds the long s and the Kelvin sign
 /// as well (`encoding/json`, `foldName`).
 fn folds_to(key: &str, name: &str, naming: Naming) -> bool {
+    match naming {
+        // A letter of ASCII stands for one letter, and others are longer than the letters that they stand for.
+        Naming::Exact if key.len() < name.len() => false,
+        Naming::Exact if key.is_ascii() => key.eq_ignore_ascii_case(name),
+        Naming::Exact | Naming::Proto => folds_widely_to(key, name, naming),
+    }
+}
+
+fn folds_widely_to(key: &str, name: &str, naming: Naming) -> bool {
     let fold = |character: char| match character {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
     };
-    // A letter stands for one letter: of ASCII alone, only names of one length are the same.
-    if naming == Naming::Exact && key.len() != name.len() && key.is_ascii() {
-        return false;
-    }
     let counts = |character: &char| naming == Naming::Exact || *character != '_';
     key.chars()
         .filter(counts)

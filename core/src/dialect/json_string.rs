@@ -69,42 +69,42 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed("");
     };
-    let Some((plain, mut escaped)) = words::split_at(quoted, b'\\') else {
+    let Some(mut plain) = words::len_until(quoted.as_bytes(), b'\\') else {
         return Cow::Borrowed(quoted);
     };
     let mut text = String::with_capacity(quoted.len());
-    text.push_str(plain);
+    let mut rest = quoted;
     loop {
-        let rest = unescape(escaped, &mut text);
-        let Some((more, behind)) = words::split_at(rest, b'\\') else {
+        text.push_str(rest.get(..plain).unwrap_or_default());
+        rest = unescape(rest.get(plain + 1..).unwrap_or_default(), &mut text);
+        let Some(next) = words::len_until(rest.as_bytes(), b'\\') else {
             text.push_str(rest);
             return Cow::Owned(text);
         };
-        text.push_str(more);
-        escaped = behind;
+        plain = next;
     }
 }
 
 /// Appends the character of an escape whose backslash is passed, and returns what follows it.
 fn unescape<'a>(escaped: &'a str, text: &mut String) -> &'a str {
-    let mut characters = escaped.chars();
-    let character = match characters.next() {
-        None => return escaped,
-        Some('n') => '\n',
-        Some('t') => '\t',
-        Some('r') => '\r',
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('u') => {
-            let (character, behind) = unicode(characters.as_str());
+    let character = match escaped.as_bytes().first() {
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        Some(b'b') => 8,
+        Some(b'f') => 12,
+        Some(b'u') => {
+            let (character, behind) = unicode(escaped.get(1..).unwrap_or_default());
             text.push(character);
             return behind;
         }
-        // A quote, a slash or a backslash; in what is no valid JSON, any character.
-        Some(other) => other,
+        // A quote, a slash or a backslash.
+        Some(other) if other.is_ascii() => *other,
+        // No valid JSON: the backslash is left out.
+        Some(_) | None => return escaped,
     };
-    text.push(character);
-    characters.as_str()
+    text.push(char::from(character));
+    escaped.get(1..).unwrap_or_default()
 }
 
 /// The character that four hexadecimal digits name, or eight where they are a pair of surrogates, and what follows.

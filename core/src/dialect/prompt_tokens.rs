@@ -14,7 +14,7 @@ use super::{Dialect, Family};
 /// How a family of models is given a prompt.
 struct Wrapping {
     /// What the names of its models contain.
-    marks: &'static [&'static str],
+    marks: &'static [Mark],
     /// Tokens once.
     once: u64,
     /// Tokens for each message, its role included.
@@ -35,6 +35,12 @@ struct Wrapping {
     keeps_thinking: bool,
     /// What parts that are not text come to.
     media: MediaTokens,
+}
+
+/// A part of a model's name.
+struct Mark {
+    text: &'static str,
+    bits: u64,
 }
 
 /// How a tool's definition is shown to a model.
@@ -142,27 +148,33 @@ const GEMINI: Wrapping = Wrapping {
 const WRAPPINGS: &[Wrapping] = &[
     // <https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview>; later models have more.
     Wrapping {
-        marks: &["claude-3", "-4-0", "sonnet-4-2025", "opus-4-2025", "opus-4-1"],
+        marks: &[
+            Mark::new("claude-3"),
+            Mark::new("-4-0"),
+            Mark::new("sonnet-4-2025"),
+            Mark::new("opus-4-2025"),
+            Mark::new("opus-4-1"),
+        ],
         tools: 346,
         tools_forced: 313,
         ..CLAUDE
     },
     Wrapping {
-        marks: &["claude"],
+        marks: &[Mark::new("claude")],
         ..CLAUDE
     },
     Wrapping {
-        marks: &["gemini-3"],
+        marks: &[Mark::new("gemini-3")],
         media: GEMINI_3_MEDIA,
         ..GEMINI
     },
     Wrapping {
-        marks: &["gemini", "gemma"],
+        marks: &[Mark::new("gemini"), Mark::new("gemma")],
         ..GEMINI
     },
     // The system message of the open models.
     Wrapping {
-        marks: &["gpt-oss"],
+        marks: &[Mark::new("gpt-oss")],
         once: 66,
         tools: 0,
         tools_forced: 0,
@@ -170,15 +182,21 @@ const WRAPPINGS: &[Wrapping] = &[
         ..GPT_5
     },
     Wrapping {
-        marks: &["gpt-5", "o1", "o3", "o4", "codex"],
+        marks: &[
+            Mark::new("gpt-5"),
+            Mark::new("o1"),
+            Mark::new("o3"),
+            Mark::new("o4"),
+            Mark::new("codex"),
+        ],
         ..GPT_5
     },
     Wrapping {
-        marks: &["gpt-", "chatgpt"],
+        marks: &[Mark::new("gpt-"), Mark::new("chatgpt")],
         ..GPT_4
     },
     Wrapping {
-        marks: &["llama-4"],
+        marks: &[Mark::new("llama-4")],
         once: 10,
         tools: 640,
         tools_forced: 640,
@@ -186,12 +204,18 @@ const WRAPPINGS: &[Wrapping] = &[
     },
     // Llama 3's template has a date in the system message.
     Wrapping {
-        marks: &["llama-3", "llama3"],
+        marks: &[Mark::new("llama-3"), Mark::new("llama3")],
         once: 31,
         ..OTHER
     },
     Wrapping {
-        marks: &["mistral", "mixtral", "ministral", "magistral", "codestral"],
+        marks: &[
+            Mark::new("mistral"),
+            Mark::new("mixtral"),
+            Mark::new("ministral"),
+            Mark::new("magistral"),
+            Mark::new("codestral"),
+        ],
         once: 1,
         message: 2,
         tools: 0,
@@ -212,9 +236,10 @@ const GPT_5_CHAT_TOOLS: u64 = 84;
 /// It is an estimate: within 10 % of what providers report for text over the recorded exchanges, exact for plain
 /// chats with OpenAI's models.
 pub fn count_prompt(request: &Request<'_>, model: &str, count: &dyn Fn(&str) -> u64) -> u64 {
+    let bits = bits_of(model);
     let wrapping = WRAPPINGS
         .iter()
-        .find(|wrapping| wrapping.marks.iter().any(|mark| has(model, mark)))
+        .find(|wrapping| wrapping.marks.iter().any(|mark| mark.is_in(model, bits)))
         .unwrap_or(&OTHER);
     let texts: u64 = request
         .pieces
@@ -238,6 +263,34 @@ pub fn count_prompt(request: &Request<'_>, model: &str, count: &dyn Fn(&str) -> 
             .map_or(0, |schema| count(schema) * wrapping.schema_percent / 100)
         + sealed(request, model)
         + thinking(request, model)
+}
+
+// === impl Mark ===
+
+impl Mark {
+    const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            bits: bits_of(text),
+        }
+    }
+
+    /// Whether a name with these bits has it in it. Most of its marks a name cannot have, by its letters; to look for one
+    /// is what takes time.
+    fn is_in(&self, name: &str, bits: u64) -> bool {
+        self.bits & !bits == 0 && name.contains(self.text)
+    }
+}
+
+/// A bit for each byte that is in a text, of which two may share one.
+const fn bits_of(text: &str) -> u64 {
+    let mut bits = 0;
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        bits |= 1 << (*byte % 64);
+        rest = behind;
+    }
+    bits
 }
 
 // === impl Wrapping ===
@@ -277,7 +330,7 @@ impl Wrapping {
         } else {
             self.tools
         };
-        let chat = request.dialect == Dialect::ChatCompletions && has(model, "gpt-5");
+        let chat = request.dialect == Dialect::ChatCompletions && model.contains("gpt-5");
         once + definitions + if chat { GPT_5_CHAT_TOOLS } else { 0 }
     }
 
@@ -288,21 +341,6 @@ impl Wrapping {
         };
         shown.saturating_add_signed(self.tool)
     }
-}
-
-/// Whether a model's name has this in it. Both are short: [`str::contains`] takes longer to begin than this to end.
-fn has(model: &str, mark: &str) -> bool {
-    let Some((first, more)) = mark.as_bytes().split_first() else {
-        return true;
-    };
-    let mut rest = model.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        if byte == first && behind.starts_with(more) {
-            return true;
-        }
-        rest = behind;
-    }
-    false
 }
 
 /// JSON as a model sees it: providers write what they parsed, so most escapes are gone.
@@ -343,14 +381,14 @@ fn has_instructions(request: &Request<'_>) -> bool {
 fn sealed(request: &Request<'_>, model: &str) -> u64 {
     let bytes = request.sealed_bytes as u64;
     match request.family {
-        Family::Gemini if has(model, "gemini-3") => bytes / 5,
+        Family::Gemini if model.contains("gemini-3") => bytes / 5,
         Family::OpenAi => bytes / 10,
         Family::Gemini | Family::Anthropic => 0,
     }
 }
 
 fn thinking(request: &Request<'_>, model: &str) -> u64 {
-    if request.thinking_budget.is_some() && has(model, "claude") {
+    if request.thinking_budget.is_some() && model.contains("claude") {
         CLAUDE_THINKING
     } else {
         0

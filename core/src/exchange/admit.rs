@@ -33,14 +33,6 @@ const MAX_SESSION_CHARS: usize = 128;
 const MAX_TAGS: usize = 16;
 const MAX_TAG_CHARS: usize = 128;
 
-/// Headers by which a client could make a provider read another method, or leave the usage out of its answer.
-const OVERRIDES: [&[u8]; 4] = [
-    b"x-http-method-override",
-    b"x-http-method",
-    b"x-method-override",
-    b"x-goog-fieldmask",
-];
-
 /// Headers of this prefix are Tollgate's own: what a client says in them is not sent on.
 const OWN_PREFIX: &[u8] = b"x-tollgate-";
 
@@ -267,17 +259,7 @@ impl Exchange {
 
     /// Names of headers that must not reach the provider: the client's key, and what only Tollgate may say.
     fn headers_to_remove(&self, headers: Headers<'_>) -> Vec<String> {
-        let is_ours = |name: &[u8]| {
-            name.starts_with(OWN_PREFIX)
-                || OVERRIDES.contains(&name)
-                || name == self.config.session_header.as_bytes()
-                || name == self.config.tags_header.as_bytes()
-                || self
-                    .config
-                    .credential_headers
-                    .iter()
-                    .any(|header| name == header.as_bytes())
-        };
+        let is_ours = |name: &[u8]| self.config.withheld.have(name) || name.starts_with(OWN_PREFIX);
         let mut names: Vec<String> = headers
             .iter()
             .filter(|(name, _)| is_ours(name))

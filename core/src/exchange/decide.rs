@@ -9,13 +9,12 @@ use crate::dialect::{self, Dialect, Endpoint, Invalid, OutputCaps, Request};
 use crate::edit::{self, Edit};
 use crate::event::Record;
 use crate::exchange::fund::Tries;
-use crate::exchange::prepared::{Open, Prepared, Released};
+use crate::exchange::prepared::{Open, Prepared, Quoted, Released};
 use crate::exchange::step::{Release, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::glob;
 use crate::headers::HeaderOp;
 use crate::limit::{Demand, Receipt};
-use crate::price::Price;
 use crate::refusal::{Code, Refusal};
 use crate::usage::{Usage, UsageStatus};
 
@@ -86,7 +85,7 @@ impl Exchange {
         };
         let prompt = self.prompt_to_keep(request, &model);
         let receipt = self.take_limits(Some(&model), demand, env)?;
-        let released = Released {
+        let released = Box::new(Released {
             model,
             price,
             prompt_tokens,
@@ -96,7 +95,7 @@ impl Exchange {
             withhold_usage: changes.asks_for_usage,
             prompt,
             open: None,
-        };
+        });
         Ok(Prepared {
             rewritten: None,
             edits: changes.edits,
@@ -185,10 +184,10 @@ impl Exchange {
     }
 
     /// What a model costs at the provider of this request, if that is known, and whether it is a fallback.
-    fn price(&self, config: &Config, model: &str) -> Option<(Price, bool)> {
+    fn price(&self, config: &Config, model: &str) -> Option<Quoted> {
         let provider = self.destination().map_or("", |destination| destination.provider);
         let quoted = config.quote(provider, model).price();
-        quoted.map(|(price, is_fallback)| (price.clone(), is_fallback))
+        quoted.map(|(price, is_fallback)| (Box::new(price.clone()), is_fallback))
     }
 
     /// The model that the provider is asked for, if this caller may have it, and what it costs.
@@ -196,7 +195,7 @@ impl Exchange {
         &mut self,
         config: &Config,
         request: &Request<'_>,
-    ) -> Result<(String, Option<(Price, bool)>), Refusal> {
+    ) -> Result<(String, Option<Quoted>), Refusal> {
         let requested = request.model.as_ref().map_or("", |model| &model.name);
         let model = config.resolve_alias(requested).to_owned();
         self.request.model = request.model.as_ref().map(|_| requested.to_owned());
@@ -275,7 +274,7 @@ impl Exchange {
             headers.push(HeaderOp::Set("content-length".into(), changed.len().to_string()));
         }
         self.released_at = Some(env.now);
-        self.phase = Phase::Released(Box::new(released));
+        self.phase = Phase::Released(released);
         Ok(Step::Release(Release {
             headers,
             body: changed,

@@ -14,6 +14,9 @@ use crate::money::NanoUsd;
 use crate::price::Price;
 use crate::usage::Usage;
 
+/// What a model costs, and whether that is a fallback.
+pub(super) type Quoted = (Box<Price>, bool);
+
 /// A request that may go on: everything that was decided, and the changes to its body.
 pub(super) struct Prepared {
     /// The body as rules have changed it, where they have.
@@ -30,7 +33,7 @@ pub(super) struct Prepared {
     pub(super) tries: Tries,
     /// Whether the prompt has been moderated.
     pub(super) is_judged: bool,
-    pub(super) released: Released,
+    pub(super) released: Box<Released>,
 }
 
 /// A request on its way to the provider, and what its settlement needs.
@@ -38,7 +41,7 @@ pub(super) struct Released {
     /// The model that the provider is asked for.
     pub(super) model: String,
     /// What it costs, and whether that is a fallback.
-    pub(super) price: Option<(Price, bool)>,
+    pub(super) price: Option<Quoted>,
     pub(super) prompt_tokens: u64,
     /// Output tokens that were reserved.
     pub(super) reserved_output: u64,
@@ -78,7 +81,7 @@ impl Prepared {
 
     /// What the model costs.
     pub(super) fn price(&self) -> Option<&Price> {
-        self.released.price.as_ref().map(|(price, _)| price)
+        self.released.price.as_ref().map(|(price, _)| &**price)
     }
 
     pub(super) const fn prompt_tokens(&self) -> u64 {

@@ -7,6 +7,8 @@
 
 mod recent;
 
+use std::rc::Rc;
+
 use self::recent::Recent;
 use super::{Change, Entry, Subject, Table};
 use crate::cells::{CellError, Cells};
@@ -49,7 +51,7 @@ pub struct KeyCacheLimits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
     /// Use it.
-    Fresh(KeyRecord),
+    Fresh(Rc<KeyRecord>),
     /// Ask the sidecar again; use it where the sidecar does not answer.
     Stale(KeyRecord),
     /// The sidecar said a moment ago that there is no such key.
@@ -100,8 +102,9 @@ impl KeyCache {
         // The table compares 64 bits; a key is known by all of its hash.
         if let Some(known) = known.filter(|known| known.record.sha256 == *hash) {
             return Ok(if self.is_fresh(known.fetched_at, now) {
-                self.recent.keep(&known.record, now);
-                Lookup::Fresh(known.record)
+                let record = Rc::new(known.record);
+                self.recent.keep(Rc::clone(&record), now);
+                Lookup::Fresh(record)
             } else {
                 Lookup::Stale(known.record)
             });

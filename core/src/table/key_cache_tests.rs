@@ -29,7 +29,7 @@ fn a_known_key_is_fresh_then_stale_then_gone() {
         .resolved(&cells, &known.sha256, Some(&known), T0, T0)
         .unwrap();
     let lookup = |now| cache.lookup(&cells, &known.sha256, now).unwrap();
-    assert_eq!(lookup(at(59)), Lookup::Fresh(known.clone()));
+    assert_eq!(lookup(at(59)), Lookup::Fresh(Rc::new(known.clone())));
     assert_eq!(lookup(at(60)), Lookup::Stale(known.clone()));
     assert_eq!(lookup(at(86_399)), Lookup::Stale(known.clone()));
     assert_eq!(lookup(at(86_400)), Lookup::Missing);
@@ -55,7 +55,7 @@ fn a_flood_of_unknown_hashes_displaces_no_key() {
     }
     assert_eq!(
         cache.lookup(&cells, &known.sha256, T0).unwrap(),
-        Lookup::Fresh(known)
+        Lookup::Fresh(Rc::new(known))
     );
     assert!(cells.keys().len() <= 514, "{}", cells.keys().len());
 }
@@ -68,7 +68,7 @@ fn a_key_that_was_just_made_is_no_longer_unknown() {
     cache.changed(&cells, &made, at(1)).unwrap();
     assert_eq!(
         cache.lookup(&cells, &made.sha256, at(1)).unwrap(),
-        Lookup::Fresh(made)
+        Lookup::Fresh(Rc::new(made))
     );
 }
 
@@ -86,7 +86,7 @@ fn an_answer_does_not_undo_a_change_that_overtook_it() {
         .unwrap();
     assert_eq!(
         cache.lookup(&cells, &active.sha256, at(3)).unwrap(),
-        Lookup::Fresh(revoked)
+        Lookup::Fresh(Rc::new(revoked))
     );
 }
 
@@ -136,7 +136,7 @@ fn a_key_that_was_just_read_is_not_read_again_for_a_moment() {
     };
     lookup(0);
     cells.take_calls();
-    assert_eq!(lookup(249), Lookup::Fresh(known.clone()));
+    assert_eq!(lookup(249), Lookup::Fresh(Rc::new(known.clone())));
     assert_eq!(cells.take_calls().gets, 0);
     // Another worker hears of a change; this one a moment later.
     let paused = KeyRecord {
@@ -144,10 +144,10 @@ fn a_key_that_was_just_read_is_not_read_again_for_a_moment() {
         ..known.clone()
     };
     other.changed(&cells, &paused, T0).unwrap();
-    assert_eq!(lookup(250), Lookup::Fresh(paused.clone()));
+    assert_eq!(lookup(250), Lookup::Fresh(Rc::new(paused.clone())));
     // What a worker hears itself it knows at once.
     cache.changed(&cells, &known, T0).unwrap();
-    assert_eq!(lookup(251), Lookup::Fresh(known));
+    assert_eq!(lookup(251), Lookup::Fresh(Rc::new(known)));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_worker_keeps_only_so_many_keys_in_mind() {
         cache.changed(&cells, &known, T0).unwrap();
         assert_eq!(
             cache.lookup(&cells, &known.sha256, T0).unwrap(),
-            Lookup::Fresh(known)
+            Lookup::Fresh(Rc::new(known))
         );
         assert!(cache.recent.len() <= 1_024);
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::config::Span;
 use crate::glob::Glob;
+use crate::headers::{Names, OVERRIDES};
 use crate::key::{KeyHash, KeyStatus};
 
 /// Where a request says who it is from: an API key in a header, or claims of a JWT.
@@ -108,6 +109,15 @@ pub struct KeyCacheSpec {
 }
 
 // === impl IdentitySpec ===
+
+impl IdentitySpec {
+    /// The headers that do not reach the provider, beside Tollgate's own.
+    pub(in crate::config) fn withheld(&self) -> Names {
+        let ours = [&self.session_header, &self.tags_header];
+        let named = self.credential_headers.iter().chain(ours).cloned();
+        named.chain(OVERRIDES.map(str::to_owned)).collect()
+    }
+}
 
 impl Default for IdentitySpec {
     fn default() -> Self {

@@ -1,6 +1,7 @@
 //! Keys that this worker has just read: for a moment they are not read again.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use hashbrown::HashMap;
 
@@ -16,25 +17,25 @@ const MAX_KEYS: usize = 1_024;
 /// What one worker has read in the last moment.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    records: RefCell<HashMap<KeyHash, (KeyRecord, UnixMillis)>>,
+    records: RefCell<HashMap<KeyHash, (Rc<KeyRecord>, UnixMillis)>>,
 }
 
 // === impl Recent ===
 
 impl Recent {
-    pub(super) fn get(&self, hash: &KeyHash, now: UnixMillis) -> Option<KeyRecord> {
+    pub(super) fn get(&self, hash: &KeyHash, now: UnixMillis) -> Option<Rc<KeyRecord>> {
         let records = self.records.borrow();
         let (record, read_at) = records.get(hash)?;
         let is_recent = *read_at <= now && now.0 - read_at.0 < MOMENT_MS;
-        is_recent.then(|| record.clone())
+        is_recent.then(|| Rc::clone(record))
     }
 
-    pub(super) fn keep(&self, record: &KeyRecord, now: UnixMillis) {
+    pub(super) fn keep(&self, record: Rc<KeyRecord>, now: UnixMillis) {
         let mut records = self.records.borrow_mut();
         if records.len() >= MAX_KEYS {
             records.clear();
         }
-        records.insert(record.sha256, (record.clone(), now));
+        records.insert(record.sha256, (record, now));
     }
 
     #[cfg(test)]
