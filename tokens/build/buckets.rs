@@ -5,9 +5,6 @@ use std::error::Error;
 /// Buckets of a group.
 const GROUP: usize = 16;
 
-/// Bytes of the place of a group's first entry.
-const START_BYTES: usize = 3;
-
 /// Entries of a bucket, at most.
 const MOST: usize = 15;
 
@@ -36,10 +33,7 @@ impl Buckets {
         let mut order = Vec::new();
         let mut groups = Vec::new();
         for group in buckets.chunks(GROUP) {
-            let [start @ .., 0] = u32::try_from(order.len())?.to_le_bytes() else {
-                return Err("there are too many entries".into());
-            };
-            groups.extend::<[u8; START_BYTES]>(start);
+            groups.extend(u32::try_from(order.len())?.to_le_bytes());
             for pair in group.chunks(2) {
                 let mut counts = 0;
                 for (half, bucket) in pair.iter().enumerate() {

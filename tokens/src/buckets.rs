@@ -10,7 +10,7 @@ const GROUP: usize = 16;
 const COUNT_BITS: usize = 4;
 
 /// Bytes of the place of a group's first entry, and of how many entries each of its buckets has.
-const START_BYTES: usize = 3;
+const START_BYTES: usize = 4;
 const GROUP_BYTES: usize = START_BYTES + GROUP * COUNT_BITS / 8;
 
 /// The lower half of each byte.
@@ -36,27 +36,25 @@ impl Buckets {
         size_of_val(self.groups)
     }
 
-    /// The entries of a bucket.
+    /// The entries of a bucket, if there is such a one.
     #[inline]
-    pub(crate) fn entries<'a, T>(&self, bucket: usize, all: &'a [T]) -> &'a [T] {
-        let Some(&[a, b, c, ref counts @ ..]) = self.groups.get(bucket / GROUP) else {
-            return &[];
-        };
+    pub(crate) fn entries<'a, T>(&self, bucket: usize, all: &'a [T]) -> Option<&'a [T]> {
+        let &[a, b, c, d, ref counts @ ..] = self.groups.get(bucket / GROUP)?;
         let counts = u64::from_le_bytes(*counts);
         let shift = bucket % GROUP * COUNT_BITS;
         let earlier = counts & ((1 << shift) - 1);
         // Two counts to a byte, then the sum of all bytes in the highest one: it is less than 16 times 16.
         let sums = (earlier & LOW) + (earlier >> COUNT_BITS & LOW);
         let before = sums.wrapping_mul(u64::from_le_bytes([1; 8])) >> 56;
-        let start = u32::from_le_bytes([a, b, c, 0]) as usize + before as usize;
+        let start = u32::from_le_bytes([a, b, c, d]) as usize + before as usize;
         let count = (counts >> shift) as usize % (1 << COUNT_BITS);
-        all.get(start..start + count).unwrap_or_default()
+        all.get(start..start + count)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Buckets, GROUP, GROUP_BYTES, START_BYTES};
+    use super::{Buckets, GROUP, GROUP_BYTES};
 
     #[test]
     fn each_bucket_has_its_own_entries_and_all_have_some_bucket() {
@@ -69,7 +67,7 @@ mod tests {
         let mut groups = Vec::new();
         let mut start = 0_u32;
         for group in counts.chunks(GROUP) {
-            groups.extend(&start.to_le_bytes()[..START_BYTES]);
+            groups.extend(start.to_le_bytes());
             groups.extend(group.chunks(2).map(|pair| pair[0] | pair[1] << 4));
             start += group.iter().map(|&count| u32::from(count)).sum::<u32>();
         }
@@ -78,11 +76,11 @@ mod tests {
         let all: Vec<u32> = (0..start).collect();
         let mut found: Vec<u32> = Vec::new();
         for (bucket, &count) in counts.iter().enumerate() {
-            let entries = buckets.entries(bucket, &all);
+            let entries = buckets.entries(bucket, &all).unwrap();
             assert_eq!(entries.len(), usize::from(count), "of bucket {bucket}");
             found.extend(entries);
         }
         assert_eq!(found, all);
-        assert!(buckets.entries(counts.len(), &all).is_empty());
+        assert_eq!(buckets.entries(counts.len(), &all), None);
     }
 }

@@ -82,37 +82,57 @@ impl Encoding {
 
 #[inline(never)]
 fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Work) -> (u64, usize) {
-    let (mut at, mut tokens, mut left) = (0, 0, *work);
-    while at < text.len() && !left.is_spent() {
-        let glance = Glance::at(text, at);
-        let len = match glance.piece::<E>() {
-            0 => E::piece_end(text, at) - at,
-            len => len,
-        };
+    let (mut rest, mut tokens, mut left) = (text, 0, *work);
+    while let Some(next) = Glance::of(rest)
+        && !left.is_spent()
+    {
+        let mut len = next.piece::<E>();
+        if len == 0 {
+            len = piece_len::<E>(text, rest);
+        }
         left.look_up(len);
-        // Apart, so that what is left need not be in memory for the pieces that are remembered.
-        let mut merge = || {
-            let mut merging = left;
-            let counted = piece(tables, memo, text, at..at + len, &mut merging);
-            left = merging;
-            counted
-        };
-        match len {
-            1 => tokens += 1,
-            2..=memo::LONGER_MAX => tokens += memo.short(glance, len, || merge().0),
-            _ => {
-                let (counted, bytes) = merge();
-                tokens += counted;
+        tokens += match memo.latest(next, len) {
+            Some(tokens) => tokens,
+            None => {
+                // A copy, so that what is left need not be in memory for the other pieces.
+                let mut merging = left;
+                let at = text.len() - rest.len();
+                let (counted, bytes) = recalled(tables, memo, text, at..at + len, &mut merging);
+                left = merging;
                 if bytes < len {
-                    at += bytes;
+                    tokens += counted;
+                    rest = rest.get(bytes..).unwrap_or_default();
                     break;
                 }
+                counted
             }
-        }
-        at += len;
+        };
+        let Some(more) = rest.get(len..) else { break };
+        rest = more;
     }
     *work = left;
-    (tokens, at)
+    (tokens, text.len() - rest.len())
+}
+
+// What few pieces need is not inlined into `count`: a loop that is small keeps all it knows in registers.
+
+/// The length of the first piece of `rest`, which is the end of `text`.
+#[inline(never)]
+fn piece_len<E: Expression>(text: &[u8], rest: &[u8]) -> usize {
+    let at = text.len() - rest.len();
+    E::piece_end(text, at) - at
+}
+
+/// As [`piece`], if it is not remembered.
+#[inline(never)]
+fn recalled(tables: &Tables, memo: &Memo, text: &[u8], of: Range<usize>, work: &mut Work) -> (u64, usize) {
+    let len = of.len();
+    if len > memo::LONGER_MAX {
+        return piece(tables, memo, text, of, work);
+    }
+    let rest = text.get(of.start..).unwrap_or_default();
+    let tokens = memo.short(rest, len, || piece(tables, memo, text, of, work).0);
+    (tokens, len)
 }
 
 /// The tokens of a piece that is not among the short ones remembered, or of as much of a long one as the work lasts for,

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use crate::hash::{SHORT_MAX, hash_more, hash_word};
 use crate::spellings::read_word;
-use crate::splitter::Glance;
+use crate::splitter::{FREE_BITS, Glance};
 
 /// Sets of places for pieces of up to seven bytes.
 const WORDS: usize = 1 << 12;
@@ -25,13 +25,11 @@ pub(crate) const LONGER_MAX: usize = 15;
 /// The longest piece that is remembered, in bytes.
 pub(crate) const LONGEST_MAX: usize = 30;
 
-/// A short piece's bytes and their count take so many bits; its tokens have the others.
-const WORD_BITS: u32 = 59;
+/// What is remembered of a piece is its bytes, their count and, in the bits that are free, its tokens: the two differ by
+/// less than this.
+const TOKENS: u64 = 1 << FREE_BITS;
 
-/// The last bytes of a longer piece and their count take so many bits; its tokens have the others.
-const LONGER_BITS: u32 = 60;
-
-/// As [`LONGER_BITS`], of the longest pieces.
+/// The last bytes of one of the longest pieces and their count take so many bits; its tokens have the others.
 const LONGEST_BITS: u32 = 56;
 
 /// The pieces of an encoding.
@@ -55,38 +53,70 @@ impl Memo {
         }
     }
 
-    /// The tokens of the next two to [`LONGER_MAX`] bytes, remembered or else as `count` says.
+    /// The tokens of the next bytes, if they are one, or are up to [`LONGER_MAX`] and the last ones of their hash that were
+    /// looked for: most are.
     #[inline]
-    pub(crate) fn short(&self, next: Glance, len: usize, count: impl FnOnce() -> u64) -> u64 {
-        if len <= SHORT_MAX {
-            self.word(next.word(len), count)
-        } else {
-            self.longer(next.two_words(len), count)
+    pub(crate) fn latest(&self, next: Glance, len: usize) -> Option<u64> {
+        let tokens = match len {
+            1 => 1,
+            2..=SHORT_MAX => {
+                let word = next.word(len);
+                self.of_word(word)?.latest() ^ word
+            }
+            8..=LONGER_MAX => {
+                let [first, last] = next.two_words(len);
+                let [head, tail] = self.of_two_words([first, last])?.latest();
+                if head != first {
+                    return None;
+                }
+                tail ^ last
+            }
+            _ => return None,
+        };
+        (tokens < TOKENS).then_some(tokens)
+    }
+
+    /// The tokens of the first two to [`LONGER_MAX`] bytes of a text, remembered or else as `count` says.
+    #[inline]
+    pub(crate) fn short(&self, text: &[u8], len: usize, count: impl FnOnce() -> u64) -> u64 {
+        match Glance::of(text) {
+            Some(next) if len <= SHORT_MAX => self.word(next.word(len), count),
+            Some(next) => self.two_words(next.two_words(len), count),
+            None => 0,
         }
     }
 
     /// The tokens of a word (see `Glance::word`), remembered or else as `count` says.
     #[inline]
     fn word(&self, word: u64, count: impl FnOnce() -> u64) -> u64 {
-        let set = (hash_word(word) >> (64 - WORDS.trailing_zeros())) as usize;
-        let Some(places) = self.words.get(set) else {
+        let Some(places) = self.of_word(word) else {
             return count();
         };
-        let is_it = |found: u64| found & ((1 << WORD_BITS) - 1) == word;
-        places.find(is_it, || word | count() << WORD_BITS) >> WORD_BITS
+        places.find(|found| found ^ word < TOKENS, || word | count()) ^ word
     }
 
     /// The tokens of a piece of 8 to [`LONGER_MAX`] bytes (see `Glance::two_words`), remembered or else as `count` says.
     #[inline]
-    fn longer(&self, piece: [u64; 2], count: impl FnOnce() -> u64) -> u64 {
-        let [first, last] = piece;
-        let set = (hash_more(hash_word(first), last) >> (64 - LONGER.trailing_zeros())) as usize;
-        let Some(places) = self.longer.get(set) else {
+    fn two_words(&self, piece: [u64; 2], count: impl FnOnce() -> u64) -> u64 {
+        let Some(places) = self.of_two_words(piece) else {
             return count();
         };
-        let is_it = |[head, tail]: [u64; 2]| head == first && tail & ((1 << LONGER_BITS) - 1) == last;
-        let [_, found] = places.find(is_it, || [first, last | count() << LONGER_BITS]);
-        found >> LONGER_BITS
+        let [first, last] = piece;
+        let is_it = |[head, tail]: [u64; 2]| head == first && tail ^ last < TOKENS;
+        let [_, found] = places.find(is_it, || [first, last | count()]);
+        found ^ last
+    }
+
+    #[inline]
+    fn of_word(&self, word: u64) -> Option<&Places<u64>> {
+        self.words
+            .get((hash_word(word) >> (64 - WORDS.trailing_zeros())) as usize)
+    }
+
+    #[inline]
+    fn of_two_words(&self, [first, last]: [u64; 2]) -> Option<&Places<[u64; 2]>> {
+        let hash = hash_more(hash_word(first), last);
+        self.longer.get((hash >> (64 - LONGER.trailing_zeros())) as usize)
     }
 
     /// The tokens of a piece of 16 to [`LONGEST_MAX`] bytes, remembered or else as `count` says.
@@ -117,6 +147,13 @@ impl Memo {
 // === impl Places ===
 
 impl<T: Copy> Places<T> {
+    /// What was looked for last.
+    #[inline]
+    fn latest(&self) -> T {
+        let Self([first, ..]) = self;
+        first.get()
+    }
+
     /// What is there already, or else what `new` makes, in the place of what was not looked for the longest.
     #[inline]
     fn find(&self, is_it: impl Fn(T) -> bool, new: impl FnOnce() -> T) -> T {
@@ -148,11 +185,15 @@ mod tests {
     }
 
     fn counted(memo: &Memo, text: &str, len: usize, count: impl FnOnce() -> u64) -> u64 {
-        if len <= LONGER_MAX {
-            memo.short(Glance::at(text.as_bytes(), 0), len, count)
-        } else {
-            memo.longest(&text.as_bytes()[..len], count)
+        if len > LONGER_MAX {
+            return memo.longest(&text.as_bytes()[..len], count);
         }
+        let next = Glance::of(text.as_bytes()).unwrap();
+        let before = memo.latest(next, len);
+        let tokens = memo.short(text.as_bytes(), len, count);
+        assert!(before.is_none_or(|before| before == tokens));
+        assert_eq!(memo.latest(next, len), Some(tokens));
+        tokens
     }
 
     #[test]
@@ -186,7 +227,8 @@ mod tests {
     fn the_last_three_pieces_of_a_hash_are_remembered() {
         let memo = Memo::new();
         let set = |word: u64| super::hash_word(word) >> (64 - super::WORDS.trailing_zeros());
-        let words: Vec<u64> = (1..).filter(|&word| set(word) == 7).take(4).collect();
+        let words = (1..).map(|word| word * super::TOKENS);
+        let words: Vec<u64> = words.filter(|&word| set(word) == 7).take(4).collect();
         let [first, others @ ..] = words.as_slice() else {
             panic!("there are four")
         };

@@ -12,7 +12,6 @@ use std::ops::Range;
 use self::flat::FLAT;
 use self::window::{BLOCK, WINDOW};
 use crate::memo::{LONGER_MAX, LONGEST_MAX, Memo};
-use crate::splitter::Glance;
 use crate::tables::{Tables, Token};
 use crate::work::Work;
 
@@ -84,8 +83,8 @@ fn segment(tables: &Tables, memo: &Memo, text: &[u8], part: Range<usize>, work: 
         }
     };
     if (2..=LONGER_MAX).contains(&len) {
-        let next = Glance::at(text, part.start);
-        (memo.short(next, len, || counted().0), len)
+        let rest = text.get(part.start..).unwrap_or_default();
+        (memo.short(rest, len, || counted().0), len)
     } else {
         counted()
     }

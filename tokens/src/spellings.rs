@@ -12,6 +12,7 @@ pub(crate) const CL100K: u8 = 2;
 
 /// Bits of a short token that are of its key, those that its bucket does not say; behind them are those of its encodings.
 const REST_BITS: u32 = WORD_BITS - WORD_BUCKET_BITS;
+const REST: u64 = (1 << REST_BITS) - 1;
 /// Bits of an offset into the arena.
 const OFFSET_BITS: u32 = 20;
 /// Bits of the length of a long token, less one.
@@ -80,19 +81,25 @@ impl Spellings {
     #[inline]
     fn has_word(&self, owner: u8, word: u64) -> bool {
         let mixed = mix(word, WORD_BITS);
-        let rest = mixed & ((1 << REST_BITS) - 1);
-        self.word_buckets
-            .entries((mixed >> REST_BITS) as usize, self.words)
-            .iter()
-            .map(|&[a, b, c, d, e, f]| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
-            .any(|found| found & ((1 << REST_BITS) - 1) == rest && (found >> REST_BITS) as u8 & owner != 0)
+        let rest = mixed & REST;
+        let bucket = (mixed >> REST_BITS) as usize;
+        let words = self.word_buckets.entries(bucket, self.words);
+        words.unwrap_or_default().iter().any(|[start @ .., e, f]| {
+            // Most others differ in these already.
+            u32::from_le_bytes(*start) == rest as u32 && {
+                let end = u16::from_le_bytes([*e, *f]);
+                u64::from(end) & (REST >> u32::BITS) == rest >> u32::BITS
+                    && (end >> (REST_BITS - u32::BITS)) as u8 & owner != 0
+            }
+        })
     }
 
     fn has_long(&self, owner: u8, token: &[u8]) -> bool {
         let hash = hash_long(token);
         let bucket = (hash >> (u64::BITS - LONG_BUCKET_BITS)) as usize;
-        let places = self.place_buckets.entries(bucket, self.places).iter();
-        places.map(|&place| u32::from_le_bytes(place)).any(|place| {
+        let places = self.place_buckets.entries(bucket, self.places);
+        places.unwrap_or_default().iter().any(|&place| {
+            let place = u32::from_le_bytes(place);
             let offset = (place & ((1 << OFFSET_BITS) - 1)) as usize;
             let rest = place >> OFFSET_BITS;
             let len = (rest & ((1 << LEN_BITS) - 1)) as usize + 1;

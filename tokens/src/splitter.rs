@@ -9,8 +9,8 @@ mod glance;
 mod o200k;
 
 pub(crate) use cl100k::Cl100k;
-pub(crate) use glance::Glance;
 use glance::Letters;
+pub(crate) use glance::{FREE_BITS, Glance};
 pub(crate) use o200k::O200k;
 
 use crate::classes::{Char, NEWLINE, NUMBER, SPACE, SYMBOL};

@@ -152,15 +152,17 @@ impl Tables {
         }
         let mixed = mix(left.rank() | right.rank() << RANK_BITS, MERGE_BITS);
         let rest = mixed as u32 % (1 << REST_BITS);
-        self.merge_buckets
-            .entries((mixed >> REST_BITS) as usize, self.merges)
-            .iter()
-            .find_map(|&[a, b, c, d, e]| {
-                let start = u32::from_le_bytes([a, b, c, d]);
-                (start % (1 << REST_BITS) == rest)
-                    .then(|| Token(start >> REST_BITS | u32::from(e) << (u32::BITS - REST_BITS)))
-            })
-            .unwrap_or(Token::NONE)
+        let bucket = (mixed >> REST_BITS) as usize;
+        let Some(merges) = self.merge_buckets.entries(bucket, self.merges) else {
+            return Token::NONE;
+        };
+        for [start @ .., end] in merges {
+            let start = u32::from_le_bytes(*start);
+            if start % (1 << REST_BITS) == rest {
+                return Token(start >> REST_BITS | u32::from(*end) << (u32::BITS - REST_BITS));
+            }
+        }
+        Token::NONE
     }
 
     /// Whether no token reaches across the boundary between two characters of three bytes.
@@ -180,8 +182,8 @@ impl Tables {
         use crate::hash::unmix;
         let part = |key: u64, shift: u32| (key >> shift) as u32 & ((1 << RANK_BITS) - 1);
         (0..1 << MERGE_BUCKET_BITS).flat_map(move |bucket| {
-            let entries = self.merge_buckets.entries(bucket, self.merges).iter();
-            entries.map(move |&[a, b, c, d, e]| {
+            let entries = self.merge_buckets.entries(bucket, self.merges);
+            entries.unwrap_or_default().iter().map(move |&[a, b, c, d, e]| {
                 let entry = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
                 let rest = entry & ((1 << REST_BITS) - 1);
                 let key = unmix((bucket as u64) << REST_BITS | rest, MERGE_BITS);

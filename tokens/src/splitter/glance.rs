@@ -4,6 +4,7 @@
 //! punctuation, indentation. The others are left to the expression's own `piece_end`, which knows all.
 
 use super::Expression;
+use crate::spellings::read_word;
 
 /// The highest bit of each byte of a word.
 const HIGH: u64 = each(0x80);
@@ -14,28 +15,30 @@ const GLANCE: usize = 16;
 /// Stands after the end of the text: no byte of UTF-8.
 const AFTER: u8 = 0xff;
 
-// What a byte is, one bit each. What is nothing of this (a control character) is not told at a glance.
+/// Bits below a piece's bytes and their count that are free.
+pub(crate) const FREE_BITS: u32 = 4;
+
+/// What a byte is, one bit each. What is nothing of this (a control character) is not told at a glance.
+type Kind = u8;
+
 /// Of the letters.
-const LETTER: u8 = 1;
+const LETTER: Kind = 1;
+/// What may stand before the letters of a word, `[^\r\n\p{L}\p{N}]`: punctuation and white space.
+const PREFIX: Kind = 1 << 1;
 /// Of the digits.
-const DIGIT: u8 = 1 << 1;
-/// White space, but no end of a line.
-const BLANK: u8 = 1 << 2;
+const DIGIT: Kind = 1 << 2;
 /// `[\r\n]`
-const LINE: u8 = 1 << 3;
+const LINE: Kind = 1 << 3;
 /// Punctuation and symbols.
-const PUNCTUATION: u8 = 1 << 4;
+const PUNCTUATION: Kind = 1 << 4;
 /// `'`
-const APOSTROPHE: u8 = 1 << 5;
+const APOSTROPHE: Kind = 1 << 5;
 /// After the end of the text.
-const END: u8 = 1 << 6;
+const END: Kind = 1 << 6;
 /// Part of a character outside ASCII.
-const WIDE: u8 = 1 << 7;
+const WIDE: Kind = 1 << 7;
 
-/// What may stand before the letters of a word: `[^\r\n\p{L}\p{N}]`.
-const PREFIX: u8 = BLANK | PUNCTUATION;
-
-static KINDS: [u8; 256] = kinds();
+static KINDS: [Kind; 256] = kinds();
 
 /// The next bytes of a text, little-endian.
 #[derive(Clone, Copy)]
@@ -62,66 +65,71 @@ const fn before(marks: u64) -> usize {
     marks.trailing_zeros() as usize / 8
 }
 
-/// The first `count` bytes of a word, at most seven.
 #[inline]
-const fn first_of(word: u64, count: usize) -> u64 {
-    word & !(u64::MAX << (8 * count % 64))
-}
-
-#[inline]
-fn kind(byte: u8) -> u8 {
+fn kind(byte: u8) -> Kind {
     KINDS.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 // === impl Glance ===
 
 impl Glance {
-    /// What is at `at`, which is before the end of the text.
+    /// What a text begins with, if it is not empty.
     #[inline]
-    pub(crate) fn at(text: &[u8], at: usize) -> Self {
-        let rest = text.get(at..).unwrap_or_default();
-        match rest.first_chunk::<GLANCE>().map(|chunk| chunk.as_chunks().0) {
-            Some(&[first, second]) => Self {
-                first: u64::from_le_bytes(first),
-                second: u64::from_le_bytes(second),
-            },
-            _ => Self::at_end(rest),
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        match text.first_chunk() {
+            Some(bytes) => Some(Self::whole(bytes)),
+            None if text.is_empty() => None,
+            None => Some(Self::at_end(text)),
         }
+    }
+
+    #[inline]
+    fn whole(bytes: &[u8; GLANCE]) -> Self {
+        let [first, second] = [0, 8].map(|from| read_word(bytes, from, 8));
+        Self { first, second }
     }
 
     /// Of fewer bytes.
     #[inline(never)]
-    fn at_end(rest: &[u8]) -> Self {
+    fn at_end(text: &[u8]) -> Self {
         let mut bytes = [AFTER; GLANCE];
-        for (place, &byte) in bytes.iter_mut().zip(rest) {
+        for (place, &byte) in bytes.iter_mut().zip(text) {
             *place = byte;
         }
-        Self::at(&bytes, 0)
+        Self::whole(&bytes)
     }
 
-    /// The first two to seven bytes and their count, in the last byte.
+    /// The first two to seven bytes, and below them their count and [`FREE_BITS`].
     #[inline]
     pub(crate) fn word(self, len: usize) -> u64 {
-        first_of(self.first, len) | (len as u64) << 56
+        self.first << (8 * (8 - len) % 64) | (len as u64) << FREE_BITS
     }
 
-    /// The first eight to fifteen bytes and their count, in the last byte.
+    /// The first eight to fifteen bytes; below those of the second word are their count and [`FREE_BITS`].
     #[inline]
     pub(crate) fn two_words(self, len: usize) -> [u64; 2] {
-        [self.first, first_of(self.second, len - 8) | (len as u64) << 56]
+        let second = self.second << (8 * (15 - len) % 64) << 8;
+        [self.first, second | (len as u64) << FREE_BITS]
     }
 
     /// The length of the piece; 0 if that cannot be told.
     #[inline]
     pub(crate) fn piece<E: Expression>(self) -> usize {
-        let (first, next) = (kind(self.first as u8), kind(self.byte(1)));
+        let first = kind(self.first as u8);
         if E::CONTRACTIONS_STAND_ALONE && first & APOSTROPHE != 0 {
-            0
-        } else if first & LETTER != 0 || first & PREFIX != 0 && next & LETTER != 0 {
-            self.word_or_none::<E>()
-        } else if first & PUNCTUATION != 0 {
+            return 0;
+        }
+        if first & (LETTER | PREFIX) != 0 {
+            // With a letter first, or behind the prefix.
+            let letters = Letters::of(self.first);
+            if letters.all & 0x8080 != 0 {
+                return self.word_or_none::<E>(letters);
+            }
+        }
+        let next = kind(self.byte(1));
+        if first & PUNCTUATION != 0 {
             self.punctuation::<E, 1>()
-        } else if first & BLANK != 0 {
+        } else if first & PREFIX != 0 {
             self.blank::<E>(next)
         } else if first & DIGIT != 0 {
             self.number(next)
@@ -132,8 +140,7 @@ impl Glance {
 
     /// A word, its first letter the first or the second byte.
     #[inline]
-    fn word_or_none<E: Expression>(self) -> usize {
-        let letters = Letters::of(self.first);
+    fn word_or_none<E: Expression>(self, letters: Letters) -> usize {
         let ends = E::word_ends(letters, 0) & !0x80;
         if ends != 0 {
             return self.word_if_it_ends::<E>(before(ends));
@@ -158,7 +165,7 @@ impl Glance {
 
     /// `\p{N}{1,3}`
     #[inline]
-    fn number(self, second: u8) -> usize {
+    fn number(self, second: Kind) -> usize {
         let (len, next) = match kind(self.byte(2)) {
             _ if second & DIGIT == 0 => (1, second),
             third if third & DIGIT == 0 => (2, third),
@@ -169,8 +176,8 @@ impl Glance {
 
     /// What begins with white space that no word follows, but something of the kind `next`.
     #[inline]
-    fn blank<E: Expression>(self, next: u8) -> usize {
-        const OTHERS: u8 = PUNCTUATION | LETTER | DIGIT;
+    fn blank<E: Expression>(self, next: Kind) -> usize {
+        const OTHERS: Kind = PUNCTUATION | LETTER | DIGIT;
         let first = self.first as u8;
         if next & PUNCTUATION != 0 && first == b' ' {
             return self.punctuation::<E, 2>();
@@ -201,7 +208,7 @@ impl Glance {
         while kind(rest as u8) & PUNCTUATION != 0 {
             (len, rest) = (len + 1, rest >> 8);
         }
-        if kind(rest as u8) & (LETTER | DIGIT | BLANK | LINE | END) == 0 {
+        if kind(rest as u8) & (LETTER | DIGIT | PREFIX | LINE | END) == 0 {
             return 0;
         }
         while E::is_after_punctuation(rest as u8) {
@@ -247,7 +254,7 @@ impl Letters {
     }
 }
 
-const fn kinds() -> [u8; 256] {
+const fn kinds() -> [Kind; 256] {
     let mut kinds = [0; 256];
     let mut byte = 0_u8;
     loop {
@@ -261,9 +268,9 @@ const fn kinds() -> [u8; 256] {
             b'A'..=b'Z' | b'a'..=b'z' => LETTER,
             b'0'..=b'9' => DIGIT,
             b'\r' | b'\n' => LINE,
-            b'\t' | 0x0b | 0x0c | b' ' => BLANK,
-            b'\'' => PUNCTUATION | APOSTROPHE,
-            b'!'..=b'~' => PUNCTUATION,
+            b'\t' | 0x0b | 0x0c | b' ' => PREFIX,
+            b'\'' => PUNCTUATION | PREFIX | APOSTROPHE,
+            b'!'..=b'~' => PUNCTUATION | PREFIX,
             0x80.. => WIDE,
             _ => 0,
         };
@@ -285,7 +292,7 @@ mod tests {
     /// Holds the first piece against the one that the expression finds, and tells whether it was told at a glance.
     #[track_caller]
     fn agrees<E: Expression>(text: &str) -> bool {
-        let len = Glance::at(text.as_bytes(), 0).piece::<E>();
+        let len = Glance::of(text.as_bytes()).map_or(0, Glance::piece::<E>);
         assert!(
             len == 0 || len == E::piece_end(text.as_bytes(), 0),
             "{len} of {text:?}"
