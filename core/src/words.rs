@@ -6,9 +6,6 @@ use wide::u8x16;
 /// So many bytes are looked at together.
 const CHUNK: usize = 16;
 
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES << 7;
-
 /// How many bytes at the front of a string stand for themselves: up to a quote, a backslash or a control character.
 #[inline]
 pub(crate) fn plain_len(string: &[u8]) -> usize {
@@ -41,11 +38,32 @@ pub(crate) fn len_until(bytes: &[u8], end: u8) -> Option<usize> {
     (len < bytes.len()).then_some(len)
 }
 
-/// The highest bit of each byte of a word that is equal to `byte`; above the first such byte, other bits may be set too:
-/// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>.
-pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
-    let difference = word ^ (ONES * byte as u64);
-    difference.wrapping_sub(ONES) & !difference & HIGHS
+/// How many bytes stand before the first quote or backslash; `None` where there is neither.
+#[inline]
+pub(crate) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    let len = len_before(
+        bytes,
+        |byte| matches!(byte, b'"' | b'\\'),
+        |chunk| chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\')),
+    );
+    (len < bytes.len()).then_some(len)
+}
+
+/// How many bytes stand before the first quote or bracket; `None` where there is neither.
+#[inline]
+pub(crate) fn quote_or_bracket(bytes: &[u8]) -> Option<usize> {
+    // `[` and `{`, `]` and `}` differ in one bit.
+    let len = len_before(
+        bytes,
+        |byte| byte == b'"' || matches!(byte | 0x20, b'{' | b'}'),
+        |chunk| {
+            let folded = chunk | u8x16::splat(0x20);
+            chunk.simd_eq(u8x16::splat(b'"'))
+                | folded.simd_eq(u8x16::splat(b'{'))
+                | folded.simd_eq(u8x16::splat(b'}'))
+        },
+    );
+    (len < bytes.len()).then_some(len)
 }
 
 /// How many bytes stand before the first that `is_it`, whose bits `mark` sets in a chunk; all of them where there is none.
@@ -58,7 +76,15 @@ fn len_before(bytes: &[u8], is_it: impl Fn(u8) -> bool, mark: impl Fn(u8x16) -> 
             return index * CHUNK + marked.trailing_zeros() as usize;
         }
     }
-    chunks.len() * CHUNK + rest.iter().position(|byte| is_it(*byte)).unwrap_or(rest.len())
+    let behind = match bytes.last_chunk::<CHUNK>().filter(|_| !rest.is_empty()) {
+        // Its first bytes have been looked at, and are not marked.
+        Some(last) => match mark(u8x16::new(*last)).to_bitmask() {
+            0 => rest.len(),
+            marked => rest.len() + marked.trailing_zeros() as usize - CHUNK,
+        },
+        None => rest.iter().position(|byte| is_it(*byte)).unwrap_or(rest.len()),
+    };
+    chunks.len() * CHUNK + behind
 }
 
 #[cfg(test)]
@@ -85,10 +111,12 @@ mod tests {
         }
 
         #[test]
-        fn a_word_s_first_byte_that_is_looked_for_is_marked(word in prop::array::uniform8(any_byte())) {
-            let marked = equal(u64::from_le_bytes(word), b'a');
-            let first = (marked != 0).then(|| marked.trailing_zeros() as usize / 8);
-            prop_assert_eq!(first, word.iter().position(|byte| *byte == b'a'));
+        fn quotes_backslashes_and_brackets_are_those_that_are_found_byte_by_byte(
+            bytes in prop::collection::vec(prop_oneof![any_byte(), 120_u8..127], 0..40),
+        ) {
+            let first = |of: &[u8]| bytes.iter().position(|byte| of.contains(byte));
+            prop_assert_eq!(quote_or_backslash(&bytes), first(b"\"\\"));
+            prop_assert_eq!(quote_or_bracket(&bytes), first(b"\"{}[]"));
         }
     }
 }

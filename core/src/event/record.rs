@@ -8,6 +8,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use super::Event;
 use crate::dialect::{Dialect, encode};
 use crate::wire::BudgetCharge;
+use crate::words::plain_len;
 
 /// What an event with three budgets takes.
 const CAPACITY: usize = 1_024;
@@ -127,7 +128,11 @@ impl Json {
 
     fn number(&mut self, name: &str, number: u64) {
         self.raw(name);
-        self.raw(itoa::Buffer::new().format(number));
+        match u8::try_from(number) {
+            // Of most kinds of tokens there are none.
+            Ok(digit @ ..10) => self.0.push(b'0' + digit),
+            _ => self.raw(itoa::Buffer::new().format(number)),
+        }
     }
 
     fn boolean(&mut self, name: &str, value: bool) {
@@ -159,9 +164,7 @@ impl Json {
     }
 
     fn string(&mut self, text: &str) {
-        let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-        // No early end: so it is done for many bytes at once.
-        if text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
+        if plain_len(text.as_bytes()) < text.len() {
             self.0.extend(encode(text));
             return;
         }

@@ -7,6 +7,7 @@ use super::reader::{End, Outcome};
 use super::tree::{Node, Sink, Slot};
 use super::{Seen, Usage, UsageStatus, anthropic, gemini, openai};
 use crate::dialect::Dialect;
+use crate::words::plain_len;
 
 /// The longest model name that is kept, in bytes.
 const MAX_MODEL: usize = 256;
@@ -227,7 +228,12 @@ impl Sink for Facts {
 }
 
 fn string(json: &[u8]) -> Option<String> {
-    serde_json::from_slice(json).ok()
+    let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    // Nearly all stand for themselves.
+    match inner.filter(|text| plain_len(text) == text.len()) {
+        Some(plain) => std::str::from_utf8(plain).ok().map(str::to_owned),
+        None => serde_json::from_slice(json).ok(),
+    }
 }
 
 /// The most telling code of an error, or `error` where none is given or it looks like prose.

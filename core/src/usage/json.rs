@@ -5,8 +5,9 @@
 //! holds. Bytes are never decoded as UTF-8, so a split character is no event. It is not a validator: what it
 //! hands over is parsed by whoever takes it, and a document that is not JSON at all ends in silence.
 
-use super::run::{Escape, Run, Shape, end_of_string, is_after_scalar, quote_or_backslash};
+use super::run::{Escape, Run, Shape, end_of_string, is_after_scalar};
 use super::tree::{Node, Sink, Take};
+use crate::words::quote_or_backslash;
 
 /// How deep a tree of nodes may be.
 const MAX_DEPTH: usize = 16;
@@ -199,7 +200,13 @@ impl Scanner {
     fn members<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let mut at_key = rest;
         if let Some(frame) = self.top() {
-            while let Some(next) = after_member(at_key, frame.node) {
+            while let Some((key, value)) = member(at_key) {
+                if let Some(node) = frame.node.child(key) {
+                    self.next = Some(node);
+                    self.state = State::Value;
+                    return value;
+                }
+                let Some(next) = after_value(value) else { break };
                 at_key = next;
             }
         }
@@ -309,24 +316,26 @@ impl std::fmt::Debug for Frame {
     }
 }
 
-/// What follows a member that is not on the tree, and its comma; `None` where the member is on the tree, is written
-/// in an unusual way, is the last or does not end in this piece.
-fn after_member<'a>(rest: &'a [u8], node: &Node) -> Option<&'a [u8]> {
+/// The key of a member, and its value with all that follows; `None` where the key is written in an unusual way or does
+/// not end in this piece.
+fn member(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let tail = rest.strip_prefix(b"\"")?;
     let (key, tail) = tail.split_at_checked(quote_or_backslash(tail)?)?;
-    let tail = tail.strip_prefix(b"\":")?;
-    if node.child(key).is_some() {
-        return None;
-    }
-    let used = match tail {
+    Some((key, tail.strip_prefix(b"\":")?))
+}
+
+/// What follows the value of a member that is not on the tree, and its comma; `None` where the member is written in an
+/// unusual way, is the last or does not end in this piece.
+fn after_value(value: &[u8]) -> Option<&[u8]> {
+    let used = match value {
         [b'"', text @ ..] => 1 + end_of_string(text, &mut Escape::Outside)?,
         [b'{' | b'[', nested @ ..] => 1 + Run::of(Shape::Nested, Take::Pass).end_of_nested(nested)?,
         [b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => {
-            tail.iter().position(|byte| is_after_scalar(*byte))?
+            value.iter().position(|byte| is_after_scalar(*byte))?
         }
         _ => return None,
     };
-    tail.get(used..)?.strip_prefix(b",")
+    value.get(used..)?.strip_prefix(b",")
 }
 
 /// The child of `parent` under a key as it stands in the document, with its closing quote.

@@ -129,8 +129,48 @@ proptest! {
     fn usage_is_read_as_serde_reads_it(usage in any_usage(), pretty in any::<bool>(), cut in any::<prop::sample::Index>()) {
         let json = if pretty { serde_json::to_vec_pretty(&usage) } else { serde_json::to_vec(&usage) }.unwrap();
         prop_assert_eq!(Reported::read(&json), plainly(&json));
+        prop_assert_eq!(Reported::read_any(&json), plainly(&json));
         let cut = &json[..cut.index(json.len())];
         prop_assert_eq!(Reported::read(cut), plainly(cut));
+    }
+}
+
+#[test]
+fn what_most_hosts_write_is_read_in_one_pass() {
+    for (json, is_plain) in [
+        (
+            r#"{"prompt_tokens":9,"completion_tokens":0,"total_tokens":9}"#,
+            true,
+        ),
+        (
+            r#"{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
+"completion_tokens_details":{"reasoning_tokens":2,"accepted_prediction_tokens":0},"input_tokens_details":null}"#,
+            true,
+        ),
+        ("{}", true),
+        (r#"{"prompt_tokens": 9}"#, false),
+        (r#"{"prompt_tokens":09}"#, false),
+        (r#"{"prompt_tokens":9.5}"#, false),
+        (r#"{"prompt_tokens":}"#, false),
+        (r#"{"prompt_tokens":9,}"#, false),
+        (r#"{"prompt_tokens":9}}"#, false),
+        (r#"{"prompt_tokens":9,"prompt_tokens":null}"#, false),
+        (r#"{"prompt\u005ftokens":9}"#, false),
+        (r#"{"prompt_tokens":9,"prompt_tokens_details":[]}"#, false),
+        (r#"{"prompt_tokens":9,"cost":{"usd":"0.1"}}"#, false),
+        (r#"{"prompt_tokens":9999999999999999}"#, false),
+    ] {
+        let json = json.replace('\n', "");
+        assert_eq!(
+            Reported::read_plain(json.as_bytes()).is_some(),
+            is_plain,
+            "{json}"
+        );
+        assert_eq!(
+            Reported::read(json.as_bytes()),
+            Reported::read_any(json.as_bytes()),
+            "{json}"
+        );
     }
 }
 

@@ -1,12 +1,7 @@
 //! The run through one JSON value that is skipped, counted or captured as a whole: only its end matters.
 
-use memchr::memchr2;
-
 use super::tree::Take;
-use crate::words;
-
-/// The start of a string is searched a word at a time: most are short, and a call costs more.
-const SHORT: usize = 32;
+use crate::words::{quote_or_backslash, quote_or_bracket};
 
 /// How far a value is that has no nodes below it.
 #[derive(Debug, Clone, Copy)]
@@ -79,10 +74,7 @@ impl Run {
                 self.in_string = false;
             }
             let tail = body.get(at..)?;
-            // `[` and `{`, `]` and `}` differ in one bit.
-            let hit = tail
-                .iter()
-                .position(|byte| *byte == b'"' || matches!(byte | 0x20, b'{' | b'}'))?;
+            let hit = quote_or_bracket(tail)?;
             at += hit + 1;
             match tail.get(hit)? {
                 b'"' => self.in_string = true,
@@ -173,24 +165,6 @@ pub(super) fn end_of_string(bytes: &[u8], escape: &mut Escape) -> Option<usize> 
         }
         at += 1;
     }
-}
-
-/// The offset of the first quote or backslash.
-#[inline]
-pub(super) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    let (start, rest) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
-    let (whole, last) = start.as_chunks::<8>();
-    for (at, word) in whole.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let hits = words::equal(word, b'"') | words::equal(word, b'\\');
-        if hits != 0 {
-            return Some(at * 8 + hits.trailing_zeros() as usize / 8);
-        }
-    }
-    last.iter()
-        .position(|byte| matches!(byte, b'"' | b'\\'))
-        .map(|at| whole.len() * 8 + at)
-        .or_else(|| Some(start.len() + memchr2(b'"', b'\\', rest)?))
 }
 
 /// The bytes that a UTF-16 unit takes in UTF-8; half of a surrogate pair counts for two of the pair's four.
