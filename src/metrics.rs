@@ -23,6 +23,10 @@ const NONE: &str = "none";
 /// Longest value of a label, in characters.
 const MAX_LABEL_CHARS: usize = 100;
 
+/// Counters without labels that alerts look at.
+const EVENTS_LOST: &str = "tollgate_events_lost_total";
+const POLICY_REFUSED: &str = "tollgate_policy_refused_total";
+
 /// The metrics of one root context.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -88,7 +92,7 @@ struct Histogram {
 impl Metrics {
     pub(crate) fn new(max_values: u32) -> Self {
         let max_values = usize::try_from(max_values).unwrap_or(usize::MAX);
-        Self {
+        let mut metrics = Self {
             places: HashMap::new(),
             series: Vec::new(),
             untold: Vec::new(),
@@ -99,7 +103,12 @@ impl Metrics {
             ids: HashMap::new(),
             values: HashSet::new(),
             max_values,
+        };
+        // They begin at 0: Prometheus sees no increase in a counter that is first there with what it counts.
+        for name in [EVENTS_LOST, POLICY_REFUSED] {
+            metrics.id(MetricType::Counter, name);
         }
+        metrics
     }
 
     /// Records a finished exchange.
@@ -123,7 +132,7 @@ impl Metrics {
             self.count(&format!("tollgate_shadow_refusals_total;limit={name}"), 1);
         }
         if finished.lost {
-            self.count("tollgate_events_lost_total", 1);
+            self.count(EVENTS_LOST, 1);
         }
         self.duration.observe(event.latency_ms);
         if let Some(first_token) = event.time_to_first_token_ms {
@@ -161,7 +170,7 @@ impl Metrics {
 
     /// Counts a policy of the ledger that was not taken.
     pub(crate) fn policy_refused(&mut self) {
-        self.count("tollgate_policy_refused_total", 1);
+        self.count(POLICY_REFUSED, 1);
     }
 
     /// Says which policy of the ledger is in force in this worker.
