@@ -1,28 +1,21 @@
 //! From the configuration as written to the configuration at work: every fault found, each with its path.
 
+mod identity;
+
 use std::ops::RangeInclusive;
 
-use hashbrown::HashMap;
+use identity::{check_identity, compile_key_cache, compile_keys};
 
-use super::spec::{
-    BudgetsSpec, ConfigSpec, ConversationSpec, IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec, ModerationSpec,
-    SidecarSpec, ValidationSpec,
-};
+use super::spec::{BudgetsSpec, ConfigSpec, ConversationSpec, ModerationSpec, SidecarSpec, ValidationSpec};
 use super::{Budgets, Config, Fault, Jwt, Moderation, Sidecar};
 use crate::budget::{DowngradeSpec, Downgrades};
-use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Limits, MatchSpec};
 use crate::policy::{self, Policy};
 use crate::price::Catalogue;
-use crate::table::{KeyCache, KeyCacheLimits};
-use crate::time::UnixMillis;
 use crate::validation::Rules;
 
 /// For how many callers a worker remembers which budgets apply.
 const MAX_REMEMBERED: usize = 10_000;
-
-/// Longest name of a header, in bytes.
-const MAX_HEADER_NAME: usize = 100;
 
 /// How much of a text may be kept: less says nothing, more would not fit into a worker's queue.
 const KEPT_BYTES: RangeInclusive<u32> = 1_024..=262_144;
@@ -195,60 +188,6 @@ fn compile_sidecar(spec: &SidecarSpec) -> Result<Sidecar, Vec<Fault>> {
     })
 }
 
-fn check_identity(spec: &IdentitySpec, faults: &mut Faults) {
-    if spec.credential_headers.is_empty() && spec.jwt.is_none() {
-        faults.add(
-            "identity.credential_headers",
-            "is empty and there is no jwt; nobody could be known",
-        );
-    }
-    for (index, name) in spec.credential_headers.iter().enumerate() {
-        check_header_name(name, &format!("identity.credential_headers[{index}]"), faults);
-    }
-    check_header_name(&spec.session_header, "identity.session_header", faults);
-    check_header_name(&spec.tags_header, "identity.tags_header", faults);
-}
-
-/// Names of headers as HTTP/2 and Envoy have them: RFC 9110 tokens in lower case.
-fn check_header_name(name: &str, path: &str, faults: &mut Faults) {
-    let is_token =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.!#$%&'*+^`|~".contains(&byte);
-    if name.is_empty() || name.len() > MAX_HEADER_NAME || !name.bytes().all(is_token) {
-        faults.add(
-            path,
-            format!("`{name}` is no header name; write it in lower case, like x-api-key"),
-        );
-    }
-}
-
-fn compile_keys(specs: &[KeySpec], faults: &mut Faults) -> HashMap<KeyHash, KeyRecord> {
-    let mut keys = HashMap::with_capacity(specs.len());
-    for (index, spec) in specs.iter().enumerate() {
-        let path = format!("keys[{index}]");
-        if spec.id.is_empty() || spec.workspace.is_empty() {
-            faults.add(&path, "id and workspace must not be empty");
-        }
-        let record = KeyRecord {
-            id: spec.id.clone(),
-            sha256: spec.sha256,
-            workspace: spec.workspace.clone(),
-            user: spec.user.clone(),
-            models: spec.models.iter().map(|glob| glob.as_str().to_owned()).collect(),
-            expires_at_ms: spec.expires_at.map(UnixMillis::from),
-            retires_at_ms: None,
-            status: spec.status,
-            moderation: spec.moderation.clone(),
-        };
-        if keys.insert(spec.sha256, record).is_some() {
-            faults.add(
-                format!("{path}.sha256"),
-                "another key has the same; each secret belongs to one key",
-            );
-        }
-    }
-    keys
-}
-
 fn compile_validation(specs: &[ValidationSpec], faults: &mut Faults) -> Vec<(MatchSpec, Rules)> {
     let mut compiled = Vec::with_capacity(specs.len());
     for (index, spec) in specs.iter().enumerate() {
@@ -342,19 +281,6 @@ fn compile_downgrades(specs: Vec<DowngradeSpec>, catalogue: &Catalogue, faults: 
     Downgrades::new(specs)
 }
 
-fn compile_key_cache(spec: &KeyCacheSpec) -> KeyCache {
-    KeyCache::new(
-        "tollgate/1",
-        KeyCacheLimits {
-            max_keys: spec.max_keys,
-            max_unknown: spec.max_keys / 4,
-            fresh_ms: spec.ttl.millis(),
-            keep_ms: spec.stale_ttl.millis(),
-            unknown_ms: spec.unknown_ttl.millis(),
-        },
-    )
-}
-
 /// A secret that all workers share, so that nobody outside can choose subjects which displace another's.
 fn salt(spec: &ConfigSpec) -> Vec<u8> {
     let token = spec.sidecar.as_ref().map_or("", |sidecar| sidecar.token.as_str());
@@ -400,18 +326,5 @@ impl Faults {
 
     fn into_result<T>(self, value: T) -> Result<T, Vec<Fault>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
-    }
-}
-
-// === impl Jwt ===
-
-impl From<JwtSpec> for Jwt {
-    fn from(spec: JwtSpec) -> Self {
-        Self {
-            payload: spec.payload_in_metadata,
-            workspace: spec.workspace_claim,
-            user: spec.user_claim,
-            session: spec.session_claim,
-        }
     }
 }

@@ -2,19 +2,22 @@
 //!
 //! These types are the reference: `docs/configuration.md` is generated from them and from their comments.
 
+mod budgets;
 mod conversation;
 mod identity;
+mod sidecar;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use budgets::BudgetsSpec;
 pub use conversation::ConversationSpec;
 pub use identity::{IdentitySpec, JwtSpec, KeyCacheSpec, KeySpec};
+pub use sidecar::{BreakerSpec, SidecarSpec};
 
 use super::access_log::AccessLogSpec;
 use super::duration::Span;
-use crate::budget::DowngradeSpec;
 use crate::glob::Glob;
 use crate::limit::{LimitSpec, MatchSpec};
 use crate::price::{Catalogue, UnknownModel};
@@ -76,46 +79,6 @@ pub struct ConfigSpec {
     pub access_log: AccessLogSpec,
 }
 
-/// How to reach the sidecar.
-///
-/// ```yaml
-/// sidecar:
-///   cluster: tollgate_sidecar
-///   token: replace-with-the-gateway-token
-///   timeout: 500ms
-///   breaker: {failures: 10, pause: 2s}
-/// ```
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SidecarSpec {
-    /// Name of the Envoy cluster (on Istio `outbound|PORT||HOST`).
-    pub cluster: String,
-    /// Value of `:authority`; the cluster's name if absent.
-    #[serde(default)]
-    pub authority: Option<String>,
-    /// The gateway token of the sidecar's configuration.
-    pub token: String,
-    /// How long a request waits for the sidecar.
-    #[serde(default = "default_timeout")]
-    pub timeout: Span,
-    /// When requests stop waiting for it.
-    #[serde(default)]
-    pub breaker: BreakerSpec,
-}
-
-/// When requests stop waiting for a sidecar that does not answer: each then goes at once by the policy for a
-/// sidecar that is away.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct BreakerSpec {
-    /// After so many questions in a row without an answer, of all workers together; at least 1.
-    pub failures: u32,
-    /// For so long; then one request at a time tries.
-    pub pause: Span,
-}
-
 /// What bodies must look like. All entries that match a request apply, in order.
 ///
 /// ```yaml
@@ -170,43 +133,6 @@ pub struct PricesSpec {
     /// written it is charged like a dear model ($5 a million input tokens, $25 a million output tokens), so that it
     /// is neither refused nor free. What is not denied is marked in the event (`price_fallback`).
     pub unknown_model: UnknownModel,
-}
-
-/// How requests are paid from the budgets that the sidecar keeps. The budgets themselves are made by its admin API.
-///
-/// ```yaml
-/// budgets:
-///   status: 429
-///   min_output_tokens: 256
-///   on_unavailable: deny
-///   downgrades:
-///     - {below_percent: 20, models: {gpt-4o: gpt-4o-mini, o3: o4-mini}}
-/// ```
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct BudgetsSpec {
-    /// Where a budget cannot pay a request's `max_tokens`, it is lowered, but not below this; then the request is
-    /// refused.
-    pub min_output_tokens: u64,
-    /// HTTP status of the refusal.
-    pub status: u16,
-    /// How long a request waits for the ledger when the money in hand does not reach. Near the end of a budget this
-    /// is money that other gateways give back with their reports, one each second: two of them should fit.
-    pub wait: Span,
-    /// What happens to a request whose budgets are not known while the sidecar is away: `deny` (503) or `allow`. A
-    /// gateway that has not heard of any budget yet lets it pass.
-    /// Where they are known, each budget's own policy decides.
-    pub on_unavailable: OnUnavailable,
-    /// How long a worker remembers which budgets apply to a caller.
-    pub remember: Span,
-    /// No exchange takes longer: what it has reserved by then is taken for spent.
-    pub max_exchange: Span,
-    /// Room for the leases of so many budgets.
-    pub max_budgets: u32,
-    /// Cheaper models while a budget runs low. Of those that match, the one with the smallest `below_percent`
-    /// applies.
-    pub downgrades: Vec<DowngradeSpec>,
 }
 
 /// Which requests are moderated, and how. The first entry that matches applies; moderation needs a `sidecar`.
@@ -357,17 +283,6 @@ impl Default for ConfigSpec {
     }
 }
 
-// === impl BreakerSpec ===
-
-impl Default for BreakerSpec {
-    fn default() -> Self {
-        Self {
-            failures: 5,
-            pause: Span::from_millis(2_000),
-        }
-    }
-}
-
 // === impl BodiesSpec ===
 
 impl Default for BodiesSpec {
@@ -376,23 +291,6 @@ impl Default for BodiesSpec {
             max_request_bytes: 4 << 20,
             exact_count_bytes: 128 << 10,
             max_held_response_bytes: 256 << 10,
-        }
-    }
-}
-
-// === impl BudgetsSpec ===
-
-impl Default for BudgetsSpec {
-    fn default() -> Self {
-        Self {
-            min_output_tokens: 64,
-            status: 402,
-            wait: Span::from_millis(3_000),
-            on_unavailable: OnUnavailable::Deny,
-            remember: Span::from_millis(600_000),
-            max_exchange: Span::from_millis(900_000),
-            max_budgets: 4_096,
-            downgrades: Vec::new(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The truth, as nobody in the simulated world knows it as a whole, and the rules that hold after each step.
+//! The truth, as nobody in the simulated world knows it as a whole, held against the rules after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,71 +8,11 @@ use tollgate_core::event::Event;
 use tollgate_core::wire::{BudgetCharge, LeaseHold, LeaseId};
 
 use crate::gateway::WorkerId;
+use crate::rule::{Broken, Rule};
 use crate::store::{AccountKey, Booked, Store};
 
 /// What an open record says of how its exchange ended.
 const WORKER_LOST: &str = "worker_lost";
-
-/// A rule of the books.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rule {
-    /// `spent + leased <= amount`, but for overruns with a reason.
-    NeverOverspent,
-    /// What is spent is the sum of what the events charge.
-    SpentIsTheSumOfEvents,
-    /// What is leased is the sum of what leases may still charge.
-    LeasedIsTheSumOfLeases,
-    /// Overruns and debts are counted to the nano-dollar.
-    OverrunsAreCounted,
-    /// An exchange has one event, and an exchange that did not reach the provider no more than one.
-    OneEventEach,
-    /// An event charges what the exchange came to, or what it had reserved.
-    ChargedAsRecorded,
-    /// Gateways use no more of a lease than the ledger has granted and not got back.
-    ReservedWithinGranted,
-    /// What a gateway reports of a lease is what its exchanges hold of it.
-    ReportedAsReserved,
-    /// What a dead gateway had in flight is within what the ledger says it took back.
-    InFlightIsReported,
-    /// A refused request leaves every book as it was.
-    RefusalBurnsNothing,
-    /// No request is refused while there is money for it.
-    RefusedForAReason,
-    /// Each threshold is told, and once.
-    ThresholdsToldOnce,
-    /// A budget's amount is what was set and paid in.
-    AmountAsSet,
-    /// When nothing goes on any more nothing is leased, reserved or waited for.
-    NothingIsLeftOver,
-}
-
-// === impl Rule ===
-
-impl Rule {
-    pub(crate) const ALL: [Self; 14] = [
-        Self::NeverOverspent,
-        Self::SpentIsTheSumOfEvents,
-        Self::LeasedIsTheSumOfLeases,
-        Self::OverrunsAreCounted,
-        Self::OneEventEach,
-        Self::ChargedAsRecorded,
-        Self::ReservedWithinGranted,
-        Self::ReportedAsReserved,
-        Self::InFlightIsReported,
-        Self::RefusalBurnsNothing,
-        Self::RefusedForAReason,
-        Self::ThresholdsToldOnce,
-        Self::AmountAsSet,
-        Self::NothingIsLeftOver,
-    ];
-}
-
-/// A rule that does not hold.
-#[derive(Debug, Clone)]
-pub(crate) struct Broken {
-    pub(crate) rule: Rule,
-    pub(crate) how: String,
-}
 
 /// What is known of one exchange.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Faults to build into the simulated world, so that its rules are seen to find them.
 
-use crate::books::Rule;
+use crate::rule::Rule;
 
 /// An error on purpose. Each breaks one thing that the real parts must do, or that a store of the ledger's rows or
 /// the filter's glue must do around them.

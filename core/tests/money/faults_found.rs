@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::books::Rule;
 use crate::fault::Fault;
 use crate::plan::Plan;
+use crate::rule::Rule;
 use crate::verdict::outcome;
 
 /// Schedules in which a fault must have been found.

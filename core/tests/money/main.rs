@@ -3,7 +3,7 @@
 //! The gateways run the filter's own decisions (exchanges, purse, journal) on cells in memory; the ledger's
 //! transactions call `tollgate_core::budget::ledger`. Around them all is a world that one seed decides: what clients
 //! send, which messages are lost, late or doubled, which process dies at which step, whose clock jumps. After each
-//! step the books are looked at (`books`), and when all is calm again, nothing may be left over (`verdict`).
+//! step the books are held against the rules (`books`, `rule`), and when all is calm again, nothing may be left over (`verdict`).
 //!
 //! A rule that does not hold names its seed. To see all that happened in that schedule:
 //! `TOLLGATE_MONEY_SEED=stormy:17 cargo test -p tollgate-core --test money storms -- --nocapture`. To run more of them:
@@ -37,6 +37,8 @@ mod network;
 mod plan;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod rule;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]

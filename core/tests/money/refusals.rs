@@ -3,7 +3,7 @@
 use tollgate_core::refusal::Code;
 use tollgate_core::wire::LeaseRequest;
 
-use crate::books::Rule;
+use crate::rule::Rule;
 use crate::store::{self, AccountKey};
 use crate::world::World;
 

@@ -4,10 +4,11 @@ use tollgate_core::budget::ledger::Manner;
 use tollgate_core::event::Event;
 use tollgate_core::wire::{EventBatch, LeaseAnswer, LeaseRequest};
 
-use crate::books::{Rule, Transaction};
+use crate::books::Transaction;
 use crate::fault::Fault;
 use crate::gateway::{Message, Reply};
 use crate::leasing::Asked;
+use crate::rule::Rule;
 use crate::store::{Leases, Store};
 use crate::world::{Due, World};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use tollgate_core::budget::ledger::Stage;
 
-use crate::books::{Broken, Rule};
 use crate::fault::Fault;
 use crate::plan::{LONGEST_RESTART_MS, Plan, Request, TICKS_UNTIL_ADOPTED};
+use crate::rule::{Broken, Rule};
 use crate::tally::Tally;
 use crate::world::{Due, Ended, World};
 

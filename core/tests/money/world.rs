@@ -11,12 +11,13 @@ use tollgate_core::refusal::Code;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::LeaseRequest;
 
-use crate::books::{Books, Broken, Transaction};
+use crate::books::{Books, Transaction};
 use crate::configuration;
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Message, Reply, WorkerId};
 use crate::left::Left;
 use crate::plan::{Outcome, Plan, Request};
+use crate::rule::Broken;
 use crate::sidecar::Sidecar;
 use crate::store::Store;
 use crate::tally::Tally;

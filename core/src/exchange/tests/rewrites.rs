@@ -60,3 +60,43 @@ fn each_rule_sees_what_those_before_it_have_changed() {
     assert_eq!(with(&[&capped, &forbids]), Err(400));
     assert!(with(&[&forbids, &capped]).is_ok());
 }
+
+#[test]
+fn an_alias_and_a_rule_change_the_body_and_nothing_else() {
+    let mut bench = Bench::new(&config(&json!({
+        "model_aliases": {"fast": "gpt-4o-mini"},
+        "validation": [{"rules": {"max_output_tokens": 50, "over_max_output_tokens": "clamp"}}],
+    })));
+    let mut exchange = bench.exchange();
+    let body =
+        br#"{ "model" : "fast", "max_tokens": 900, "x": 1.50, "messages":[{"role":"user","content":"Hi"}] }"#;
+    let Ended::Released { body } = bench.send(&mut exchange, "/v1/chat/completions", body) else {
+        panic!()
+    };
+    assert_eq!(
+        String::from_utf8(body).unwrap(),
+        r#"{ "model" : "gpt-4o-mini", "max_tokens": 50, "x": 1.50, "messages":[{"role":"user","content":"Hi"}] }"#
+    );
+}
+
+#[test]
+fn a_changed_body_comes_with_its_length() {
+    let mut bench = Bench::new(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    bench.headers(&mut exchange, "/v1/chat/completions");
+    exchange.request_data(STREAM.len(), true);
+    let Step::Release(release) = bench.env(|env| exchange.request_body(STREAM, env)) else {
+        panic!()
+    };
+    let length = release.body.unwrap().len().to_string();
+    assert!(
+        release
+            .headers
+            .contains(&crate::headers::HeaderOp::Set("content-length".into(), length))
+    );
+    assert!(
+        release
+            .headers
+            .contains(&crate::headers::HeaderOp::Remove("authorization".to_owned()))
+    );
+}
