@@ -46,7 +46,11 @@ pub(super) trait ManyRows: Sized {
         before: &str,
         rows: &Rows<'_>,
         after: &str,
-    ) -> Result<(), LedgerError>;
+    ) -> Result<(), LedgerError> {
+        let nothing: Vec<()> = Self::query_rows(conn, before, rows, after).await?;
+        debug_assert!(nothing.is_empty(), "a statement that answers is for `query_rows`");
+        Ok(())
+    }
 
     /// Runs a statement that answers rows of its own.
     async fn query_rows<R>(
@@ -62,21 +66,6 @@ pub(super) trait ManyRows: Sized {
 // === impl ManyRows ===
 
 impl ManyRows for PgConnection {
-    async fn write_rows(
-        conn: &mut Self,
-        before: &str,
-        rows: &Rows<'_>,
-        after: &str,
-    ) -> Result<(), LedgerError> {
-        if rows.count > 0 {
-            let sql = rows.arrays(before, after);
-            rows.bind_arrays(sqlx::query(AssertSqlSafe(sql)))
-                .execute(conn)
-                .await?;
-        }
-        Ok(())
-    }
-
     async fn query_rows<R>(
         conn: &mut Self,
         before: &str,
@@ -99,21 +88,6 @@ impl ManyRows for PgConnection {
 }
 
 impl ManyRows for SqliteConnection {
-    async fn write_rows(
-        conn: &mut Self,
-        before: &str,
-        rows: &Rows<'_>,
-        after: &str,
-    ) -> Result<(), LedgerError> {
-        for (from, count) in rows.runs() {
-            let sql = rows.values(before, count, after);
-            rows.bind_values(sqlx::query(AssertSqlSafe(sql)), from, count)
-                .execute(&mut *conn)
-                .await?;
-        }
-        Ok(())
-    }
-
     async fn query_rows<R>(
         conn: &mut Self,
         before: &str,
