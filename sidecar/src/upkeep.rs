@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::ledger::LedgerError;
 use crate::state::App;
 
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -19,25 +20,29 @@ pub fn start(app: App) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut beats = tokio::time::interval(BEAT_EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for beat in 0_u64.. {
+        for number in 0_u64.. {
             beats.tick().await;
-            if let Err(error) = once(&app, beat).await {
+            if let Err(error) = beat(&app, number).await {
                 tracing::error!(%error, "the upkeep of the ledger failed and is tried again");
             }
         }
     })
 }
 
-async fn once(app: &App, beat: u64) -> Result<(), crate::ledger::LedgerError> {
+/// What is done at one beat, by its number: one a second, from 0.
+///
+/// # Errors
+/// [`LedgerError`] where the database fails.
+pub async fn beat(app: &App, number: u64) -> Result<(), LedgerError> {
     let now = app.clock().now().into();
     app.ledger().beat(now).await?;
     let returned = app.ledger().reclaim(&app.config().budgets.leases, now).await?;
     app.returns().announce(&returned);
     app.made_policies().refresh(app.ledger()).await?;
-    if beat.is_multiple_of(CATCH_UP_EVERY) {
+    if number.is_multiple_of(CATCH_UP_EVERY) {
         app.ledger().catch_up(now).await?;
     }
-    if beat.is_multiple_of(FORGET_EVERY) {
+    if number.is_multiple_of(FORGET_EVERY) {
         let forgotten = app.ledger().forget_old_leases(now).await?;
         tracing::debug!(forgotten, "old leases forgotten");
         let forgotten = app.ledger().forget_old_rollups(now).await?;

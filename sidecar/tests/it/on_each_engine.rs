@@ -44,5 +44,6 @@ mod stats;
 mod storm;
 mod support;
 mod templates;
+mod upkeep;
 mod webhooks;
 mod workspaces;
