@@ -10,7 +10,8 @@ use sqlx::types::Json as SqlJson;
 use tollgate_core::key::KeyStatus;
 
 use crate::http::problem::{FieldError, Problem};
-use crate::ledger::keys::{Status, StoredKey};
+use crate::ledger::key_status::Status;
+use crate::ledger::keys::StoredKey;
 use crate::secret_key::{Environment, NoRandomness, new_key_id};
 
 const MAX_NAME_CHARS: usize = 128;

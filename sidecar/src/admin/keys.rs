@@ -18,7 +18,8 @@ use crate::http::page::PageSize;
 use crate::http::problem::Problem;
 use crate::http::reply::{Created, Unstored};
 use crate::ledger::change::Changed;
-use crate::ledger::keys::{Inserted, Status, StoredKey};
+use crate::ledger::key_status::Status;
+use crate::ledger::keys::{Inserted, StoredKey};
 use crate::secret_key::{Environment, NoRandomness, SecretKey};
 use crate::state::App;
 
@@ -86,13 +87,18 @@ pub(super) async fn create(
     let secret = SecretKey::generate(new.environment)?;
     let stored = new.stored(secret.hash().0.to_vec(), secret.prefix().to_owned(), now)?;
     let by = permitted.caller().actor();
+    let declared = app.config().moderation.specs();
     let inserted = app
         .ledger()
-        .insert_keys(std::slice::from_ref(&stored), &by, "key.create")
+        .insert_keys(std::slice::from_ref(&stored), declared, &by, "key.create")
         .await?;
-    if inserted != Inserted::Done {
-        tracing::error!("the secret that was drawn is there already: the randomness is none");
-        return Err(Problem::internal());
+    match inserted {
+        Inserted::Done => {}
+        Inserted::SecretTaken(_) => {
+            tracing::error!("the secret that was drawn is there already: the randomness is none");
+            return Err(Problem::internal());
+        }
+        Inserted::PolicyDeleted(deleted) => return Err(deleted.into()),
     }
     tracing::info!(key_id = %stored.id, workspace = %stored.workspace, "key created");
     let location = format!("{BASE}/keys/{}", stored.id);
@@ -253,7 +259,12 @@ pub(super) async fn import(
     let stored: Result<Vec<StoredKey>, Problem> = batch.keys.into_iter().map(|key| key.stored(now)).collect();
     let stored = stored?;
     let by = permitted.caller().actor();
-    match app.ledger().insert_keys(&stored, &by, "key.import").await? {
+    let declared = app.config().moderation.specs();
+    match app
+        .ledger()
+        .insert_keys(&stored, declared, &by, "key.import")
+        .await?
+    {
         Inserted::Done => {
             tracing::info!(keys = stored.len(), "keys imported");
             Ok(Created::new(Imported {
@@ -263,6 +274,7 @@ pub(super) async fn import(
         Inserted::SecretTaken(index) => Err(Problem::conflict(format!(
             "#/keys/{index}/sha256: a key with this secret is there already; nothing was imported"
         ))),
+        Inserted::PolicyDeleted(deleted) => Err(deleted.into()),
     }
 }
 
@@ -280,9 +292,10 @@ async fn change(
         change(key)
     };
     let by = permitted.caller().actor();
+    let declared = app.config().moderation.specs();
     match app
         .ledger()
-        .change_key(id, app.clock().now(), &by, action, change)
+        .change_key(id, app.clock().now(), declared, &by, action, change)
         .await?
     {
         Changed::Done(key) => {

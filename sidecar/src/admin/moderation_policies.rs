@@ -19,7 +19,7 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::Created;
-use crate::ledger::moderation_policies::{Changed, StoredPolicy};
+use crate::ledger::moderation_policies::{Changed, PolicyDeleted, StoredPolicy};
 use crate::moderation::Policy;
 use crate::moderation::spec::PolicySpec;
 use crate::state::App;
@@ -284,4 +284,12 @@ fn taken() -> Problem {
 
 fn no_such_policy() -> Problem {
     Problem::not_found("no moderation policy has this id")
+}
+
+// === impl Problem ===
+
+impl From<PolicyDeleted> for Problem {
+    fn from(deleted: PolicyDeleted) -> Self {
+        Self::conflict(deleted.to_string())
+    }
 }

@@ -7,7 +7,7 @@ use super::{
     operators, prices, raises, stats, tokens, users, webhooks, workspaces,
 };
 use crate::access::{Guarded, Rule, Scope};
-use crate::http::openapi::{about, also};
+use crate::http::openapi::{about, about_or_conflict};
 use crate::principal::Role;
 use crate::state::App;
 
@@ -57,33 +57,30 @@ pub(super) fn guarded(app: &App) -> Guarded {
 
 fn keys_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("keys", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("keys", id, summary);
     let list = get_with(keys::list, about("listKeys", "List keys"));
-    let create = about("createKey", "Create a key, which is shown this once");
-    let create = post_with(keys::create, create);
+    let create = post_with(
+        keys::create,
+        or_conflict("createKey", "Create a key, which is shown this once"),
+    );
     let show = get_with(keys::show, about("getKey", "Show a key"));
-    let edit = patch_with(keys::edit, |operation| {
-        also::<409>(about(
-            "editKey",
-            "Change a key: what is absent stays, null clears",
-        )(operation))
-    });
-    let pause = post_with(keys::pause, |operation| {
-        also::<409>(about("pauseKey", "Pause a key until it is resumed")(operation))
-    });
-    let resume = post_with(keys::resume, |operation| {
-        also::<409>(about("resumeKey", "Resume a paused key")(operation))
-    });
-    let rotate = post_with(keys::rotate, |operation| {
-        also::<409>(about(
-            "rotateKey",
-            "Give a key another secret, which is shown this once",
-        )(operation))
-    });
-    let import = post_with(keys::import, |operation| {
-        also::<409>(about("importKeys", "Import keys by the hashes of their secrets")(
-            operation,
-        ))
-    });
+    let edit = patch_with(
+        keys::edit,
+        or_conflict("editKey", "Change a key: what is absent stays, null clears"),
+    );
+    let pause = post_with(
+        keys::pause,
+        or_conflict("pauseKey", "Pause a key until it is resumed"),
+    );
+    let resume = post_with(keys::resume, or_conflict("resumeKey", "Resume a paused key"));
+    let rotate = post_with(
+        keys::rotate,
+        or_conflict("rotateKey", "Give a key another secret, which is shown this once"),
+    );
+    let import = post_with(
+        keys::import,
+        or_conflict("importKeys", "Import keys by the hashes of their secrets"),
+    );
     let revoke = post_with(keys::revoke, about("revokeKey", "Revoke a key, for good"));
     routes
         .on(READ_KEYS, "/keys", list)
@@ -99,25 +96,28 @@ fn keys_of(routes: Guarded) -> Guarded {
 
 fn budgets_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("budgets", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("budgets", id, summary);
     let list = get_with(budgets::list, about("listBudgets", "List budgets"));
-    let create = post_with(budgets::create, |operation| {
-        also::<409>(about("createBudget", "Create a budget, or a template of budgets")(operation))
-    });
+    let create = post_with(
+        budgets::create,
+        or_conflict("createBudget", "Create a budget, or a template of budgets"),
+    );
     let show = get_with(budgets::show, about("getBudget", "Show a budget"));
-    let edit = patch_with(budgets::edit, |operation| {
-        also::<409>(about("editBudget", "Change a budget: what is absent stays")(
-            operation,
-        ))
-    });
+    let edit = patch_with(
+        budgets::edit,
+        or_conflict("editBudget", "Change a budget: what is absent stays"),
+    );
     let archive = about("archiveBudget", "Archive a budget, for good");
     let archive = delete_with(budgets::archive, archive);
-    let deposit = post_with(budgets::deposit, |operation| {
-        also::<409>(about("deposit", "Add to a prepaid balance")(operation))
-    });
+    let deposit = post_with(
+        budgets::deposit,
+        or_conflict("deposit", "Add to a prepaid balance"),
+    );
     let raises = get_with(raises::list, about("listRaises", "List a budget's raises"));
-    let raise = post_with(raises::create, |operation| {
-        also::<409>(about("raiseBudget", "Raise a budget for a while")(operation))
-    });
+    let raise = post_with(
+        raises::create,
+        or_conflict("raiseBudget", "Raise a budget for a while"),
+    );
     let withdraw = about("withdrawRaise", "End a raise before its time");
     let withdraw = delete_with(raises::withdraw, withdraw);
     routes
@@ -134,19 +134,17 @@ fn budgets_of(routes: Guarded) -> Guarded {
 
 fn limits_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("limits", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("limits", id, summary);
     let list = get_with(limits::list, about("listLimits", "List limits"));
-    let create = post_with(limits::create, |operation| {
-        also::<409>(about("createLimit", "Create a limit for every gateway")(
-            operation,
-        ))
-    });
+    let create = post_with(
+        limits::create,
+        or_conflict("createLimit", "Create a limit for every gateway"),
+    );
     let show = get_with(limits::show, about("getLimit", "Show a limit"));
-    let edit = patch_with(limits::edit, |operation| {
-        also::<409>(about(
-            "editLimit",
-            "Change a limit: what is absent stays, null clears",
-        )(operation))
-    });
+    let edit = patch_with(
+        limits::edit,
+        or_conflict("editLimit", "Change a limit: what is absent stays, null clears"),
+    );
     let delete = delete_with(limits::delete, about("deleteLimit", "Delete a limit"));
     let reset = about(
         "resetLimit",
@@ -255,10 +253,12 @@ fn webhooks_of(routes: Guarded) -> Guarded {
 
 fn operators_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("operators", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("operators", id, summary);
     let list = get_with(operators::list, about("listOperators", "List operators"));
-    let create = post_with(operators::create, |operation| {
-        also::<409>(about("createOperator", "Create an operator")(operation))
-    });
+    let create = post_with(
+        operators::create,
+        or_conflict("createOperator", "Create an operator"),
+    );
     let show = get_with(operators::show, about("getOperator", "Show an operator"));
     let edit = about("editOperator", "Change an operator's password, roles or status");
     let edit = patch_with(operators::edit, edit);
@@ -292,22 +292,24 @@ fn tokens_of(routes: Guarded) -> Guarded {
 
 fn workspaces_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("workspaces", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("workspaces", id, summary);
     let list = get_with(workspaces::list, about("listWorkspaces", "List workspaces"));
-    let create = post_with(workspaces::create, |operation| {
-        also::<409>(about("createWorkspace", "Create a workspace")(operation))
-    });
-    let show = get_with(workspaces::show, about("getWorkspace", "Show a workspace"));
-    let edit = about(
-        "editWorkspace",
-        "Change or pause a workspace: what is absent stays, null clears",
+    let create = post_with(
+        workspaces::create,
+        or_conflict("createWorkspace", "Create a workspace"),
     );
-    let edit = patch_with(workspaces::edit, edit);
-    let delete = delete_with(workspaces::delete, |operation| {
-        also::<409>(about(
-            "deleteWorkspace",
-            "Delete a workspace that has never been used",
-        )(operation))
-    });
+    let show = get_with(workspaces::show, about("getWorkspace", "Show a workspace"));
+    let edit = patch_with(
+        workspaces::edit,
+        or_conflict(
+            "editWorkspace",
+            "Change or pause a workspace: what is absent stays, null clears",
+        ),
+    );
+    let delete = delete_with(
+        workspaces::delete,
+        or_conflict("deleteWorkspace", "Delete a workspace that has never been used"),
+    );
     routes
         .on(READ_WORKSPACES, "/workspaces", list)
         .once(MAKE_WORKSPACES, "/workspaces", create)
@@ -318,16 +320,20 @@ fn workspaces_of(routes: Guarded) -> Guarded {
 
 fn users_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("users", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("users", id, summary);
     let list = get_with(users::list, about("listUsers", "List users of workspaces"));
-    let create = post_with(users::create, |operation| {
-        also::<409>(about("createUser", "Create a user of a workspace")(operation))
-    });
-    let show = get_with(users::show, about("getUser", "Show a user"));
-    let edit = about(
-        "editUser",
-        "Change or pause a user: what is absent stays, null clears",
+    let create = post_with(
+        users::create,
+        or_conflict("createUser", "Create a user of a workspace"),
     );
-    let edit = patch_with(users::edit, edit);
+    let show = get_with(users::show, about("getUser", "Show a user"));
+    let edit = patch_with(
+        users::edit,
+        or_conflict(
+            "editUser",
+            "Change or pause a user: what is absent stays, null clears",
+        ),
+    );
     routes
         .on(READ_WORKSPACES, "/users", list)
         .once(WRITE_WORKSPACES, "/users", create)
@@ -337,27 +343,29 @@ fn users_of(routes: Guarded) -> Guarded {
 
 fn policies_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("moderation", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("moderation", id, summary);
     let list = about("listModerationPolicies", "List moderation policies");
     let list = get_with(moderation_policies::list, list);
-    let create = post_with(moderation_policies::create, |operation| {
-        also::<409>(about("createModerationPolicy", "Create a moderation policy")(
-            operation,
-        ))
-    });
+    let create = post_with(
+        moderation_policies::create,
+        or_conflict("createModerationPolicy", "Create a moderation policy"),
+    );
     let show = about("getModerationPolicy", "Show a moderation policy");
     let show = get_with(moderation_policies::show, show);
-    let edit = patch_with(moderation_policies::edit, |operation| {
-        also::<409>(about(
+    let edit = patch_with(
+        moderation_policies::edit,
+        or_conflict(
             "editModerationPolicy",
             "Put another policy in the place of one that this API made",
-        )(operation))
-    });
-    let delete = delete_with(moderation_policies::delete, |operation| {
-        also::<409>(about(
+        ),
+    );
+    let delete = delete_with(
+        moderation_policies::delete,
+        or_conflict(
             "deleteModerationPolicy",
             "Delete a moderation policy that nothing has",
-        )(operation))
-    });
+        ),
+    );
     routes
         .on(READ_POLICIES, "/moderation/policies", list)
         .once(WRITE_POLICIES, "/moderation/policies", create)
@@ -368,13 +376,15 @@ fn policies_of(routes: Guarded) -> Guarded {
 
 fn prices_of(routes: Guarded) -> Guarded {
     let about = |id, summary| about("prices", id, summary);
+    let or_conflict = |id, summary| about_or_conflict("prices", id, summary);
     let list = get_with(
         prices::list,
         about("listPrices", "List prices that operators set"),
     );
-    let create = post_with(prices::create, |operation| {
-        also::<409>(about("createPrice", "Set the price of a model")(operation))
-    });
+    let create = post_with(
+        prices::create,
+        or_conflict("createPrice", "Set the price of a model"),
+    );
     let show = get_with(prices::show, about("getPrice", "Show a price"));
     let edit = about("editPrice", "Put another price in the place of one");
     let edit = patch_with(prices::edit, edit);

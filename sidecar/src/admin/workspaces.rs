@@ -18,7 +18,7 @@ use crate::http::openapi::BASE;
 use crate::http::page::PageSize;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::reply::Created;
-use crate::ledger::workspaces::{Changed, StoredWorkspace};
+use crate::ledger::workspaces::{Changed, Inserted, StoredWorkspace};
 use crate::principal::EVERYWHERE;
 use crate::state::App;
 
@@ -131,10 +131,15 @@ pub(super) async fn create(
         version: 1,
     };
     let by = permitted.caller().actor();
-    if !app.ledger().insert_workspace(&stored, &by).await? {
-        return Err(Problem::conflict(
-            "a workspace of this id is there already: made before, or named by a key, a budget or an event",
-        ));
+    let declared = app.config().moderation.specs();
+    match app.ledger().insert_workspace(&stored, declared, &by).await? {
+        Inserted::Done => {}
+        Inserted::Taken => {
+            return Err(Problem::conflict(
+                "a workspace of this id is there already: made before, or named by a key, a budget or an event",
+            ));
+        }
+        Inserted::PolicyDeleted(deleted) => return Err(deleted.into()),
     }
     let location = format!(
         "{BASE}/workspaces/{}",
@@ -204,7 +209,12 @@ pub(super) async fn edit(
     };
     let now = app.clock().now().into();
     let by = permitted.caller().actor();
-    let workspace = done(app.ledger().change_workspace(&id, now, &by, change).await?)?;
+    let declared = app.config().moderation.specs();
+    let changed = app
+        .ledger()
+        .change_workspace(&id, now, declared, &by, change)
+        .await?;
+    let workspace = done(changed)?;
     tracing::info!(workspace = %workspace.workspace, status = %workspace.status, "workspace changed");
     tagged(&app, workspace).await
 }

@@ -85,6 +85,15 @@ pub fn about<'a>(
     move |operation| operation.tag(tag).id(id).summary(summary)
 }
 
+/// The same of an operation that may also answer that the thing's state does not allow it.
+pub fn about_or_conflict<'a>(
+    tag: &'a str,
+    id: &'a str,
+    summary: &'a str,
+) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> + use<'a> {
+    move |operation| also::<409>(about(tag, id, summary)(operation))
+}
+
 /// Nobody need say who asks.
 pub fn open(mut operation: TransformOperation<'_>) -> TransformOperation<'_> {
     let described = operation.inner_mut();

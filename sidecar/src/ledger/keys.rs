@@ -1,5 +1,7 @@
 //! Keys in the ledger. Every change takes the next version in its own transaction: the feed for gateways.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::QueryBuilder;
@@ -9,9 +11,12 @@ use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::change::Changed;
+use super::key_status::Status;
+use super::moderation_policies::{ModerationRows, PolicyDeleted};
 use super::secrets::{RetiredSecret, SecretRows};
 use super::seen::{Seen, SeenRows};
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, Workspaces};
+use crate::moderation::spec::PolicySpec;
 
 /// Keys in one answer to a gateway that asks for changes.
 const CHANGES_PAGE: usize = 1000;
@@ -81,17 +86,15 @@ pub struct StoredKey {
     pub workspace_moderation: Option<String>,
 }
 
-/// [`KeyStatus`] as the ledger spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status(pub KeyStatus);
-
 /// What adding keys came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inserted {
     /// They are there.
     Done,
     /// Nothing happened: the secret of this one is another key's.
     SecretTaken(usize),
+    /// Nothing happened: one of them names this policy.
+    PolicyDeleted(PolicyDeleted),
 }
 
 /// Keys that changed, oldest change first.
@@ -110,52 +113,58 @@ pub struct ChangedKeys {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Adds keys, all or none; their versions are chosen here, whatever they say.
+    /// Adds keys, all or none; their versions are chosen here, whatever they say. The policies that they name are
+    /// `declared` by the configuration, or made.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn insert_keys(
         &self,
         keys: &[StoredKey],
+        declared: &BTreeMap<String, PolicySpec>,
         by: &Actor,
         action: &'static str,
     ) -> Result<Inserted, LedgerError> {
         let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        let chosen = keys.iter().filter_map(|key| key.moderation.as_deref()).collect();
         transact!(self, conn => {
             let last: i64 = sqlx::query_scalar(TAKE)
                 .bind(count)
                 .bind(Counter::KeyVersion.name())
                 .fetch_one(&mut *conn)
                 .await?;
+            if let Some(deleted) = ModerationRows::deleted(&mut *conn, &chosen, declared).await? {
+                return Ok(Inserted::PolicyDeleted(deleted));
+            }
             let mut version = last - count;
             let mut seen = Seen::default();
             let mut entries = Vec::with_capacity(keys.len());
             for (index, key) in keys.iter().enumerate() {
-            seen.name(&key.workspace, key.user.as_deref());
-            version += 1;
-            let inserted = sqlx::query(INSERT)
-                .bind(&key.id)
-                .bind(&key.sha256)
-                .bind(&key.prefix)
-                .bind(&key.name)
-                .bind(&key.workspace)
-                .bind(&key.user)
-                .bind(&key.models)
-                .bind(key.expires_at)
-                .bind(key.status.as_str())
-                .bind(&key.moderation)
-                .bind(&key.environment)
-                .bind(key.created_at)
-                .bind(key.updated_at)
-                .bind(version)
-                .execute(&mut *conn)
-                .await?;
-            if inserted.rows_affected() == 0 || SecretRows::is_retired(&mut *conn, &key.sha256).await? {
-                return Ok(Inserted::SecretTaken(index));
-            }
-            let now = UnixMillis(u64::try_from(key.created_at).unwrap_or(0));
-            let entry = AuditEntry::change(now, by, action, &key.id);
-            entries.push(entry.of(Some(&key.workspace)).after(key.audited()));
+                seen.name(&key.workspace, key.user.as_deref());
+                version += 1;
+                let inserted = sqlx::query(INSERT)
+                    .bind(&key.id)
+                    .bind(&key.sha256)
+                    .bind(&key.prefix)
+                    .bind(&key.name)
+                    .bind(&key.workspace)
+                    .bind(&key.user)
+                    .bind(&key.models)
+                    .bind(key.expires_at)
+                    .bind(key.status.as_str())
+                    .bind(&key.moderation)
+                    .bind(&key.environment)
+                    .bind(key.created_at)
+                    .bind(key.updated_at)
+                    .bind(version)
+                    .execute(&mut *conn)
+                    .await?;
+                if inserted.rows_affected() == 0 || SecretRows::is_retired(&mut *conn, &key.sha256).await? {
+                    return Ok(Inserted::SecretTaken(index));
+                }
+                let now = UnixMillis(u64::try_from(key.created_at).unwrap_or(0));
+                let entry = AuditEntry::change(now, by, action, &key.id);
+                entries.push(entry.of(Some(&key.workspace)).after(key.audited()));
             }
             let now = entries.first().map_or(UnixMillis(0), |entry| entry.time);
             SeenRows::note_seen(&mut *conn, &seen, now).await?;
@@ -207,14 +216,16 @@ impl Ledger {
         }))
     }
 
-    /// Changes a key. A change that leaves the key as it was takes no version.
+    /// Changes a key. A change that leaves the key as it was takes no version. A policy that it is given is `declared` by
+    /// the configuration, or made.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn change_key<E>(
+    pub async fn change_key<E: From<PolicyDeleted>>(
         &self,
         id: &str,
         now: Timestamp,
+        declared: &BTreeMap<String, PolicySpec>,
         by: &Actor,
         action: &'static str,
         change: impl FnOnce(&mut StoredKey) -> Result<(), E>,
@@ -236,6 +247,12 @@ impl Ledger {
             }
             if new == old {
                 return Ok(Changed::Done(Box::new(old)));
+            }
+            if new.moderation != old.moderation {
+                let chosen = new.moderation.as_deref().into_iter().collect();
+                if let Some(deleted) = ModerationRows::deleted(&mut *conn, &chosen, declared).await? {
+                    return Ok(Changed::Refused(deleted.into()));
+                }
             }
             new.version = version;
             new.updated_at = now.as_millisecond();
@@ -350,34 +367,3 @@ impl StoredKey {
         })
     }
 }
-
-// === impl Status ===
-
-impl Status {
-    /// As the ledger spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self.0 {
-            KeyStatus::Active => "active",
-            KeyStatus::Paused => "paused",
-            KeyStatus::Revoked => "revoked",
-        }
-    }
-}
-
-impl TryFrom<String> for Status {
-    type Error = UnknownStatus;
-
-    fn try_from(text: String) -> Result<Self, UnknownStatus> {
-        match text.as_str() {
-            "active" => Ok(Self(KeyStatus::Active)),
-            "paused" => Ok(Self(KeyStatus::Paused)),
-            "revoked" => Ok(Self(KeyStatus::Revoked)),
-            _ => Err(UnknownStatus(text)),
-        }
-    }
-}
-
-/// A status that a newer program wrote.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown key status {0:?}")]
-pub struct UnknownStatus(String);

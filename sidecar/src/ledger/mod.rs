@@ -44,6 +44,7 @@ pub mod deposits;
 mod error;
 pub mod events;
 mod feed;
+pub mod key_status;
 pub mod keys;
 pub mod leases;
 pub mod limits;

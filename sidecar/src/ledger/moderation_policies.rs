@@ -1,12 +1,15 @@
 //! Moderation policies that operators made. Every change takes the next version of all of them, by which sidecars know
 //! that those which they have compiled are old.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::feed::FeedRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, number};
+use crate::moderation::spec::PolicySpec;
 
 const INSERT: &str = "INSERT INTO moderation_policies (name, spec, created_at, updated_at, version) \
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
@@ -23,7 +26,7 @@ const WORKSPACES: &str = "SELECT COUNT(*) FROM workspaces WHERE moderation = $1"
 pub struct StoredPolicy {
     /// Unique, and never changed: keys and workspaces choose it by it.
     pub name: String,
-    /// JSON of a [`PolicySpec`](crate::moderation::spec::PolicySpec).
+    /// JSON of a [`PolicySpec`].
     pub spec: String,
     /// Milliseconds since the Unix epoch.
     pub created_at: i64,
@@ -51,9 +54,14 @@ pub enum Changed<E> {
     Refused(E),
 }
 
+/// A policy that a key, or a workspace, is given was deleted meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the moderation policy {0:?} was deleted meanwhile: choose another")]
+pub struct PolicyDeleted(pub String);
+
 on_engines! {
     /// Statements on moderation policies.
-    trait PolicyRows {
+    pub(super) trait ModerationRows {
         /// The next version of all policies. Its row is the lock that makes a change one step.
         async fn take_version(conn) -> i64 {
             let version: i64 = sqlx::query_scalar(TAKE)
@@ -66,6 +74,17 @@ on_engines! {
 
         async fn find(conn, name: &str) -> Option<StoredPolicy> {
             Ok(sqlx::query_as(BY_NAME).bind(name).fetch_optional(conn).await?)
+        }
+
+        /// One of these policies that is neither among those of the configuration nor among those that were made. The
+        /// transaction has begun with [`FeedRows::lock`], under which policies are deleted: the others stay until it ends.
+        async fn deleted(conn, chosen: &BTreeSet<&str>, declared: &BTreeMap<String, PolicySpec>) -> Option<PolicyDeleted> {
+            for name in chosen {
+                if !declared.contains_key(*name) && Self::find(&mut *conn, name).await?.is_none() {
+                    return Ok(Some(PolicyDeleted((*name).to_owned())));
+                }
+            }
+            Ok(None)
         }
     }
 }
@@ -107,7 +126,7 @@ impl Ledger {
         by: &Actor,
     ) -> Result<bool, LedgerError> {
         transact!(self, conn => {
-            let version = PolicyRows::take_version(&mut *conn).await?;
+            let version = ModerationRows::take_version(&mut *conn).await?;
             let inserted = sqlx::query(INSERT)
                 .bind(&new.name)
                 .bind(&new.spec)
@@ -137,8 +156,8 @@ impl Ledger {
         change: impl FnOnce(&mut StoredPolicy) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
         transact!(self, conn => {
-            let version = PolicyRows::take_version(&mut *conn).await?;
-            let Some(old) = PolicyRows::find(&mut *conn, name).await? else {
+            let version = ModerationRows::take_version(&mut *conn).await?;
+            let Some(old) = ModerationRows::find(&mut *conn, name).await? else {
                 return Ok(Changed::NoSuchPolicy);
             };
             let mut new = old.clone();
@@ -179,8 +198,8 @@ impl Ledger {
         transact!(self, conn => {
             // Keys and workspaces are given policies under this lock.
             FeedRows::lock(&mut *conn).await?;
-            PolicyRows::take_version(&mut *conn).await?;
-            let Some(old) = PolicyRows::find(&mut *conn, name).await? else {
+            ModerationRows::take_version(&mut *conn).await?;
+            let Some(old) = ModerationRows::find(&mut *conn, name).await? else {
                 return Ok(Changed::NoSuchPolicy);
             };
             if let Err(refused) = may(&old) {

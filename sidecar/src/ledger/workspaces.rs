@@ -1,15 +1,19 @@
 //! Workspaces: those that an operator made, and those that keys, budgets and events name; and whose things a page
 //! shows.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use sqlx::QueryBuilder;
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::feed::FeedRows;
+use super::moderation_policies::{ModerationRows, PolicyDeleted};
 use super::rollups::Dimension;
 use super::rollups::spend::SpendRows;
 use super::{Ledger, LedgerError, number};
+use crate::moderation::spec::PolicySpec;
 
 const INSERT: &str = "INSERT INTO workspaces (workspace, display_name, status, moderation, created_at, updated_at, version) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
@@ -56,6 +60,17 @@ pub struct StoredWorkspace {
     pub version: i64,
 }
 
+/// What adding a workspace came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is there.
+    Done,
+    /// It was there already.
+    Taken,
+    /// Nothing happened: it names this policy.
+    PolicyDeleted(PolicyDeleted),
+}
+
 /// What a change to a workspace came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed<E> {
@@ -89,14 +104,24 @@ macro_rules! push_within {
 // === impl Ledger ===
 
 impl Ledger {
-    /// Adds a workspace; false where it is there already.
+    /// Adds a workspace. The policy that it names is `declared` by the configuration, or made.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn insert_workspace(&self, new: &StoredWorkspace, by: &Actor) -> Result<bool, LedgerError> {
+    pub async fn insert_workspace(
+        &self,
+        new: &StoredWorkspace,
+        declared: &BTreeMap<String, PolicySpec>,
+        by: &Actor,
+    ) -> Result<Inserted, LedgerError> {
         self.catch_up_to_read().await?;
         let now = UnixMillis(u64::try_from(new.created_at).unwrap_or(0));
+        let chosen = new.moderation.as_deref().into_iter().collect();
         transact!(self, conn => {
+            FeedRows::lock(&mut *conn).await?;
+            if let Some(deleted) = ModerationRows::deleted(&mut *conn, &chosen, declared).await? {
+                return Ok(Inserted::PolicyDeleted(deleted));
+            }
             let inserted = sqlx::query(INSERT)
                 .bind(&new.workspace)
                 .bind(&new.display_name)
@@ -108,14 +133,14 @@ impl Ledger {
                 .execute(&mut *conn)
                 .await?;
             if inserted.rows_affected() == 0 {
-                return Ok(false);
+                return Ok(Inserted::Taken);
             }
             let entry = AuditEntry::change(now, by, "workspace.create", &new.workspace)
                 .of(Some(&new.workspace))
                 .after(new.audited());
             AuditRows::add_audit(&mut *conn, &[entry]).await?;
         });
-        Ok(true)
+        Ok(Inserted::Done)
     }
 
     /// The workspace of this name.
@@ -158,14 +183,15 @@ impl Ledger {
     }
 
     /// Changes a workspace. One that pauses it, resumes it, or gives it another moderation policy, has gateways told of
-    /// its keys again. A change that leaves it as it was is none.
+    /// its keys again. A change that leaves it as it was is none. A policy that it is given is `declared` by the configuration, or made.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn change_workspace<E>(
+    pub async fn change_workspace<E: From<PolicyDeleted>>(
         &self,
         name: &str,
         now: UnixMillis,
+        declared: &BTreeMap<String, PolicySpec>,
         by: &Actor,
         change: impl FnOnce(&mut StoredWorkspace) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
@@ -183,6 +209,12 @@ impl Ledger {
             }
             if new == old {
                 return Ok(Changed::Done(Box::new(old)));
+            }
+            if new.moderation != old.moderation {
+                let chosen = new.moderation.as_deref().into_iter().collect();
+                if let Some(deleted) = ModerationRows::deleted(&mut *conn, &chosen, declared).await? {
+                    return Ok(Changed::Refused(deleted.into()));
+                }
             }
             new.updated_at = number(now.0);
             new.version = old.version.saturating_add(1);

@@ -202,3 +202,38 @@ async fn a_policy_is_given_to_keys_and_workspaces_and_stays_while_they_have_it()
     let deleted = sidecar.admin(Method::DELETE, &path, &json!({})).await;
     assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
 }
+
+#[tokio::test]
+async fn no_policy_is_deleted_while_it_is_given_to_a_key_or_a_workspace() {
+    const GIVEN: &str = "SELECT (SELECT COUNT(*) FROM keys WHERE status <> 'revoked' \
+        AND moderation IS NOT NULL AND moderation NOT IN (SELECT name FROM moderation_policies)) \
+        + (SELECT COUNT(*) FROM workspaces \
+        WHERE moderation IS NOT NULL AND moderation NOT IN (SELECT name FROM moderation_policies))";
+    let sidecar = Sidecar::start().await;
+    let old = sidecar
+        .create_key(&json!({"name": "k", "workspace": "old"}))
+        .await;
+    let old = format!("/admin/v1/keys/{}", old["id"].as_str().unwrap());
+    for round in 0..12 {
+        let name = format!("policy-{round}");
+        create(&sidecar, &name, policy("w", "flag")).await;
+        let give = json!({ "moderation": name });
+        let key = json!({"name": "k", "workspace": "new", "moderation": name});
+        let workspace = json!({"id": format!("w-{round}"), "moderation": name});
+        let path = format!("{POLICIES}/{name}");
+        let answers = tokio::join!(
+            sidecar.admin(Method::POST, "/admin/v1/keys", &key),
+            sidecar.admin(Method::PATCH, &old, &give),
+            sidecar.admin(Method::DELETE, &path, &Value::Null),
+            sidecar.admin(Method::POST, "/admin/v1/workspaces", &workspace),
+            sidecar.admin(Method::PATCH, "/admin/v1/workspaces/old", &give),
+        );
+        let answers = [answers.0, answers.1, answers.2, answers.3, answers.4].map(|answer| answer.status());
+        assert!(!answers.iter().any(StatusCode::is_server_error), "{answers:?}");
+        assert_eq!(
+            sidecar.sql(GIVEN).await,
+            0,
+            "a policy that is gone is given: {answers:?}"
+        );
+    }
+}
