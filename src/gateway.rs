@@ -9,7 +9,7 @@ use tollgate_core::config::{Config, Fault, Jwt, Written};
 use tollgate_core::conversation::Outbox;
 use tollgate_core::exchange::{Ask, Env, Exchange, Finished, Ids, Money, Outside};
 use tollgate_core::journal::Writer;
-use tollgate_core::policy::{Follower, Policy};
+use tollgate_core::policy::{Follower, Paused, Policy};
 use tollgate_core::time::UnixNanos;
 use tollgate_core::trace_context::TraceContext;
 use tollgate_core::wire::ResolveKey;
@@ -25,6 +25,8 @@ pub(crate) struct Gateway {
     /// Compiled anew whenever the ledger's policy changes; exchanges keep the one that they began with.
     config: RefCell<Rc<Config>>,
     policy: RefCell<Follower>,
+    /// The policy that `config` was compiled with.
+    in_force: RefCell<Policy>,
     pub(crate) cells: SharedData,
     pub(crate) sidecar: Option<Sidecar>,
     pub(crate) journal: RefCell<Writer>,
@@ -61,6 +63,7 @@ impl Gateway {
             written,
             config: RefCell::new(Rc::new(config)),
             policy: RefCell::default(),
+            in_force: RefCell::default(),
             cells: SharedData::default(),
             sidecar,
             journal,
@@ -77,7 +80,7 @@ impl Gateway {
     }
 
     /// Takes the ledger's policy over where it has changed. One that does not fit is refused, and the one before
-    /// goes on.
+    /// goes on, but for whom it holds: an operator can stop somebody whatever else is wrong.
     pub(crate) fn follow_policy(&self) {
         let looked = self.policy.borrow_mut().look(&self.cells);
         let policy = match looked {
@@ -98,6 +101,7 @@ impl Gateway {
                     policy.version,
                     policy.limits.len()
                 );
+                *self.in_force.borrow_mut() = policy;
             }
             Err(faults) => {
                 let faults: Vec<String> = faults
@@ -110,7 +114,18 @@ impl Gateway {
                     })
                     .collect();
                 self.policy_refused(&faults);
+                self.hold(policy.paused);
             }
+        }
+    }
+
+    /// Holds these, beside all else of the policy in force.
+    fn hold(&self, paused: Paused) {
+        let mut policy = self.in_force.borrow_mut();
+        policy.paused = paused;
+        match self.written.compile(&policy) {
+            Ok(config) => *self.config.borrow_mut() = Rc::new(config),
+            Err(faults) => self.policy_refused(&faults.iter().map(ToString::to_string).collect::<Vec<_>>()),
         }
     }
 

@@ -6,8 +6,11 @@
 //! configuration's own code: a policy that does not fit is refused as a bad configuration is, and the one before
 //! goes on. Exchanges under way keep the configuration that they began with.
 
+mod paused;
+
 use std::collections::BTreeMap;
 
+pub use paused::Paused;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -42,6 +45,9 @@ pub struct Policy {
     /// Prices by model, before those of the configuration and those that come with Tollgate.
     #[serde(default)]
     pub prices: BTreeMap<String, WrittenPrice>,
+    /// Whom operators hold.
+    #[serde(default)]
+    pub paused: Paused,
 }
 
 /// One worker's view of the policy.

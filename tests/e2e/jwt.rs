@@ -1,17 +1,20 @@
 //! Identities from Envoy's own `jwt_authn`: a verified token is as good as a key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tollgate_stack::Stack;
+use tollgate_stack::{Stack, wait};
 use tollgate_tests::shared::Shared;
 use tollgate_tests::{Answer, chat, event, number, received_header, send};
 
 const CHAT: &str = "/v1/chat/completions";
+/// How long a change of an operator may take.
+const PROMPTLY: Duration = Duration::from_secs(2);
 const SECRET: &[u8] = b"a secret of the tests, shared with Envoy's key set";
 
 async fn stack() -> Arc<Stack> {
@@ -115,6 +118,49 @@ async fn users_of_tokens_have_limits_of_their_own() {
         statuses.push(ask(&stack, token, "echo a").await.status);
     }
     assert_eq!(statuses, [200, 200, 429, 200]);
+}
+
+#[tokio::test]
+async fn an_operator_stops_a_user_of_tokens_and_lets_it_go_on() {
+    let stack = stack().await;
+    let of = |user: &str| {
+        let claims = json!({"iss": "https://sso.example", "sub": user, "org": "stopped"});
+        token(&claims, SECRET)
+    };
+    let (ada, bob) = (of("ada"), of("bob"));
+    let made = json!({"workspace": "stopped", "user": "ada"});
+    let made = stack.admin.post("/admin/v1/users", &made).await.unwrap();
+    let user = format!(
+        "{}/admin/v1/users/{}",
+        stack.sidecar,
+        made["id"].as_str().unwrap()
+    );
+    for (status, answered) in [("paused", 403), ("active", 200)] {
+        let change = stack.http.patch(&user).bearer_auth(&stack.admin_token);
+        let changed = send(change.json(&json!({ "status": status }))).await.unwrap();
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        let what = format!("a user who is {status} does not get {answered}");
+        let answer = wait::until(PROMPTLY, &what, async || {
+            let answer = ask(&stack, &ada, "echo a").await;
+            Ok((answer.status == answered).then_some(answer))
+        })
+        .await
+        .unwrap();
+        if answered == 403 {
+            assert_eq!(answer.error_code(), "key_paused");
+            let event = event(&stack, &answer).await.unwrap();
+            assert_eq!(
+                (&event["workspace"], &event["user"]),
+                (&json!("stopped"), &json!("ada")),
+                "the refusal is theirs"
+            );
+        }
+        assert_eq!(
+            ask(&stack, &bob, "echo a").await.status,
+            200,
+            "a colleague goes on"
+        );
+    }
 }
 
 #[tokio::test]

@@ -114,6 +114,49 @@ fn a_policy_that_does_not_fit_is_refused_and_the_one_before_goes_on() {
 }
 
 #[test]
+fn whom_an_operator_holds_is_refused_in_every_worker_whoever_let_them_in() {
+    let host = boot_workers(&config(), 2);
+    let mut sidecar = Ledger::default();
+    assert_eq!([status(&host, 0), status(&host, 1)], [200, 200]);
+    tell(
+        &host,
+        &mut sidecar,
+        json!({"version": 1, "paused": {"workspaces": ["acme"]}}),
+    );
+    assert_eq!(
+        [status(&host, 0), status(&host, 1)],
+        [403, 403],
+        "a key of the configuration"
+    );
+    tell(
+        &host,
+        &mut sidecar,
+        json!({"version": 2, "paused": {"workspaces": ["other"]}}),
+    );
+    assert_eq!([status(&host, 0), status(&host, 1)], [200, 200], "resumed");
+}
+
+#[test]
+fn an_operator_can_hold_and_resume_where_the_rest_of_the_policy_does_not_fit() {
+    let host = boot_workers(&config(), 1);
+    let mut sidecar = Ledger::default();
+    tell(&host, &mut sidecar, policy(1, 2));
+    let mut clash = policy(2, 9);
+    clash["limits"][0]["name"] = json!("requests");
+    clash["paused"] = json!({"workspaces": ["acme"]});
+    tell(&host, &mut sidecar, clash.clone());
+    assert_eq!(status(&host, 0), 403);
+    clash["version"] = json!(3);
+    clash["paused"] = json!({});
+    tell(&host, &mut sidecar, clash);
+    assert_eq!(
+        [status(&host, 0), status(&host, 0), status(&host, 0)],
+        [200, 200, 429],
+        "the limits of version 1 have stayed"
+    );
+}
+
+#[test]
 fn what_the_sidecar_sends_instead_of_a_policy_changes_nothing() {
     let host = boot_workers(&config(), 1);
     let mut sidecar = Ledger::default();

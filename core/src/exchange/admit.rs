@@ -172,7 +172,10 @@ impl Exchange {
         if identity.session.is_some() {
             self.request.session.clone_from(&identity.session);
         }
+        let admitted = self.config.paused.check(&identity);
+        // Also where it is refused: its event says whose it is.
         self.identity = Some(identity);
+        admitted?;
         if !self.request.dialect.is_some_and(dialect::Dialect::is_metered) {
             return self.pass_unmetered(env);
         }

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_core::money::NanoUsd;
+use tollgate_core::policy::Paused;
 
 use super::key_spec::{check_name, present, unless_empty};
 use super::stats::month;
-use super::workspaces::{Status, check_display_name};
+use super::workspaces::{Status, check_display_name, check_paused};
 use crate::access::Permitted;
 use crate::http::etag::{ETag, IfMatch, Tagged};
 use crate::http::extract::{JsonBody, Params, PathId};
@@ -174,9 +175,10 @@ pub(super) async fn edit(
         }
         Ok(())
     };
+    let fits = |paused: &Paused| check_paused(patch.status, paused);
     let now = app.clock().now().into();
     let by = permitted.caller().actor();
-    match app.ledger().change_user(&id, now, &by, change).await? {
+    match app.ledger().change_user(&id, now, &by, change, fits).await? {
         Changed::Done(user) => tagged(&app, *user).await,
         Changed::Missing => Err(no_such_user()),
         Changed::Refused(problem) => Err(problem),

@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_core::money::NanoUsd;
+use tollgate_core::policy::Paused;
 
 use super::key_spec::{check_name, check_policy, present, unless_empty};
 use super::stats::month;
@@ -22,12 +23,12 @@ use crate::ledger::workspaces::{Changed, Inserted, StoredWorkspace};
 use crate::principal::EVERYWHERE;
 use crate::state::App;
 
-/// Whether the keys of a workspace, or of a user, may be used.
+/// Whether a workspace, or a user, may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Status {
     Active,
-    /// Their keys are refused with `key_paused`, until they are active again.
+    /// All their requests are refused with `key_paused`, by key or by JWT, until they are active again.
     Paused,
 }
 
@@ -207,12 +208,13 @@ pub(super) async fn edit(
         }
         Ok(())
     };
+    let fits = |paused: &Paused| check_paused(patch.status, paused);
     let now = app.clock().now().into();
     let by = permitted.caller().actor();
     let declared = app.config().moderation.specs();
     let changed = app
         .ledger()
-        .change_workspace(&id, now, declared, &by, change)
+        .change_workspace(&id, now, declared, &by, change, fits)
         .await?;
     let workspace = done(changed)?;
     tracing::info!(workspace = %workspace.workspace, status = %workspace.status, "workspace changed");
@@ -249,6 +251,20 @@ pub(super) fn check_display_name(name: Option<&str>, errors: &mut Vec<FieldError
     if let Some(name) = name {
         check_name("display_name", name, errors);
     }
+}
+
+/// Checks that gateways can be told of all who are paused, where a change pauses one.
+///
+/// # Errors
+/// 409: they are too many.
+pub(super) fn check_paused(status: Option<Status>, paused: &Paused) -> Result<(), Problem> {
+    if status != Some(Status::Paused) || paused.fits() {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        "so many workspaces and users are paused that gateways cannot be told of one more: pause a whole workspace, or \
+        resume those that need it no more",
+    ))
 }
 
 async fn with_spend(app: &App, workspaces: Vec<StoredWorkspace>) -> Result<Vec<WorkspaceView>, Problem> {

@@ -9,6 +9,7 @@ mod logs;
 mod output;
 mod stats;
 mod table;
+mod workspaces;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ use self::local::ConfigArg;
 use self::logs::{AuditListArgs, EventsArgs};
 use self::output::warn;
 use self::stats::{ExportArgs, StatsArgs};
+use self::workspaces::{UsersArgs, WorkspacesArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,6 +80,10 @@ enum Command {
     Budgets(BudgetsArgs),
     /// Limits of all gateways, through the admin API.
     Limits(LimitsArgs),
+    /// Workspaces, through the admin API: what they cost this month, and pausing them.
+    Workspaces(WorkspacesArgs),
+    /// Users of workspaces, through the admin API.
+    Users(UsersArgs),
     /// The last events, or those that come.
     Events(EventsArgs),
     /// Requests, tokens, cost and latencies by group.
@@ -130,6 +136,8 @@ impl Command {
             Self::Keys(args) => block_on(args.run()),
             Self::Budgets(args) => block_on(args.run()),
             Self::Limits(args) => block_on(args.run()),
+            Self::Workspaces(args) => block_on(args.run()),
+            Self::Users(args) => block_on(args.run()),
             Self::Events(args) => block_on(args.run()),
             Self::Stats(args) => block_on(args.run()),
             Self::Export(args) => block_on(args.run()),

@@ -6,16 +6,18 @@
 
 use sqlx::FromRow;
 use tollgate_core::limit::LimitReset;
-use tollgate_core::policy::Policy;
+use tollgate_core::policy::{Paused, Policy};
 use tollgate_core::time::UnixMillis;
 
 use super::limits::{LimitRow, StoredLimit};
-use super::prices::{PriceRows, StoredPrice};
+use super::prices::PriceRows;
 use super::{Counter, LAST, Ledger, LedgerError, TAKE, amount, number};
 
 const LIMITS: &str = "SELECT * FROM limits ORDER BY id";
 const RESETS: &str =
     "SELECT limit_name, subject, generation FROM limit_resets WHERE expires_at > $1 ORDER BY generation";
+const PAUSED_WORKSPACES: &str = "SELECT workspace FROM workspaces WHERE status = 'paused'";
+const PAUSED_USERS: &str = "SELECT workspace, name FROM users WHERE status = 'paused'";
 
 #[derive(Debug, FromRow)]
 struct ResetRow {
@@ -40,6 +42,16 @@ on_engines! {
         async fn all_limits(conn) -> Vec<LimitRow> {
             Ok(sqlx::query_as(LIMITS).fetch_all(conn).await?)
         }
+
+        async fn paused(conn) -> Paused {
+            let workspaces: Vec<String> = sqlx::query_scalar(PAUSED_WORKSPACES).fetch_all(&mut *conn).await?;
+            let users: Vec<(String, String)> = sqlx::query_as(PAUSED_USERS).fetch_all(conn).await?;
+            let mut paused = Paused { workspaces: workspaces.into_iter().collect(), ..Paused::default() };
+            for (workspace, user) in users {
+                paused.users.entry(workspace).or_default().insert(user);
+            }
+            Ok(paused)
+        }
     }
 }
 
@@ -62,12 +74,13 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] where the database fails, or a newer program has written what this one cannot read.
     pub async fn policy(&self, now: UnixMillis) -> Result<Policy, LedgerError> {
-        let (version, limits, resets, prices): (i64, Vec<LimitRow>, Vec<ResetRow>, Vec<StoredPrice>) = snapshot!(self, conn => {
-            let version = sqlx::query_scalar(LAST).bind(Counter::PolicyVersion.name()).fetch_one(&mut *conn).await?;
+        let (version, limits, resets, prices, paused) = snapshot!(self, conn => {
+            let version: i64 = sqlx::query_scalar(LAST).bind(Counter::PolicyVersion.name()).fetch_one(&mut *conn).await?;
             let limits = PolicyRows::all_limits(&mut *conn).await?;
-            let resets = sqlx::query_as(RESETS).bind(number(now.0)).fetch_all(&mut *conn).await?;
+            let resets: Vec<ResetRow> = sqlx::query_as(RESETS).bind(number(now.0)).fetch_all(&mut *conn).await?;
             let prices = PriceRows::all_prices(&mut *conn).await?;
-            (version, limits, resets, prices)
+            let paused = PolicyRows::paused(&mut *conn).await?;
+            (version, limits, resets, prices, paused)
         });
         let limits = limits.into_iter().map(StoredLimit::try_from);
         Ok(Policy {
@@ -83,6 +96,7 @@ impl Ledger {
                 .into_iter()
                 .map(|price| Ok((price.model.clone(), price.written()?)))
                 .collect::<Result<_, LedgerError>>()?,
+            paused,
         })
     }
 }

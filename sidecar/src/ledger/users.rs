@@ -2,11 +2,13 @@
 
 use serde_json::json;
 use sqlx::QueryBuilder;
+use tollgate_core::policy::Paused;
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::change::Changed;
 use super::feed::FeedRows;
+use super::policy::PolicyRows;
 use super::rollups::Dimension;
 use super::rollups::spend::SpendRows;
 use super::seen::{Seen, SeenRows};
@@ -31,7 +33,7 @@ pub struct StoredUser {
     pub name: String,
     /// What people call it.
     pub display_name: Option<String>,
-    /// `active` or `paused`: then its keys are refused.
+    /// `active` or `paused`: then it is refused, whoever lets it in.
     pub status: String,
     /// Milliseconds since the Unix epoch: of its first event.
     pub first_seen_at: Option<i64>,
@@ -122,8 +124,8 @@ impl Ledger {
         read!(self, conn => SpendRows::spend(conn, Dimension::User, &groups, since).await)
     }
 
-    /// Changes a user. One that pauses or resumes it has gateways told of its keys again. A change that leaves it as it
-    /// was is none.
+    /// Changes a user. One that pauses or resumes it has gateways told of its keys again, and of all who are paused then,
+    /// which `fits` is asked of. A change that leaves it as it was is none.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
@@ -133,6 +135,7 @@ impl Ledger {
         now: UnixMillis,
         by: &Actor,
         change: impl FnOnce(&mut StoredUser) -> Result<(), E>,
+        fits: impl FnOnce(&Paused) -> Result<(), E>,
     ) -> Result<Changed<StoredUser, E>, LedgerError> {
         transact!(self, conn => {
             FeedRows::lock(&mut *conn).await?;
@@ -159,6 +162,10 @@ impl Ledger {
                 .await?;
             if new.status != old.status {
                 FeedRows::tell_again(&mut *conn, &new.workspace, Some(&new.name)).await?;
+                PolicyRows::take_policy_version(&mut *conn).await?;
+                if let Err(refused) = fits(&PolicyRows::paused(&mut *conn).await?) {
+                    return Ok(Changed::Refused(refused));
+                }
             }
             let entry = AuditEntry::change(now, by, "user.edit", id)
                 .of(Some(&new.workspace))

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use sqlx::QueryBuilder;
+use tollgate_core::policy::Paused;
 use tollgate_core::time::UnixMillis;
 
 use super::audit::{Actor, AuditEntry, AuditRows};
 use super::feed::FeedRows;
 use super::moderation_policies::{ModerationRows, PolicyDeleted};
+use super::policy::PolicyRows;
 use super::rollups::Dimension;
 use super::rollups::spend::SpendRows;
 use super::{Ledger, LedgerError, number};
@@ -44,7 +46,7 @@ pub struct StoredWorkspace {
     pub workspace: String,
     /// What people call it.
     pub display_name: Option<String>,
-    /// `active` or `paused`: then its keys are refused.
+    /// `active` or `paused`: then all that is its is refused, whoever lets it in.
     pub status: String,
     /// The moderation policy of its keys that name none themselves; none for the one of the sidecar's configuration.
     pub moderation: Option<String>,
@@ -183,7 +185,8 @@ impl Ledger {
     }
 
     /// Changes a workspace. One that pauses it, resumes it, or gives it another moderation policy, has gateways told of
-    /// its keys again. A change that leaves it as it was is none. A policy that it is given is `declared` by the configuration, or made.
+    /// its keys again; of all who are paused too, where that changes, which `fits` is asked of. A change that leaves it
+    /// as it was is none. A policy that it is given is `declared` by the configuration, or made.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
@@ -194,6 +197,7 @@ impl Ledger {
         declared: &BTreeMap<String, PolicySpec>,
         by: &Actor,
         change: impl FnOnce(&mut StoredWorkspace) -> Result<(), E>,
+        fits: impl FnOnce(&Paused) -> Result<(), E>,
     ) -> Result<Changed<E>, LedgerError> {
         self.catch_up_to_read().await?;
         transact!(self, conn => {
@@ -229,6 +233,12 @@ impl Ledger {
                 .await?;
             if new.status != old.status || new.moderation != old.moderation {
                 FeedRows::tell_again(&mut *conn, name, None).await?;
+            }
+            if new.status != old.status {
+                PolicyRows::take_policy_version(&mut *conn).await?;
+                if let Err(refused) = fits(&PolicyRows::paused(&mut *conn).await?) {
+                    return Ok(Changed::Refused(refused));
+                }
             }
             let entry = AuditEntry::change(now, by, "workspace.edit", name)
                 .of(Some(name))
@@ -268,6 +278,8 @@ impl Ledger {
             }
             sqlx::query(DELETE_USERS).bind(name).execute(&mut *conn).await?;
             sqlx::query(DELETE).bind(name).execute(&mut *conn).await?;
+            // It may have been paused, or a user of it.
+            PolicyRows::take_policy_version(&mut *conn).await?;
             let entry = AuditEntry::change(now, by, "workspace.delete", name)
                 .of(Some(name))
                 .before(old.audited());

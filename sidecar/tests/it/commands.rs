@@ -233,6 +233,31 @@ async fn a_limit_is_made_changed_reset_and_deleted() {
 }
 
 #[tokio::test]
+async fn workspaces_and_users_are_paused_and_resumed() {
+    let sidecar = Sidecar::start().await;
+    let create = ["users", "create", "ann", "--workspace", "research", "--json"];
+    let user = parsed(&run(&sidecar, &create).await);
+    let id = user["id"].as_str().unwrap();
+    for (pause, resume) in [
+        (
+            ["workspaces", "pause", "research"],
+            ["workspaces", "resume", "research"],
+        ),
+        (["users", "pause", id], ["users", "resume", id]),
+    ] {
+        out(&run(&sidecar, &pause).await);
+        let list = [pause[0], "list"];
+        let table = out(&run(&sidecar, &list).await);
+        assert!(table.contains("research") && table.contains("paused"), "{table}");
+        out(&run(&sidecar, &resume).await);
+        let table = out(&run(&sidecar, &list).await);
+        assert!(!table.contains("paused"), "{table}");
+    }
+    let missing = refused(&run(&sidecar, &["users", "pause", "usr_none"]).await, 4);
+    assert!(missing.contains("404"), "{missing}");
+}
+
+#[tokio::test]
 async fn events_statistics_and_exports_are_those_of_the_ledger() {
     let sidecar = Sidecar::start().await;
     let mut hostile = event("b", "beta");

@@ -43,7 +43,9 @@ async fn gateways_are_told_every_change_of_a_limit() {
     let sidecar = Sidecar::start().await;
     assert_eq!(
         policy(&sidecar).await,
-        json!({"version": 0, "limits": [], "resets": [], "prices": {}})
+        json!({
+            "version": 0, "limits": [], "resets": [], "prices": {}, "paused": {"workspaces": [], "users": {}},
+        })
     );
     assert_eq!(version(&sidecar).await, 0);
 

@@ -29,6 +29,7 @@ mod openapi;
 mod operators;
 mod otlp;
 mod passwords;
+mod pausing;
 mod prices;
 mod problems;
 mod raises;

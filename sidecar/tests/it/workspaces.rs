@@ -1,7 +1,6 @@
-//! Workspaces and users: how they become known, and what pausing one comes to at gateways.
+//! Workspaces and users: how they become known, and what they give to keys.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -18,7 +17,7 @@ moderation:
     other: {rules: [{name: w, category: c, action: flag, words: [w]}]}
 "#;
 
-async fn resolve(sidecar: &Sidecar, key: &Value) -> Value {
+pub(super) async fn resolve(sidecar: &Sidecar, key: &Value) -> Value {
     let sha256 = KeyHash::of(key["key"].as_str().unwrap().as_bytes()).to_hex();
     let response = sidecar
         .gateway("/v1/keys/resolve", &json!({ "sha256": sha256 }))
@@ -26,24 +25,12 @@ async fn resolve(sidecar: &Sidecar, key: &Value) -> Value {
     expect(response, StatusCode::OK).await
 }
 
-/// What gateways are told after a version: the version to ask after next, and the keys by id.
-async fn changes(sidecar: &Sidecar, after: Option<u64>) -> (u64, Vec<Value>) {
-    let response = sidecar
-        .gateway("/v1/keys/changes", &json!({ "after": after }))
-        .await;
-    let fed = expect(response, StatusCode::OK).await;
-    (
-        fed["version"].as_u64().unwrap(),
-        fed["keys"].as_array().unwrap().clone(),
-    )
-}
-
-async fn edit(sidecar: &Sidecar, path: &str, patch: Value) -> Value {
+pub(super) async fn edit(sidecar: &Sidecar, path: &str, patch: Value) -> Value {
     let path = format!("/admin/v1/{path}");
     expect(sidecar.admin(Method::PATCH, &path, &patch).await, StatusCode::OK).await
 }
 
-async fn make(sidecar: &Sidecar, collection: &str, body: Value) -> Value {
+pub(super) async fn make(sidecar: &Sidecar, collection: &str, body: Value) -> Value {
     let path = format!("/admin/v1/{collection}");
     expect(
         sidecar.admin(Method::POST, &path, &body).await,
@@ -53,7 +40,7 @@ async fn make(sidecar: &Sidecar, collection: &str, body: Value) -> Value {
 }
 
 /// Everything in a collection, two at a time.
-async fn all(sidecar: &Sidecar, collection: &str) -> Vec<Value> {
+pub(super) async fn all(sidecar: &Sidecar, collection: &str) -> Vec<Value> {
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
         let page = sidecar
@@ -146,131 +133,6 @@ async fn what_keys_budgets_and_events_name_is_listed_beside_what_operators_made(
         StatusCode::CONFLICT,
     )
     .await;
-}
-
-#[tokio::test]
-async fn pausing_a_workspace_holds_its_keys_and_no_others_and_the_feed_tells_of_them() {
-    let sidecar = Sidecar::start().await;
-    let key = async |workspace: &str| {
-        sidecar
-            .create_key(&json!({"name": "k", "workspace": workspace}))
-            .await
-    };
-    let (held, other, revoked) = (key("held").await, key("other").await, key("held").await);
-    let paused = key("held").await;
-    for (key, action) in [(&revoked, "revoke"), (&paused, "pause")] {
-        let path = format!("/admin/v1/keys/{}/{action}", key["id"].as_str().unwrap());
-        expect(
-            sidecar.admin(Method::POST, &path, &json!({})).await,
-            StatusCode::OK,
-        )
-        .await;
-    }
-    let (version, _) = changes(&sidecar, None).await;
-    edit(&sidecar, "workspaces/held", json!({"display_name": "Held"})).await;
-    assert_eq!(
-        changes(&sidecar, Some(version)).await,
-        (version, vec![]),
-        "nothing for gateways"
-    );
-
-    edit(&sidecar, "workspaces/held", json!({"status": "paused"})).await;
-    let (version, told) = changes(&sidecar, Some(version)).await;
-    let ids: BTreeSet<&str> = told.iter().map(|key| key["id"].as_str().unwrap()).collect();
-    assert_eq!(
-        ids,
-        BTreeSet::from([held["id"].as_str().unwrap(), paused["id"].as_str().unwrap()])
-    );
-    assert!(told.iter().all(|key| key["status"] == "paused"), "{told:?}");
-    let late = key("held").await;
-    for (key, status) in [
-        (&held, "paused"),
-        (&late, "paused"),
-        (&revoked, "revoked"),
-        (&other, "active"),
-    ] {
-        assert_eq!(resolve(&sidecar, key).await["status"], status);
-    }
-    let view = sidecar
-        .get(&format!("/admin/v1/keys/{}", held["id"].as_str().unwrap()))
-        .await;
-    assert_eq!(view["status"], "active", "the key itself is not paused");
-
-    let (version, _) = changes(&sidecar, Some(version)).await;
-    edit(&sidecar, "workspaces/held", json!({"status": "active"})).await;
-    let (_, told) = changes(&sidecar, Some(version)).await;
-    assert_eq!(told.len(), 3);
-    assert_eq!(resolve(&sidecar, &held).await["status"], "active");
-    assert_eq!(
-        resolve(&sidecar, &paused).await["status"],
-        "paused",
-        "its own pause stays"
-    );
-}
-
-#[tokio::test]
-async fn pausing_a_user_holds_the_keys_of_that_user_in_that_workspace() {
-    let sidecar = Sidecar::start().await;
-    let key = async |workspace: &str, user: &str| {
-        sidecar
-            .create_key(&json!({"name": "k", "workspace": workspace, "user": user}))
-            .await
-    };
-    let (held, colleague, namesake) = (
-        key("acme", "ann").await,
-        key("acme", "bob").await,
-        key("other", "ann").await,
-    );
-    let users = all(&sidecar, "users").await;
-    let ann = users
-        .iter()
-        .find(|user| (&user["workspace"], &user["user"]) == (&json!("acme"), &json!("ann")))
-        .unwrap();
-    let path = format!("users/{}", ann["id"].as_str().unwrap());
-    let (version, _) = changes(&sidecar, None).await;
-    edit(
-        &sidecar,
-        &path,
-        json!({"status": "paused", "display_name": "Ann"}),
-    )
-    .await;
-    let (_, told) = changes(&sidecar, Some(version)).await;
-    assert_eq!(told.len(), 1);
-    assert_eq!(
-        (&told[0]["id"], &told[0]["status"]),
-        (&held["id"], &json!("paused"))
-    );
-    for key in [&colleague, &namesake] {
-        assert_eq!(resolve(&sidecar, key).await["status"], "active");
-    }
-    let changed = edit(&sidecar, &path, json!({"status": "active", "display_name": null})).await;
-    assert_eq!(changed["display_name"], json!(null));
-    assert_eq!(resolve(&sidecar, &held).await["status"], "active");
-}
-
-#[tokio::test]
-async fn no_key_that_is_made_meanwhile_escapes_a_pause() {
-    let sidecar = Arc::new(Sidecar::start().await);
-    make(&sidecar, "workspaces", json!({"id": "busy"})).await;
-    let tasks: Vec<_> = (0..12)
-        .map(|i| {
-            let sidecar = sidecar.clone();
-            tokio::spawn(async move {
-                if i == 6 {
-                    edit(&sidecar, "workspaces/busy", json!({"status": "paused"})).await;
-                }
-                sidecar
-                    .create_key(&json!({"name": "k", "workspace": "busy"}))
-                    .await;
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let (_, told) = changes(&sidecar, Some(0)).await;
-    assert_eq!(told.len(), 12);
-    assert!(told.iter().all(|key| key["status"] == "paused"), "{told:?}");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ export class WorkspacesView extends View {
     }
     confirmed({
       title: `Pause ${name}?`,
-      text: 'Every gateway refuses all its keys within two seconds, until it is active again.',
+      text: 'Every gateway refuses it within two seconds, whether it comes with a key or a JWT, until it is active again.',
       action: 'Pause',
       run,
     });
