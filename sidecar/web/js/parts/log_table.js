@@ -1,7 +1,7 @@
 // The rows of a log, newest first, and how to get earlier ones.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { table } from './table.js';
 import { tell } from './toast.js';
 
 /**
@@ -14,18 +14,7 @@ export function logTable(log, { what, columns, key, row, none, rows = log.rows }
   if (rows.length === 0) return none;
   const earlier = () =>
     log.earlier().catch((error) => tell(`Earlier ${what} could not be loaded: ${error.message}.`));
-  return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            ${columns.map(([title, classes]) => html`<th scope="col" class=${classes ?? nothing}>${title}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(rows, key, (one) => row(one))}
-        </tbody>
-      </table>
-    </div>
+  return html`${table(rows, (one) => row(one), columns, key)}
     ${log.hasEarlier
       ? html`<div class="more"><button class="button small" @click=${earlier}>Earlier ${what}</button></div>`
       : nothing}`;

@@ -1,12 +1,12 @@
 // Keys: who may call, with which models, until when.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { get, post } from '../api.js';
 import { ago, badge, keyStatus, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { empty, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 import { router } from '../router.js';
@@ -116,29 +116,16 @@ export class KeysView extends View {
     return html`${isCut
         ? html`<p class="notice">Only the newest ${keys.length} keys are shown: choose a workspace.</p>`
         : nothing}
-      <div class="table-box">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Status</th>
-              <th scope="col" class="wide">Workspace</th>
-              <th scope="col" class="wide">User</th>
-              <th scope="col" class="wide">Models</th>
-              <th scope="col" class="wide">Expires</th>
-              <th scope="col" class="wide">Created</th>
-              <th scope="col"><span class="hidden-visually">What can be done</span></th>
-            </tr>
-          </thead>
-          <tbody>
-            ${repeat(
-              rows,
-              (key) => key.id,
-              (key) => this.#row(key),
-            )}
-          </tbody>
-        </table>
-      </div>`;
+      ${table(rows, (key) => this.#row(key), [
+        ['Name'],
+        ['Status'],
+        ['Workspace', 'wide'],
+        ['User', 'wide'],
+        ['Models', 'wide'],
+        ['Expires', 'wide'],
+        ['Created', 'wide'],
+        ACTIONS,
+      ])}`;
   }
 
   #row(key) {

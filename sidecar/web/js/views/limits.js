@@ -1,7 +1,6 @@
 // Limits of the ledger: what each allows, to whom, and giving back what one has counted.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { access } from '../access.js';
 import { everything, remove, tagged } from '../api.js';
 import { count } from '../format.js';
@@ -9,6 +8,7 @@ import { badge } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { empty, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 import { View } from '../view.js';
@@ -83,27 +83,14 @@ export class LimitsView extends View {
   }
 
   #table(all) {
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Limit</th>
-            <th scope="col" class="right">Allows</th>
-            <th scope="col" class="wide">Each</th>
-            <th scope="col" class="wide">For</th>
-            <th scope="col" class="wide">Mode</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            all,
-            (limit) => limit.id,
-            (limit) => this.#row(limit),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(all, (limit) => this.#row(limit), [
+      ['Limit'],
+      ['Allows', 'right'],
+      ['Each', 'wide'],
+      ['For', 'wide'],
+      ['Mode', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #row(limit) {

@@ -1,12 +1,12 @@
 // Operators: who signs in, and what they may do where.
 
 import { html } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { everything, remove, tagged } from '../api.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { empty, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 import { View } from '../view.js';
@@ -65,27 +65,14 @@ export class OperatorsView extends View {
   }
 
   #table(operators) {
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Roles</th>
-            <th scope="col" class="wide">Status</th>
-            <th scope="col" class="wide">Signs in</th>
-            <th scope="col" class="wide">Changed</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            operators,
-            (operator) => operator.id,
-            (operator) => this.#row(operator),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(operators, (operator) => this.#row(operator), [
+      ['Name'],
+      ['Roles'],
+      ['Status', 'wide'],
+      ['Signs in', 'wide'],
+      ['Changed', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #row(operator) {

@@ -1,7 +1,6 @@
 // Moderation policies, beside the log of what they found.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { access } from '../access.js';
 import { attempt, everything, patch, post, remove, tagged } from '../api.js';
 import { badge } from '../parts/badge.js';
@@ -9,6 +8,7 @@ import { confirmed, openDialog } from '../parts/dialog.js';
 import { field, openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
 import { empty, sentence, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 
@@ -63,26 +63,13 @@ export class Policies {
   }
 
   #table(all) {
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Policy</th>
-            <th scope="col" class="wide">From</th>
-            <th scope="col" class="right">Rules</th>
-            <th scope="col" class="wide">Categories</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            all,
-            (one) => one.id,
-            (one) => this.#row(one),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(all, (one) => this.#row(one), [
+      ['Policy'],
+      ['From', 'wide'],
+      ['Rules', 'right'],
+      ['Categories', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #row(one) {

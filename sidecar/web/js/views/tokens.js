@@ -1,7 +1,6 @@
 // Tokens of the admin API, for programs.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { access, ROLES } from '../access.js';
 import { attempt, everything, get, post } from '../api.js';
 import { ago, badge, moment } from '../parts/badge.js';
@@ -10,6 +9,7 @@ import { choiceField, openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
 import { showSecret } from '../parts/secret.js';
 import { empty, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 import { View } from '../view.js';
@@ -70,29 +70,16 @@ export class TokensView extends View {
   }
 
   #table(tokens) {
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="wide">Workspace</th>
-            <th scope="col" class="wide">Role</th>
-            <th scope="col" class="wide">Scopes</th>
-            <th scope="col" class="wide">Expires</th>
-            <th scope="col" class="wide">Last used</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            tokens,
-            (token) => token.id,
-            (token) => this.#row(token),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(tokens, (token) => this.#row(token), [
+      ['Name'],
+      ['Status'],
+      ['Workspace', 'wide'],
+      ['Role', 'wide'],
+      ['Scopes', 'wide'],
+      ['Expires', 'wide'],
+      ['Last used', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #row(token) {

@@ -9,6 +9,7 @@ import { openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
 import { showSecret } from '../parts/secret.js';
 import { empty, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 import { router } from '../router.js';
@@ -157,26 +158,13 @@ export class WebhooksView extends View {
       const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Add webhook</button>`;
       return empty('No webhooks', 'Have your chat or your pager told when a budget runs low.', create);
     }
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Address</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="wide">Told of</th>
-            <th scope="col" class="wide">Added</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            webhooks,
-            (webhook) => webhook.id,
-            (webhook) => this.#row(webhook),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(webhooks, (webhook) => this.#row(webhook), [
+      ['Address'],
+      ['Status'],
+      ['Told of', 'wide'],
+      ['Added', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #row(webhook) {

@@ -1,7 +1,6 @@
 // Workspaces and their users: what they cost, when they were seen, and whether their keys may be used.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { repeat } from '../../vendor/lit/directives/repeat.js';
 import { access } from '../access.js';
 import { everything, patch, remove, tagged } from '../api.js';
 import { money, nanos } from '../format.js';
@@ -9,6 +8,7 @@ import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { empty, shown } from '../parts/states.js';
+import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
 import { View } from '../view.js';
@@ -105,28 +105,15 @@ export class WorkspacesView extends View {
   }
 
   #table(all) {
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Workspace</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="right">This month</th>
-            <th scope="col" class="wide">Moderation</th>
-            <th scope="col" class="wide">First seen</th>
-            <th scope="col" class="wide">Last seen</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            all,
-            (workspace) => workspace.id,
-            (workspace) => this.#row(workspace),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(all, (workspace) => this.#row(workspace), [
+      ['Workspace'],
+      ['Status'],
+      ['This month', 'right'],
+      ['Moderation', 'wide'],
+      ['First seen', 'wide'],
+      ['Last seen', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #row(workspace) {
@@ -168,28 +155,15 @@ export class WorkspacesView extends View {
   }
 
   #userTable(all) {
-    return html`<div class="table-box">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">User</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="right">This month</th>
-            <th scope="col" class="wide">Workspace</th>
-            <th scope="col" class="wide">First seen</th>
-            <th scope="col" class="wide">Last seen</th>
-            <th scope="col"><span class="hidden-visually">What can be done</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            all,
-            (user) => user.id,
-            (user) => this.#userRow(user),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return table(all, (user) => this.#userRow(user), [
+      ['User'],
+      ['Status'],
+      ['This month', 'right'],
+      ['Workspace', 'wide'],
+      ['First seen', 'wide'],
+      ['Last seen', 'wide'],
+      ACTIONS,
+    ]);
   }
 
   #userRow(user) {
