@@ -17,9 +17,9 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tollgate_bench_prompts::Prompts;
 
 use crate::namespace::Namespace;
-use crate::prompts::Prompts;
 
 /// Longest latency that is told from longer ones.
 const MAX_NANOS: u64 = 60_000_000_000;
@@ -152,7 +152,7 @@ async fn client(mut connection: SendRequest<Full<Bytes>>, shared: &Shared) -> Re
         let number = shared.requests.replace_with(|count| *count + 1);
         let request = shared
             .target
-            .request(number, shared.prompts.borrow_mut().next())?;
+            .request(number, shared.prompts.borrow_mut().next_body())?;
         let sent = Instant::now();
         let mut body = ask(&mut connection, request).await?;
         while let Some(frame) = body.frame().await {

@@ -10,8 +10,6 @@ mod parts;
 mod plan;
 mod processor;
 mod progress;
-mod prompts;
-mod random;
 mod report;
 mod row;
 mod scale;
@@ -24,13 +22,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use serde::Serialize;
+use tollgate_bench_prompts::Corpus;
 use tollgate_stack::{Filter, Repository};
 
 use crate::compare::compare;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::prompts::Corpus;
 use crate::report::Report;
 use crate::row::Kind;
 

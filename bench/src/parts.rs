@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tollgate_bench_prompts::{Corpus, Prompts};
 
 use crate::compare::{median, range};
 use crate::plan::{CLIENTS, Plan, Slice, WARM_UP};
 use crate::progress::Progress;
-use crate::prompts::{Corpus, Prompts};
 use crate::row::floor::{self, Work};
 use crate::row::tollgate::{self, Settings};
 use crate::row::{KEYS, Kind, Row};
@@ -100,7 +100,7 @@ pub(crate) struct Cost {
     added_cpu_us: f64,
     /// The smallest and the largest of a round.
     added_cpu_range_us: (f64, f64),
-    /// The same beside the line before.
+    /// As `added_cpu_us`, beside the line before.
     step_cpu_us: f64,
     requests_per_s: f64,
     /// One connection, beside bare Envoy.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tollgate_bench_prompts::{Corpus, Prompts};
 use tollgate_stack::proc;
 
 use crate::load::{self, Load};
 use crate::machine;
 use crate::progress::Progress;
-use crate::prompts::{Corpus, Prompts};
 use crate::row::{Kind, Row};
 
 /// Clients at saturation.

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tollgate_bench_prompts::{Corpus, Prompts};
 use tollgate_stack::proc;
 
 use crate::compare::{median, range};
 use crate::plan::{CLIENTS, WARM_UP};
 use crate::progress::Progress;
-use crate::prompts::{Corpus, Prompts};
 use crate::row::tollgate::{self, Settings};
 use crate::row::{Kind, Row};
 

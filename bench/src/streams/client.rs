@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use memchr::memmem;
+use tollgate_bench_prompts::Prompts;
 
 use super::Shape;
 use crate::clock;
 use crate::load::{Target, ask, histogram};
-use crate::prompts::Prompts;
 use crate::upstream::SENT;
 
 /// Digits of the time in an event.
@@ -82,7 +82,7 @@ async fn stream(connection: &mut SendRequest<Full<Bytes>>, shared: &Shared) -> R
         seen.requests += 1;
         seen.requests
     };
-    let body = shared.prompts.borrow_mut().next();
+    let body = shared.prompts.borrow_mut().next_body();
     let sent = clock::nanos();
     let mut body = ask(connection, shared.target.request(number, body)?).await?;
     let (mut pending, mut last, mut is_done) = (Vec::new(), None, false);

@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use tollgate_bench_prompts::{Corpus, Prompts};
 
 pub(crate) use self::slice::StreamSlice;
 pub(crate) use self::table::write as table;
 use crate::progress::Progress;
-use crate::prompts::{Corpus, Prompts};
 use crate::row::Row;
 
 /// Bytes of the requests for streams.

@@ -6,11 +6,6 @@
 mod gateway;
 mod host;
 mod measure;
-#[path = "../../src/prompts.rs"]
-#[expect(dead_code, reason = "beside Envoy more is asked for")]
-mod prompts;
-#[path = "../../src/random.rs"]
-mod random;
 mod vm;
 
 use std::io::Write as _;

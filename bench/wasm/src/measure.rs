@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use tollgate_bench_prompts::{Corpus, Prompts};
 
 use crate::gateway::{Client, Gateway, assert_quiet, static_keys};
-use crate::prompts::{Corpus, Prompts};
 use crate::vm::{Cost, Filter};
 
 /// Bytes of a request's body.
@@ -122,7 +122,7 @@ impl Bench {
         )?;
         let mut gateway = Gateway::start(&self.filter, &everything()?, 0)?;
         for _ in 0..WARM_UP {
-            gateway.exchange(Client::ONE, &self.prompts.next())?;
+            gateway.exchange(Client::ONE, &self.prompts.next_body())?;
         }
         let warm = gateway.vm.memory();
         writeln!(
@@ -249,7 +249,7 @@ impl Bench {
                 session: number,
                 address: number,
             };
-            gateway.exchange(client, &self.prompts.next())?;
+            gateway.exchange(client, &self.prompts.next_body())?;
             if number == exchanges.div_ceil(2) {
                 halfway = (gateway.vm.memory(), gateway.vm.host().shared_size().1 as u64);
             }
@@ -288,7 +288,7 @@ impl Bench {
         // Each key is resolved before it is measured, and so is each of the budgets' leases.
         let keys = (0..50_000).map(|number| client(number).key).max().unwrap_or(0) + 1;
         if config.get("keys").is_none() {
-            let body = self.prompts.next();
+            let body = self.prompts.next_body();
             for key in 0..keys {
                 gateway.exchange(Client { key, ..Client::ONE }, &body)?;
             }
@@ -312,11 +312,11 @@ impl Bench {
         client: impl Fn(u64) -> Client,
     ) -> Result<(Costs, HostCalls)> {
         for number in 0..WARM_UP {
-            gateway.exchange(client(number), &self.prompts.next())?;
+            gateway.exchange(client(number), &self.prompts.next_body())?;
         }
         gateway.vm.take_costs();
         for number in WARM_UP..WARM_UP + MEASURED {
-            gateway.exchange(client(number), &self.prompts.next())?;
+            gateway.exchange(client(number), &self.prompts.next_body())?;
         }
         assert_quiet(gateway)?;
         let calls = gateway.vm.host().calls.iter().collect();

@@ -3,6 +3,8 @@
 //! One repeated body would warm every memo of every gateway and flatter all of them. So prompts are put together
 //! from lines of this repository's own prose and code, drawn at random, and each bears a number of its own.
 
+mod random;
+
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::random::Random;
+use self::random::Random;
 
 /// Stands where a request's own number goes: as many digits.
 const NUMBER: &str = "0123456789abcdef";
@@ -21,13 +23,13 @@ const MAX_LINE: usize = 160;
 
 /// Lines to make prompts from.
 #[derive(Debug)]
-pub(crate) struct Corpus {
+pub struct Corpus {
     lines: Vec<String>,
 }
 
 /// Requests of one size.
 #[derive(Debug)]
-pub(crate) struct Prompts {
+pub struct Prompts {
     templates: Vec<Template>,
     next: u64,
     /// From one number to the next: 1, or 0 for one body again and again.
@@ -48,7 +50,7 @@ impl Corpus {
     /// # Errors
     ///
     /// Where they are not there.
-    pub(crate) fn read(root: &Path) -> Result<Self> {
+    pub fn read(root: &Path) -> Result<Self> {
         let mut lines = Vec::new();
         for folder in [
             "docs",
@@ -99,7 +101,7 @@ impl Corpus {
 
 impl Prompts {
     /// Chat completions of about `bytes` bytes.
-    pub(crate) fn new(corpus: &Corpus, bytes: usize, stream: bool) -> Self {
+    pub fn new(corpus: &Corpus, bytes: usize, stream: bool) -> Self {
         let mut random = Random::new(u64::try_from(bytes).unwrap_or(1));
         let count = (KEPT_BYTES / bytes).clamp(64, 4_096);
         let templates = (0..count)
@@ -113,7 +115,7 @@ impl Prompts {
     }
 
     /// One chat completion of about `bytes` bytes, again and again: what it costs where everything is remembered.
-    pub(crate) fn one(corpus: &Corpus, bytes: usize) -> Self {
+    pub fn one(corpus: &Corpus, bytes: usize) -> Self {
         Self {
             step: 0,
             ..Self::new(corpus, bytes, false)
@@ -121,7 +123,7 @@ impl Prompts {
     }
 
     /// The next request's body.
-    pub(crate) fn next(&mut self) -> Bytes {
+    pub fn next_body(&mut self) -> Bytes {
         let number = self.next;
         self.next += self.step;
         let index = usize::try_from(number).unwrap_or(0) % self.templates.len().max(1);
@@ -203,7 +205,7 @@ mod tests {
         for size in [10_240, 102_400] {
             let mut prompts = Prompts::new(&corpus, size, false);
             let bodies: HashSet<Bytes> = (0..5_000)
-                .map(|_| prompts.next())
+                .map(|_| prompts.next_body())
                 .take(10_000_000 / size)
                 .collect();
             assert_eq!(bodies.len(), 10_000_000 / size);
@@ -222,7 +224,7 @@ mod tests {
     fn one_body_is_asked_again_and_again_where_that_is_wanted() {
         let corpus = Corpus::read(Repository::here().root()).unwrap();
         let mut prompts = Prompts::one(&corpus, 102_400);
-        let first = prompts.next();
-        assert!((0..100).all(|_| prompts.next() == first));
+        let first = prompts.next_body();
+        assert!((0..100).all(|_| prompts.next_body() == first));
     }
 }
