@@ -67,10 +67,13 @@ impl KeyOf<'_> {
                 return Key::Known(slot);
             }
         }
-        let variant = self
-            .names
-            .iter()
-            .position(|name| folds_to(key, name, self.naming));
+        let variant = if self.naming == Naming::Exact && key.is_ascii() {
+            self.names.iter().position(|name| key.eq_ignore_ascii_case(name))
+        } else {
+            self.names
+                .iter()
+                .position(|name| folds_to(key, name, self.naming))
+        };
         variant.map_or(Key::Unknown, Key::Variant)
     }
 }

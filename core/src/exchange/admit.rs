@@ -77,7 +77,8 @@ impl Exchange {
         self.request.conversation = self.conversation(headers)?;
         self.request.removed = self.headers_to_remove(headers);
         refuse_upgrade(headers)?;
-        self.check_body_headers(headers)?;
+        let length = content_length(headers);
+        self.check_body_headers(headers, length)?;
         if endpoint.is_metered() && end {
             return Err(Refusal::new(
                 Code::InvalidRequest,
@@ -86,7 +87,7 @@ impl Exchange {
         }
         self.request.meaning = Some(endpoint.into_meaning());
         self.request.body_is_whole = end;
-        self.request.body_is_short = content_length(headers).is_some_and(|length| length <= SHORT_BODY);
+        self.request.body_is_short = length.is_some_and(|length| length <= SHORT_BODY);
         if let Some(identity) = outside.jwt {
             return self.identified(identity, env);
         }
@@ -272,7 +273,7 @@ impl Exchange {
         names
     }
 
-    fn check_body_headers(&self, headers: Headers<'_>) -> Result<(), Refusal> {
+    fn check_body_headers(&self, headers: Headers<'_>, length: Option<u64>) -> Result<(), Refusal> {
         for name in SINGLE {
             headers.single(name).map_err(|_| repeated(name))?;
         }
@@ -289,7 +290,7 @@ impl Exchange {
                 "compressed request bodies cannot be checked; send the body without content-encoding";
             return Err(Refusal::new(Code::InvalidRequest, message).at("content-encoding"));
         }
-        if content_length(headers).is_some_and(|length| length > self.config.max_request_bytes) {
+        if length.is_some_and(|length| length > self.config.max_request_bytes) {
             return Err(too_large(self.config.max_request_bytes));
         }
         Ok(())

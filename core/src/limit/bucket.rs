@@ -164,8 +164,14 @@ fn product(a: u64, b: u64) -> u128 {
     if a.leading_zeros() + b.leading_zeros() >= u64::BITS {
         u128::from(a * b)
     } else {
-        u128::from(a) * u128::from(b)
+        wide_product(a, b)
     }
+}
+
+/// Apart, so that it is not computed beforehand for both cases.
+#[cold]
+fn wide_product(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
 }
 
 /// The quotient, rounded up, at most the largest number. By 64 bits where that is enough: the VM has no division of 128
