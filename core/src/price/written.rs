@@ -23,7 +23,8 @@ impl WrittenPrice {
     /// # Errors
     /// Where it is no price, by the code that reads one of a configuration: which field, and why.
     pub fn price(&self) -> Result<Price, InvalidCatalogue> {
-        let mut deserializer = serde_json::Deserializer::from_str(self.0.get());
+        // As bytes, as all configuration is: what reads a price is compiled once.
+        let mut deserializer = serde_json::Deserializer::from_slice(self.0.get().as_bytes());
         let strict: Result<Strict, _> = serde_path_to_error::deserialize(&mut deserializer);
         strict
             .map(|Strict(price)| *price)
