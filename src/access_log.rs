@@ -51,7 +51,7 @@ fn value(field: AccessLogField, event: &Event) -> Option<Cow<'_, str>> {
         AccessLogField::Model => event.request_model.as_deref(),
         AccessLogField::InputTokens => return Some(event.usage.input_tokens.to_string().into()),
         AccessLogField::OutputTokens => return Some(event.usage.output_tokens.to_string().into()),
-        AccessLogField::CostUsd => return Some(event.cost_nanousd.to_string().into()),
+        AccessLogField::CostUsd => return Some(event.cost_nanousd.text().into()),
     };
     text.map(Cow::Borrowed)
 }

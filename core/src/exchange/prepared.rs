@@ -59,7 +59,7 @@ pub(super) struct Released {
 /// The open record of a request: its event as far as it is known, to be completed.
 pub(super) struct Open {
     pub(super) slot: Slot,
-    pub(super) event: Event,
+    pub(super) event: Box<Event>,
     pub(super) record: Record,
 }
 

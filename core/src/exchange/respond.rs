@@ -43,7 +43,7 @@ pub(super) struct Response {
     pub(super) redactions: Vec<Edit>,
     /// Set where the answer was kept from the client.
     pub(super) refused: Option<Code>,
-    reader: Option<Reader>,
+    reader: Option<Box<Reader>>,
     /// Takes its text, where that is kept.
     pub(super) text: Option<Box<AnswerText>>,
     outcome: Outcome,
@@ -86,7 +86,7 @@ impl Exchange {
             });
         };
         let coding = Coding::of(headers.first("content-encoding"));
-        self.response.reader = Some(Reader::new(dialect, coding));
+        self.response.reader = Some(Box::new(Reader::new(dialect, coding)));
         let is_success = self
             .response
             .status

@@ -36,7 +36,7 @@ pub struct Closing<'a> {
 #[derive(Debug)]
 pub struct Finished {
     /// The event.
-    pub event: Event,
+    pub event: Box<Event>,
     /// The refusal's code, where there was one.
     pub refused: Option<Code>,
     /// Whether the event could not be kept.
@@ -67,7 +67,7 @@ impl Exchange {
     pub fn finish(&mut self, closing: &Closing<'_>, env: &mut Env<'_>) -> Option<Finished> {
         let phase = std::mem::replace(&mut self.phase, Phase::Finished);
         if let Phase::Released(released) = phase {
-            return Some(self.settle(*released, closing, env));
+            return Some(self.settle(released, closing, env));
         }
         let mut event = self.event();
         self.end(&mut event, closing, env.now);
@@ -117,7 +117,8 @@ impl Exchange {
         })
     }
 
-    fn settle(&mut self, released: Released, closing: &Closing<'_>, env: &mut Env<'_>) -> Finished {
+    #[expect(clippy::boxed_local, reason = "out of its box it would be copied whole")]
+    fn settle(&mut self, released: Box<Released>, closing: &Closing<'_>, env: &mut Env<'_>) -> Finished {
         let outcome = std::mem::take(self.response.outcome());
         let status = self.response.status;
         let usage = account(&outcome, status, released.prompt_tokens);
@@ -190,10 +191,10 @@ impl Exchange {
     }
 
     /// The event as far as it is known before the end.
-    pub(super) fn event(&self) -> Event {
+    pub(super) fn event(&self) -> Box<Event> {
         let identity = self.identity.as_ref();
         let destination = self.destination();
-        Event {
+        Box::new(Event {
             event_id: self.ids.event.clone(),
             request_id: self.ids.request.clone(),
             time: self.arrived.millis().timestamp(),
@@ -221,7 +222,7 @@ impl Exchange {
             region: self.config.region.clone(),
             charges: Vec::new(),
             would_refuse: self.would_refuse.clone(),
-        }
+        })
     }
 
     /// Takes into its event how the exchange went on.

@@ -183,19 +183,22 @@ impl Rates {
         let reasoning = taken_from(&mut output, usage.reasoning_output_tokens);
         let audio_output = taken_from(&mut output, usage.apart.audio_output_tokens);
         let image_output = taken_from(&mut output, usage.apart.image_output_tokens);
-        [
-            self.input.times(input),
-            self.cached_input.times(usage.cached_input_tokens),
-            self.cache_creation.times(created),
-            self.cache_creation_1h.times(created_1h),
-            self.audio_input.times(audio_input),
-            self.output.times(output),
-            self.reasoning.times(reasoning),
-            self.audio_output.times(audio_output),
-            self.image_output.times(image_output),
-        ]
-        .into_iter()
-        .fold(0, u128::saturating_add)
+        let kinds = [
+            (&self.input, input),
+            (&self.cached_input, usage.cached_input_tokens),
+            (&self.cache_creation, created),
+            (&self.cache_creation_1h, created_1h),
+            (&self.audio_input, audio_input),
+            (&self.output, output),
+            (&self.reasoning, reasoning),
+            (&self.audio_output, audio_output),
+            (&self.image_output, image_output),
+        ];
+        // A request has tokens of two or three kinds, and the VM no numbers of 128 bits.
+        let used = kinds.iter().filter(|(_, tokens)| *tokens > 0);
+        used.fold(0, |cost: u128, (rate, tokens)| {
+            cost.saturating_add(rate.times(*tokens))
+        })
     }
 
     fn at_most(&self, input_tokens: u64, output_tokens: u64) -> u128 {

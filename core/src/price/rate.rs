@@ -81,12 +81,16 @@ impl Rate {
 
     /// What so many units cost, in units of 10⁻²⁴ USD.
     pub(super) fn times(self, units: u64) -> u128 {
-        // Most kinds of tokens a request has none of. Two numbers of 64 bits fit 128, which spares the VM, of 32 bits
-        // itself, the search for an overflow.
-        match u64::try_from(self.0) {
+        // Most kinds of tokens a request has none of. The VM, of 32 bits itself, has no product of 128 bits: as a rule two
+        // of 64 do.
+        match (u64::try_from(self.0), u32::try_from(units)) {
             _ if units == 0 => 0,
-            Ok(narrow) => u128::from(narrow) * u128::from(units),
-            Err(_) => self.0.saturating_mul(u128::from(units)),
+            (Ok(narrow), Ok(few)) => {
+                let (high, low) = (narrow >> u32::BITS, narrow & u64::from(u32::MAX));
+                let few = u64::from(few);
+                (u128::from(high * few) << u32::BITS) + u128::from(low * few)
+            }
+            _ => self.0.saturating_mul(u128::from(units)),
         }
     }
 }
@@ -189,6 +193,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_product_is_that_of_128_bits(
+            rate in prop_oneof![any::<u128>(), any::<u64>().prop_map(u128::from)],
+            units in prop_oneof![any::<u64>(), any::<u32>().prop_map(u64::from)],
+        ) {
+            prop_assert_eq!(Rate(rate).times(units), rate.saturating_mul(u128::from(units)));
+        }
+
         #[test]
         fn a_rate_equals_its_digits_with_the_point_moved(digits in "[0-9]{1,17}", exponent in 11usize..=24) {
             let rate = Rate::parse(&format!("{digits}e-{exponent}")).unwrap();
