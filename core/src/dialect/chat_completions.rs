@@ -3,7 +3,7 @@
 
 use super::at::{At, Invalid};
 use super::content::{self, Voice};
-use super::fields::{array, is_array, is_object, object, objects, present};
+use super::fields::{array, is_array, is_object, object, present};
 use super::prompt::{PieceKind, Role};
 use super::request::{CapPlace, IncludeUsage, MessageHead, Request};
 use super::rewrite::is_reasoning_model;
@@ -97,10 +97,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
 
 /// Reads `messages`; other OpenAI dialects take them too.
 pub(super) fn read_messages<'a>(request: &mut Request<'a>, json: &'a str) -> Result<(), Invalid> {
-    let at = At::ROOT.field("messages");
-    objects(json, Naming::Exact, &MESSAGE, &at, |index, fields| {
-        message(request, index, fields, &at.index(index))
-    })
+    request.each_message(json, &MESSAGE, message)
 }
 
 fn message<'a>(

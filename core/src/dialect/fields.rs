@@ -12,7 +12,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::at::{At, Invalid};
-use super::{scan, syntax};
+use super::scan;
+use super::syntax::{self, List};
 
 /// A body with fewer fields than this is looked through once, whatever is looked for.
 const MAX_INDEXED: usize = 24;
@@ -43,6 +44,16 @@ struct KeyOf<'n> {
 struct ReadBody<'n, 's, 'a> {
     key_of: KeyOf<'n>,
     slots: Slots<'s, 'a>,
+}
+
+/// What reading a body has found.
+pub(super) struct Body<'a, const N: usize> {
+    /// The values of the fields that were asked for.
+    pub(super) fields: [Option<&'a str>; N],
+    /// All its fields, where they came up on the way and are not too many.
+    pub(super) index: Option<Index<'a>>,
+    /// Its messages, where they came up on the way.
+    pub(super) list: Option<List<'a>>,
 }
 
 /// Where the values of known fields go.
@@ -170,19 +181,18 @@ impl<'de> Visitor<'de> for ReadBody<'_, '_, 'de> {
     }
 }
 
-/// The values of the `names` in the body `json`, as raw JSON; `null` is a value. And all its fields, where they came up
-/// on the way and are not too many.
+/// The values of the `names` in the body `json`, as raw JSON; `null` is a value.
 pub(super) fn body<'a, const N: usize>(
     json: &'a str,
     naming: Naming,
     names: &[&'static str; N],
-) -> Result<([Option<&'a str>; N], Option<Index<'a>>), Invalid> {
+) -> Result<Body<'a, N>, Invalid> {
     let mut slots = [None; N];
     let mut fault = None;
     let key_of = KeyOf { naming, names };
     let mut fill = Slots::new(&mut slots, &mut fault);
     let mut fields = Vec::with_capacity(MAX_INDEXED);
-    let read = syntax::object(json, |key, value| {
+    let read = syntax::object_with_list(json, "messages", |key, value| {
         fill.fill_known(&key_of.of(key), value);
         if fields.len() < MAX_INDEXED {
             fields.push((Cow::Borrowed(key), value));
@@ -193,7 +203,11 @@ pub(super) fn body<'a, const N: usize>(
     }
     let is_indexed = read.is_some() && fields.len() < MAX_INDEXED;
     match fault {
-        None => Ok((slots, is_indexed.then_some(Index(fields)))),
+        None => Ok(Body {
+            fields: slots,
+            index: is_indexed.then_some(Index(fields)),
+            list: read.flatten(),
+        }),
         Some(fault) => Err(fault.at(names, &At::ROOT)),
     }
 }
@@ -357,6 +371,39 @@ where
             (Some(false), _) => return Err(at.index(index).must("be an object")),
             (Some(true), Some(fault)) => return Err(fault.at(names, &at.index(index))),
             (Some(true), None) => each(index, slots)?,
+        }
+    }
+    Ok(())
+}
+
+/// As [`objects`], for an array that was walked over when the body was read.
+pub(super) fn listed<'a, const N: usize, F>(
+    list: &List<'a>,
+    names: &[&'static str; N],
+    at: &At<'_>,
+    mut each: F,
+) -> Result<(), Invalid>
+where
+    F: FnMut(usize, [Option<&'a str>; N]) -> Result<(), Invalid>,
+{
+    let key_of = KeyOf {
+        naming: Naming::Exact,
+        names,
+    };
+    let mut rest = list.fields();
+    for index in 0..list.len() {
+        let own = rest.iter().take_while(|(element, ..)| *element == index).count();
+        let (fields, others) = rest.split_at_checked(own).unwrap_or_default();
+        rest = others;
+        let mut slots = [None; N];
+        let mut fault = None;
+        let mut fill = Slots::new(&mut slots, &mut fault);
+        for (_, key, value) in fields {
+            fill.fill_known(&key_of.of(key), value);
+        }
+        match fault {
+            Some(fault) => return Err(fault.at(names, &at.index(index))),
+            None => each(index, slots)?,
         }
     }
     Ok(())

@@ -74,37 +74,38 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     };
     let mut text = String::with_capacity(quoted.len());
     let mut rest = quoted;
-    loop {
-        text.push_str(rest.get(..plain).unwrap_or_default());
-        rest = unescape(rest.get(plain + 1..).unwrap_or_default(), &mut text);
-        let Some(next) = words::len_until(rest.as_bytes(), b'\\') else {
-            text.push_str(rest);
-            return Cow::Owned(text);
+    while let Some((before, escaped)) = rest.split_at_checked(plain) {
+        text.push_str(before);
+        rest = unescape(escaped, &mut text);
+        plain = match words::len_until(rest.as_bytes(), b'\\') {
+            Some(next) => next,
+            None => break,
         };
-        plain = next;
     }
+    text.push_str(rest);
+    Cow::Owned(text)
 }
 
 /// Appends the character of an escape whose backslash is passed, and returns what follows it.
 fn unescape<'a>(escaped: &'a str, text: &mut String) -> &'a str {
-    let character = match escaped.as_bytes().first() {
+    let character = match escaped.as_bytes().get(1) {
         Some(b'n') => b'\n',
         Some(b't') => b'\t',
         Some(b'r') => b'\r',
         Some(b'b') => 8,
         Some(b'f') => 12,
         Some(b'u') => {
-            let (character, behind) = unicode(escaped.get(1..).unwrap_or_default());
+            let (character, behind) = unicode(escaped.get(2..).unwrap_or_default());
             text.push(character);
             return behind;
         }
         // A quote, a slash or a backslash.
         Some(other) if other.is_ascii() => *other,
         // No valid JSON: the backslash is left out.
-        Some(_) | None => return escaped,
+        Some(_) | None => return escaped.get(1..).unwrap_or_default(),
     };
     text.push(char::from(character));
-    escaped.get(1..).unwrap_or_default()
+    escaped.get(2..).unwrap_or_default()
 }
 
 /// The character that four hexadecimal digits name, or eight where they are a pair of surrogates, and what follows.

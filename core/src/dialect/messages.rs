@@ -3,7 +3,7 @@
 use super::at::{At, Invalid};
 use super::chat_completions::read_tools;
 use super::content::{self, Voice};
-use super::fields::{is_object, object, objects, present};
+use super::fields::{is_object, object, present};
 use super::prompt::Role;
 use super::request::{MessageHead, Request};
 use super::{Dialect, Naming, nested, scalar};
@@ -48,13 +48,10 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     }
     let at_system = At::ROOT.field("system");
     content::read(request, Voice::new(Role::System, None), system, &at_system)?;
-    let at = At::ROOT.field("messages");
     let Some(list) = present(messages) else {
-        return Err(at.must("be an array of messages"));
+        return Err(At::ROOT.field("messages").must("be an array of messages"));
     };
-    objects(list, Naming::Exact, &["role", "content"], &at, |index, fields| {
-        message(request, index, fields, &at.index(index))
-    })?;
+    request.each_message(list, &["role", "content"], message)?;
     read_tools(request, tools);
     request.schema = config
         .and_then(|json| nested(json, &["format", "schema"]))

@@ -9,6 +9,7 @@ use super::endpoint::{Endpoint, PathStream};
 use super::fields::{self, Ambiguous, Index, is_string, present};
 use super::json_string::decode;
 use super::prompt::{Media, Piece, PieceKind, Role, Text};
+use super::syntax::List;
 use super::{Dialect, Family, Naming, scalar};
 
 /// A request body, read. It borrows from the body and from the path.
@@ -64,6 +65,8 @@ pub struct Request<'a> {
     path: &'a str,
     /// All fields, once somebody has asked for one that this type does not name.
     index: OnceCell<Index<'a>>,
+    /// The messages, where they came up when the body was read.
+    list: Option<List<'a>>,
 }
 
 /// The model of a request.
@@ -173,6 +176,7 @@ impl<'a> Request<'a> {
             stream_options: None,
             path: endpoint.path(),
             index: OnceCell::new(),
+            list: None,
         }
     }
 
@@ -253,9 +257,28 @@ impl<'a> Request<'a> {
         &mut self,
         names: &[&'static str; N],
     ) -> Result<[Option<&'a str>; N], Invalid> {
-        let (fields, index) = fields::body(self.body, self.naming(), names)?;
-        self.index = index.map(OnceCell::from).unwrap_or_default();
-        Ok(fields)
+        let body = fields::body(self.body, self.naming(), names)?;
+        self.index = body.index.map(OnceCell::from).unwrap_or_default();
+        self.list = body.list;
+        Ok(body.fields)
+    }
+
+    /// Calls `each` for every one of the messages `json`, which must all be objects, with the values of the `names` in it.
+    pub(super) fn each_message<const N: usize>(
+        &mut self,
+        json: &'a str,
+        names: &[&'static str; N],
+        mut each: impl FnMut(&mut Self, usize, [Option<&'a str>; N], &At<'_>) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let at = At::ROOT.field("messages");
+        match self.list.take().filter(|list| list.is(json)) {
+            Some(list) => fields::listed(&list, names, &at, |index, fields| {
+                each(self, index, fields, &at.index(index))
+            }),
+            None => fields::objects(json, Naming::Exact, names, &at, |index, fields| {
+                each(self, index, fields, &at.index(index))
+            }),
+        }
     }
 
     /// Takes the body's `model`, which must be there unless the path named one.

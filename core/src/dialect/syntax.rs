@@ -14,6 +14,16 @@ struct Walk<'a> {
     at: usize,
 }
 
+/// An array of objects that was walked over field by field.
+#[derive(Debug, Clone)]
+pub(super) struct List<'a> {
+    /// All of it.
+    json: &'a str,
+    /// Of each field, which element it is of, its key without the quotes, and its value.
+    fields: Vec<(usize, &'a str, &'a str)>,
+    elements: usize,
+}
+
 /// The kinds of the brackets that are open, innermost in the lowest bit.
 #[derive(Default)]
 struct Open {
@@ -21,29 +31,58 @@ struct Open {
     depth: u32,
 }
 
+/// Most fields of a list: where there are more, it is walked over once more when they are asked for.
+const MAX_LISTED: usize = 256;
+
 /// Calls `each` for the fields of the object that is all of `json`: for the key without its quotes, and for the value.
 /// `None` where `json` is none, or where serde_json has to say; some fields may have been told then.
 pub(crate) fn object<'a>(json: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
     let mut walk = Walk { json, at: 0 };
-    walk.expect(b'{')?;
-    if walk.peek()? == b'}' {
-        walk.at += 1;
-        return walk.end();
-    }
-    loop {
-        let key = walk.plain_key()?;
-        walk.peek()?;
-        let start = walk.at;
-        walk.value()?;
-        each(key, json.get(start..walk.at)?);
-        match walk.peek()? {
-            b',' => walk.at += 1,
-            b'}' => {
-                walk.at += 1;
-                return walk.end();
-            }
-            _ => return None,
+    walk.fields(|walk, key| {
+        each(key, walk.value()?);
+        Some(())
+    })?;
+    walk.end()
+}
+
+/// As [`object`], and the value of the field `name`, where that is a list of objects, and not too long.
+pub(super) fn object_with_list<'a>(
+    json: &'a str,
+    name: &str,
+    mut each: impl FnMut(&'a str, &'a str),
+) -> Option<Option<List<'a>>> {
+    let mut walk = Walk { json, at: 0 };
+    let mut list = None;
+    walk.fields(|walk, key| {
+        if key == name && walk.next()? == b'[' {
+            let (value, found) = walk.list()?;
+            each(key, value);
+            list = found;
+        } else {
+            each(key, walk.value()?);
         }
+        Some(())
+    })?;
+    walk.end()?;
+    Some(list)
+}
+
+// === impl List ===
+
+impl<'a> List<'a> {
+    /// Whether it is this array.
+    pub(super) fn is(&self, json: &str) -> bool {
+        std::ptr::eq(self.json, json)
+    }
+
+    /// How many objects are in it.
+    pub(super) const fn len(&self) -> usize {
+        self.elements
+    }
+
+    /// The fields of all, in order: which object each is of, its key without the quotes, and its value.
+    pub(super) fn fields(&self) -> &[(usize, &'a str, &'a str)] {
+        &self.fields
     }
 }
 
@@ -86,8 +125,76 @@ impl<'a> Walk<'a> {
         Some(key)
     }
 
-    /// Passes a value.
-    fn value(&mut self) -> Option<()> {
+    /// Passes an object; `each` passes the value of each key.
+    fn fields(&mut self, mut each: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            let key = self.plain_key()?;
+            self.peek()?;
+            each(self, key)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes an array, which begins here: all of it, and what is in it where that are objects.
+    fn list(&mut self) -> Option<(&'a str, Option<List<'a>>)> {
+        let start = self.at;
+        let mut fields = Vec::new();
+        let (mut elements, mut is_list) = (0, true);
+        self.at += 1;
+        if self.peek()? == b']' {
+            is_list = false;
+        } else {
+            loop {
+                if self.peek()? == b'{' {
+                    self.fields(|walk, key| {
+                        let value = walk.value()?;
+                        is_list &= fields.len() < MAX_LISTED;
+                        if is_list {
+                            fields.push((elements, key, value));
+                        }
+                        Some(())
+                    })?;
+                } else {
+                    is_list = false;
+                    self.value()?;
+                }
+                elements += 1;
+                if self.peek()? != b',' {
+                    break;
+                }
+                self.at += 1;
+            }
+        }
+        self.expect(b']')?;
+        let json = self.json.get(start..self.at)?;
+        let list = is_list.then_some(List {
+            json,
+            fields,
+            elements,
+        });
+        Some((json, list))
+    }
+
+    /// Passes a value, which begins here.
+    fn value(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.pass_value()?;
+        self.json.get(start..self.at)
+    }
+
+    fn pass_value(&mut self) -> Option<()> {
         let mut open = Open::default();
         loop {
             match self.peek()? {

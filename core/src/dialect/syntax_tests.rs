@@ -3,7 +3,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::object;
+use super::{MAX_LISTED, object, object_with_list};
+use crate::dialect::scan;
 
 /// The fields as they are found here, where `json` is an object.
 fn found(json: &str) -> Option<Vec<(&str, &str)>> {
@@ -191,4 +192,54 @@ fn white_space_in_a_key_is_as_invalid_as_in_any_string() {
         assert_eq!((found(json), plainly(json)), (None, None), "{json:?}");
     }
     assert_eq!(found("{\"a \" : 1 }"), Some(vec![("a ", "1")]));
+}
+
+fn any_list() -> impl Strategy<Value = Vec<Value>> {
+    let message = prop::collection::btree_map("[a-cé]{0,3}", any_json(), 0..4)
+        .prop_map(|fields| Value::Object(fields.into_iter().collect()));
+    prop::collection::vec(prop_oneof![9 => message, 1 => any_json()], 0..5)
+}
+
+proptest! {
+    #[test]
+    fn a_list_is_told_as_a_second_walk_over_it_tells_it(elements in any_list(), is_pretty: bool) {
+        let body = serde_json::json!({"before": 1, "list": elements, "behind": "x"});
+        let json = if is_pretty { serde_json::to_string_pretty(&body) } else { serde_json::to_string(&body) }.unwrap();
+        let mut value = None;
+        let told = object_with_list(&json, "list", |key, found| {
+            if key == "list" {
+                value = Some(found);
+            }
+        });
+        let Some(list) = told else {
+            prop_assert!(json.contains('\\'), "not taken: {}", json);
+            return Ok(());
+        };
+        let value = value.unwrap();
+        let is_list = !elements.is_empty() && elements.iter().all(Value::is_object);
+        prop_assert_eq!(list.is_some(), is_list);
+        if let Some(list) = list {
+            prop_assert!(list.is(value));
+            prop_assert_eq!(list.len(), elements.len());
+            let again = scan::elements(value).enumerate().flat_map(|(element, object)| {
+                scan::fields(object).map(move |(key, value)| (element, key.trim_matches('"'), value))
+            });
+            prop_assert_eq!(list.fields(), again.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_not_valid_is_not_taken(json in r#"\{"list":\[[\[\]{},:"a1 ]{0,12}\]\}"#) {
+        let taken = object_with_list(&json, "list", |_, _| {}).is_some();
+        prop_assert_eq!(taken, object(&json, |_, _| {}).is_some(), "{}", json);
+    }
+}
+
+#[test]
+fn a_list_that_is_too_long_is_not_kept() {
+    for (fields, is_kept) in [(MAX_LISTED, true), (MAX_LISTED + 1, false)] {
+        let json = format!("{{\"list\":[{}]}}", vec![r#"{"a":1}"#; fields].join(","));
+        let list = object_with_list(&json, "list", |_, _| {}).unwrap();
+        assert_eq!(list.is_some(), is_kept, "{fields}");
+    }
 }
