@@ -8,6 +8,7 @@ mod hang_up;
 mod hot_path;
 mod killed;
 mod price_change;
+mod raise;
 mod refusal;
 mod rush;
 
