@@ -12,39 +12,21 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::at::{At, Invalid};
+use super::naming::{Naming, Place};
 use super::scan;
 use super::syntax::{self, List};
 
 /// A body with fewer fields than this is looked through once, whatever is looked for.
 const MAX_INDEXED: usize = 24;
 
-/// How a dialect spells its fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Naming {
-    /// As written.
-    Exact,
-    /// As written, in lowerCamelCase, or in snake_case: a JSON parser of protocol buffers takes both
-    /// (<https://protobuf.dev/programming-guides/json/>).
-    Proto,
-}
-
-/// What a key means to the reader of an object.
-enum Key {
-    Known(usize),
-    /// Another spelling of a known name, which some parsers take for it and others do not.
-    Variant(usize),
-    Unknown,
-}
-
+/// Reads a key, and says which of some names it is.
 struct KeyOf<'n> {
     naming: Naming,
     names: &'n [&'n str],
 }
 
-struct ReadBody<'n, 's, 'a> {
-    key_of: KeyOf<'n>,
-    slots: Slots<'s, 'a>,
-}
+/// Takes the values of a body that serde_json reads.
+struct ReadBody<'r, 'n, 's, 'a, const N: usize>(&'r mut Slots<'n, 's, 'a, N>);
 
 /// What reading a body has found.
 pub(super) struct Body<'a, const N: usize> {
@@ -56,126 +38,107 @@ pub(super) struct Body<'a, const N: usize> {
     pub(super) list: Option<List<'a>>,
 }
 
-/// Where the values of known fields go.
-struct Slots<'s, 'a> {
-    values: &'s mut [Option<&'a str>],
-    fault: &'s mut Option<Fault>,
-}
-
-/// Why an object with valid syntax is refused.
-#[derive(Clone, Copy)]
-struct Fault {
-    slot: usize,
-    variant: bool,
+/// The values of the fields with some names, as they come up.
+struct Slots<'n, 's, 'a, const N: usize> {
+    naming: Naming,
+    names: &'n [&'s str; N],
+    values: [Option<&'a str>; N],
+    /// The first that is refused: given more than once, or spelt in another way.
+    fault: Option<Place>,
 }
 
 // === impl KeyOf ===
 
-impl KeyOf<'_> {
-    fn of(&self, key: &str) -> Key {
-        for (slot, name) in self.names.iter().enumerate() {
-            if key == *name || self.naming == Naming::Proto && is_snake_of(key, name) {
-                return Key::Known(slot);
-            }
-        }
-        let variant = if self.naming == Naming::Exact && key.is_ascii() {
-            self.names.iter().position(|name| key.eq_ignore_ascii_case(name))
-        } else {
-            self.names
-                .iter()
-                .position(|name| folds_to(key, name, self.naming))
-        };
-        variant.map_or(Key::Unknown, Key::Variant)
-    }
-}
-
 impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
-    type Value = Key;
+    type Value = Option<Place>;
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for KeyOf<'_> {
-    type Value = Key;
+    type Value = Option<Place>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field name")
     }
 
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
-        Ok(self.of(key))
-    }
-}
-
-// === impl Key ===
-
-impl Key {
-    /// The slot of a field that is known, and whether it is spelt in another way; `None` for any other field.
-    const fn place(&self) -> Option<(usize, bool)> {
-        match self {
-            Self::Known(slot) => Some((*slot, false)),
-            Self::Variant(slot) => Some((*slot, true)),
-            Self::Unknown => None,
-        }
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.naming.place(key, self.names))
     }
 }
 
 // === impl Slots ===
 
-impl<'s, 'a> Slots<'s, 'a> {
-    const fn new(values: &'s mut [Option<&'a str>], fault: &'s mut Option<Fault>) -> Self {
-        Self { values, fault }
+impl<'n, 's, 'a, const N: usize> Slots<'n, 's, 'a, N> {
+    const fn new(naming: Naming, names: &'n [&'s str; N]) -> Self {
+        Self {
+            naming,
+            names,
+            values: [None; N],
+            fault: None,
+        }
     }
 
-    fn fill_known(&mut self, key: &Key, value: &'a str) {
-        if let Some(place) = key.place() {
+    /// Of the object `json`, which was read before.
+    fn of(json: &'a str, naming: Naming, names: &'n [&'s str; N]) -> Self {
+        let mut slots = Self::new(naming, names);
+        for (key, value) in scan::fields(json) {
+            slots.see(&scan::key_text(key), value);
+        }
+        slots
+    }
+
+    fn see(&mut self, key: &str, value: &'a str) {
+        if let Some(place) = self.naming.place(key, self.names) {
             self.fill(place, value);
         }
     }
 
-    fn fill(&mut self, (slot, variant): (usize, bool), value: &'a str) {
-        let place = self.values.get_mut(slot);
-        let duplicate = place.is_some_and(|place| place.replace(value).is_some());
-        if (variant || duplicate) && self.fault.is_none() {
-            *self.fault = Some(Fault { slot, variant });
+    fn fill(&mut self, place: Place, value: &'a str) {
+        let slot = self.values.get_mut(place.slot);
+        let is_duplicate = slot.is_some_and(|slot| slot.replace(value).is_some());
+        if (place.is_variant || is_duplicate) && self.fault.is_none() {
+            self.fault = Some(place);
         }
     }
 }
 
-// === impl Fault ===
-
-impl Fault {
-    fn at(self, names: &[&'static str], at: &At<'_>) -> Invalid {
-        let name = names.get(self.slot).copied().unwrap_or_default();
+impl<'a, const N: usize> Slots<'_, 'static, 'a, N> {
+    /// The values in the object at `at`, if none of its fields is refused.
+    fn values(self, at: &At<'_>) -> Result<[Option<&'a str>; N], Invalid> {
+        let Some(fault) = self.fault else {
+            return Ok(self.values);
+        };
+        let name = self.names.get(fault.slot).copied().unwrap_or_default();
         let place = at.field(name);
-        if self.variant {
+        Err(if fault.is_variant {
             place.invalid(format!("{place} is spelt in another case"))
         } else {
             place.invalid(format!("{place} is given more than once"))
-        }
+        })
     }
 }
 
 // === impl ReadBody ===
 
-impl<'de> Visitor<'de> for ReadBody<'_, '_, 'de> {
+impl<'de, const N: usize> Visitor<'de> for ReadBody<'_, '_, '_, 'de, N> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let KeyOf { naming, names } = self.key_of;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Slots { naming, names, .. } = *self.0;
         while let Some(key) = map.next_key_seed(KeyOf { naming, names })? {
-            let Some(place) = key.place() else {
+            let Some(place) = key else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             let value: &'de RawValue = map.next_value()?;
-            self.slots.fill(place, value.get());
+            self.0.fill(place, value.get());
         }
         Ok(())
     }
@@ -187,45 +150,35 @@ pub(super) fn body<'a, const N: usize>(
     naming: Naming,
     names: &[&'static str; N],
 ) -> Result<Body<'a, N>, Invalid> {
-    let mut slots = [None; N];
-    let mut fault = None;
-    let key_of = KeyOf { naming, names };
-    let mut fill = Slots::new(&mut slots, &mut fault);
+    let mut slots = Slots::new(naming, names);
     let mut fields = Vec::with_capacity(MAX_INDEXED);
     let read = syntax::object_with_list(json, "messages", |key, value| {
-        fill.fill_known(&key_of.of(key), value);
+        slots.see(key, value);
         if fields.len() < MAX_INDEXED {
             fields.push((Cow::Borrowed(key), value));
         }
     });
     if read.is_none() {
-        (slots, fault) = body_by_serde(json, naming, names)?;
+        slots = body_by_serde(json, naming, names)?;
     }
     let is_indexed = read.is_some() && fields.len() < MAX_INDEXED;
-    match fault {
-        None => Ok(Body {
-            fields: slots,
-            index: is_indexed.then_some(Index(fields)),
-            list: read.flatten(),
-        }),
-        Some(fault) => Err(fault.at(names, &At::ROOT)),
-    }
+    Ok(Body {
+        fields: slots.values(&At::ROOT)?,
+        index: is_indexed.then_some(Index(fields)),
+        list: read.flatten(),
+    })
 }
 
 /// As [`body`], for bodies that are out of the ordinary or not valid.
-fn body_by_serde<'a, const N: usize>(
+fn body_by_serde<'n, 'a, const N: usize>(
     json: &'a str,
     naming: Naming,
-    names: &[&'static str; N],
-) -> Result<([Option<&'a str>; N], Option<Fault>), Invalid> {
-    let mut slots = [None; N];
-    let mut fault = None;
+    names: &'n [&'static str; N],
+) -> Result<Slots<'n, 'static, 'a, N>, Invalid> {
+    let mut slots = Slots::new(naming, names);
     let mut reader = serde_json::Deserializer::from_str(json);
     reader
-        .deserialize_map(ReadBody {
-            key_of: KeyOf { naming, names },
-            slots: Slots::new(&mut slots, &mut fault),
-        })
+        .deserialize_map(ReadBody(&mut slots))
         .and_then(|()| reader.end())
         .map_err(|error| match error.classify() {
             Category::Data => At::ROOT.must("be an object"),
@@ -233,7 +186,7 @@ fn body_by_serde<'a, const N: usize>(
                 At::ROOT.invalid(format!("the body is not valid JSON: {error}"))
             }
         })?;
-    Ok((slots, fault))
+    Ok(slots)
 }
 
 /// The values of the `names` in the object `json` of a body that was read before; `null` is a value.
@@ -246,11 +199,7 @@ pub(super) fn object<'a, const N: usize>(
     if !is_object(json) {
         return Err(at.must("be an object"));
     }
-    let mut slots = [None; N];
-    match read_object(json, naming, names, &mut slots) {
-        None => Ok(slots),
-        Some(fault) => Err(fault.at(names, at)),
-    }
+    Slots::of(json, naming, names).values(at)
 }
 
 /// All fields of an object that was read before, for look-ups by names that were not known then: one scan, however
@@ -285,8 +234,8 @@ impl<'a> Index<'a> {
     fn find(&self, naming: Naming, name: &str) -> Result<Option<&'a str>, Ambiguous> {
         let mut found = None;
         for (key, value) in &self.0 {
-            let is_known = key == name || naming == Naming::Proto && is_snake_of(key, name);
-            if !is_known && !folds_to(key, name, naming) {
+            let is_known = naming.is(key, name);
+            if !is_known && !naming.folds_to(key, name) {
                 continue;
             }
             if !is_known || found.replace(*value).is_some() {
@@ -313,11 +262,12 @@ pub(super) fn lookup<'a, 'n>(
         if !is_object(found) {
             return Ok(None);
         }
-        let mut slot = [None];
-        if read_object(found, naming, &[name], &mut slot).is_some() {
+        let names = [name];
+        let slots = Slots::of(found, naming, &names);
+        if slots.fault.is_some() {
             return Err(Ambiguous);
         }
-        let [value] = slot;
+        let [value] = slots.values;
         match present(value) {
             Some(next) => found = next,
             None => return Ok(None),
@@ -359,18 +309,13 @@ where
     if !is_array(json) {
         return Err(at.must("be an array"));
     }
-    let key_of = KeyOf { naming, names };
     let mut objects = scan::Objects::of(json);
     for index in 0.. {
-        let mut slots = [None; N];
-        let mut fault = None;
-        let mut fill = Slots::new(&mut slots, &mut fault);
-        let next = objects.next(|key, value| fill.fill_known(&key_of.of(&scan::key_text(key)), value));
-        match (next, fault) {
-            (None, _) => break,
-            (Some(false), _) => return Err(at.index(index).must("be an object")),
-            (Some(true), Some(fault)) => return Err(fault.at(names, &at.index(index))),
-            (Some(true), None) => each(index, slots)?,
+        let (at, mut slots) = (at.index(index), Slots::new(naming, names));
+        match objects.next(|key, value| slots.see(&scan::key_text(key), value)) {
+            None => break,
+            Some(false) => return Err(at.must("be an object")),
+            Some(true) => each(index, slots.values(&at)?)?,
         }
     }
     Ok(())
@@ -386,25 +331,16 @@ pub(super) fn listed<'a, const N: usize, F>(
 where
     F: FnMut(usize, [Option<&'a str>; N]) -> Result<(), Invalid>,
 {
-    let key_of = KeyOf {
-        naming: Naming::Exact,
-        names,
-    };
     let mut rest = list.fields();
     for index in 0..list.len() {
         let own = rest.iter().take_while(|(element, ..)| *element == index).count();
         let (fields, others) = rest.split_at_checked(own).unwrap_or_default();
         rest = others;
-        let mut slots = [None; N];
-        let mut fault = None;
-        let mut fill = Slots::new(&mut slots, &mut fault);
+        let mut slots = Slots::new(Naming::Exact, names);
         for (_, key, value) in fields {
-            fill.fill_known(&key_of.of(key), value);
+            slots.see(key, value);
         }
-        match fault {
-            Some(fault) => return Err(fault.at(names, &at.index(index))),
-            None => each(index, slots)?,
-        }
+        each(index, slots.values(&at.index(index))?)?;
     }
     Ok(())
 }
@@ -431,52 +367,4 @@ pub(super) fn is_array(json: &str) -> bool {
 
 pub(super) fn is_object(json: &str) -> bool {
     json.starts_with('{')
-}
-
-fn read_object<'a>(
-    json: &'a str,
-    naming: Naming,
-    names: &[&str],
-    slots: &mut [Option<&'a str>],
-) -> Option<Fault> {
-    let key_of = KeyOf { naming, names };
-    let mut fault = None;
-    let mut slots = Slots::new(slots, &mut fault);
-    for (key, value) in scan::fields(json) {
-        slots.fill_known(&key_of.of(&scan::key_text(key)), value);
-    }
-    fault
-}
-
-/// Whether `key` is the snake_case of the lowerCamelCase `name`.
-fn is_snake_of(key: &str, name: &str) -> bool {
-    let snake = name.bytes().flat_map(|byte| {
-        let underscore = byte.is_ascii_uppercase().then_some(b'_');
-        underscore.into_iter().chain([byte.to_ascii_lowercase()])
-    });
-    key.bytes().eq(snake)
-}
-
-/// Whether a parser that does not mind the case takes `key` for `name`. Go folds the long s and the Kelvin sign
-/// as well (`encoding/json`, `foldName`).
-fn folds_to(key: &str, name: &str, naming: Naming) -> bool {
-    match naming {
-        // A letter of ASCII stands for one letter, and others are longer than the letters that they stand for.
-        Naming::Exact if key.len() < name.len() => false,
-        Naming::Exact if key.is_ascii() => key.eq_ignore_ascii_case(name),
-        Naming::Exact | Naming::Proto => folds_widely_to(key, name, naming),
-    }
-}
-
-fn folds_widely_to(key: &str, name: &str, naming: Naming) -> bool {
-    let fold = |character: char| match character {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    };
-    let counts = |character: &char| naming == Naming::Exact || *character != '_';
-    key.chars()
-        .filter(counts)
-        .map(fold)
-        .eq(name.chars().filter(counts).map(fold))
 }

@@ -23,10 +23,10 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
 
 impl Exchange {
     /// The answer that tells a client no.
-    pub(super) fn reply(&self, refusal: &Refusal) -> Reply {
+    pub(super) fn reply(&mut self, refusal: &Refusal) -> Reply {
         let family = self.request.family.unwrap_or(Family::OpenAi);
         let mut headers = vec![("content-type", "application/json".to_owned())];
-        headers.extend(self.own_headers());
+        headers.extend(self.take_own_headers());
         headers.extend(self.security_headers());
         if refusal.code == Code::BudgetExceeded {
             headers.push(("x-should-retry", "false".to_owned()));
@@ -40,18 +40,11 @@ impl Exchange {
     }
 
     /// Adds to the changes of an answer's headers those of ours, which replace no provider's own: these are gone
-    /// already. To be called when the headers go, as it gives away what a refusal would tell.
+    /// already. To be called when the headers go.
     pub(super) fn tell_answer(&mut self, changes: &mut Vec<HeaderOp>) {
-        let warning = self.warning();
-        let request_id = ("x-tollgate-request-id", self.ids.request.clone());
-        let limits = std::mem::take(&mut self.limit_headers);
-        let budgets = std::mem::take(&mut self.budget_headers);
-        // What the answer has cost, and its length, may follow.
-        changes.reserve(4 + limits.len() + budgets.len());
-        let ours = std::iter::once(request_id)
-            .chain(limits)
-            .chain(budgets)
-            .chain(warning);
+        // Beside these: the request's id and a warning; what the answer has cost, and its length, may follow.
+        changes.reserve(4 + self.limit_headers.len() + self.budget_headers.len());
+        let ours = self.take_own_headers();
         changes.extend(ours.map(|(name, value)| HeaderOp::Add(name.into(), value.into_bytes())));
         let security = self.security_headers();
         changes.extend(security.map(|(name, value)| HeaderOp::Set(name.into(), value)));
@@ -67,14 +60,12 @@ impl Exchange {
         headers.iter().map(|(name, value)| (*name, (*value).to_owned()))
     }
 
-    fn own_headers(&self) -> impl Iterator<Item = Header> {
+    /// What the client is told of its request, limits and budgets: once, so it is given away.
+    fn take_own_headers(&mut self) -> impl Iterator<Item = Header> + use<> {
+        let warning = (!self.warnings.is_empty()).then(|| ("x-tollgate-warning", self.warnings.join("; ")));
         std::iter::once(("x-tollgate-request-id", self.ids.request.clone()))
-            .chain(self.limit_headers.iter().cloned())
-            .chain(self.budget_headers.iter().cloned())
-            .chain(self.warning())
-    }
-
-    fn warning(&self) -> Option<Header> {
-        (!self.warnings.is_empty()).then(|| ("x-tollgate-warning", self.warnings.join("; ")))
+            .chain(std::mem::take(&mut self.limit_headers))
+            .chain(std::mem::take(&mut self.budget_headers))
+            .chain(warning)
     }
 }
