@@ -102,6 +102,11 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// A difference as tables show it, with the least and the most of a round.
+pub(crate) fn with_range(difference: f64, (least, most): (f64, f64)) -> String {
+    format!("{difference:+.0} ({least:+.0} to {most:+.0})")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tollgate_bench_prompts::{Corpus, Prompts};
 
-use crate::compare::{median, range};
+use crate::compare::{median, range, with_range};
 use crate::plan::{CLIENTS, Plan, Slice, WARM_UP};
 use crate::progress::Progress;
 use crate::row::floor::{self, Work};
@@ -156,7 +156,6 @@ pub(crate) fn markdown(costs: &[Cost]) -> String {
                    |---|---|---|---|---|---|---|\n"
             .to_owned();
     for (number, cost) in costs.iter().enumerate() {
-        let (least, most) = cost.added_cpu_range_us;
         let or_dash = |text: String| if number == 0 { "–".to_owned() } else { text };
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -164,7 +163,7 @@ pub(crate) fn markdown(costs: &[Cost]) -> String {
             "| {} | {:.0} | {} | {} | {:.0} | {} | {} |",
             cost.title,
             cost.cpu_us,
-            or_dash(format!("{:+.0} ({least:+.0} to {most:+.0})", cost.added_cpu_us)),
+            or_dash(with_range(cost.added_cpu_us, cost.added_cpu_range_us)),
             or_dash(format!("{:+.0}", cost.step_cpu_us)),
             cost.requests_per_s,
             or_dash(format!("{:+.0}", cost.added_p50_us)),

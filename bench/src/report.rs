@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::compare::Figures;
+use crate::compare::{Figures, with_range};
 use crate::machine::Machine;
 use crate::plan::{Memory, Plan, Slice};
 use crate::row::Kind;
@@ -73,7 +73,6 @@ impl Report {
         for row in self.figures.iter().filter(|row| row.bytes == bytes) {
             let is_bare = row.kind == Kind::Bare;
             let or_dash = |text: String| if is_bare { "–".to_owned() } else { text };
-            let (least, most) = row.added_cpu_range_us;
             let _ = writeln!(
                 out,
                 "| {} | {} | {} | {:.0} | {:.0} | {:.0} | {} | {} |",
@@ -83,7 +82,7 @@ impl Report {
                 row.p50_us,
                 row.requests_per_s,
                 row.cpu_us,
-                or_dash(format!("{:+.0} ({least:+.0} to {most:+.0})", row.added_cpu_us)),
+                or_dash(with_range(row.added_cpu_us, row.added_cpu_range_us)),
                 or_dash(format!("{:.2}", row.added_cpu_ratio)),
             );
         }

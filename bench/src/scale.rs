@@ -12,7 +12,7 @@ use serde::Serialize;
 use tollgate_bench_prompts::{Corpus, Prompts};
 use tollgate_stack::proc;
 
-use crate::compare::{median, range};
+use crate::compare::{median, range, with_range};
 use crate::plan::{CLIENTS, WARM_UP};
 use crate::progress::Progress;
 use crate::row::tollgate::{self, Settings};
@@ -101,12 +101,11 @@ impl Growth {
             self.title
         );
         for point in &self.points {
-            let (least, most) = point.added_cpu_range_us;
             let _ = writeln!(
                 out,
-                "| {} | {:+.0} ({least:+.0} to {most:+.0}) | {} |",
+                "| {} | {} | {} |",
                 point.size,
-                point.added_cpu_us,
+                with_range(point.added_cpu_us, point.added_cpu_range_us),
                 point.resident_kib.div_ceil(1_024)
             );
         }
