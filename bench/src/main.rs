@@ -42,6 +42,9 @@ struct Args {
     /// Rows to measure beside those: other gateways, which are installed first
     #[arg(long, value_delimiter = ',', value_name = "ROW")]
     with: Vec<Kind>,
+    /// Another build of Tollgate's filter, as one more row: a .wasm file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scale", "parts"])]
+    against: Option<PathBuf>,
     /// Sizes of request bodies in bytes
     #[arg(long, value_delimiter = ',', default_values_t = [512, 2_048, 10_240, 102_400])]
     sizes: Vec<usize>,
@@ -124,6 +127,9 @@ async fn run(args: Args) -> Result<()> {
                 .await
                 .with_context(|| format!("cannot start {kind:?}"))?,
         );
+    }
+    if let Some(wasm) = &args.against {
+        rows.push(row::tollgate::start_another(upstream, wasm).await?);
     }
     let (slices, memory) = plan.run(&rows, &corpus, &progress).await?;
     let streams = if args.no_streams {

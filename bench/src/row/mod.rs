@@ -10,7 +10,7 @@ pub(crate) mod tollgate;
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::Serialize;
 use tollgate_stack::Stack;
@@ -30,6 +30,9 @@ pub(crate) enum Kind {
     Bare,
     /// Tollgate with everything on but moderation, which asks the sidecar about each request
     Tollgate,
+    /// Another build of Tollgate's filter (`--against`)
+    #[value(skip)]
+    Another,
     /// A WebAssembly filter that reads and holds both sides, and decides nothing
     Floor,
     /// Envoy's own filters: api_key_auth, local_ratelimit, ai_protocol_manager (token usage)
@@ -76,6 +79,7 @@ impl Kind {
         match self {
             Self::Bare => "Envoy, no policy",
             Self::Tollgate => "**Tollgate, everything on**",
+            Self::Another => "another build of its filter",
             Self::Floor => "a filter that only reads and holds",
             Self::Native => "Envoy's own filters",
             Self::ExtProc => "ext_proc, idle server",
@@ -93,6 +97,7 @@ impl Kind {
                 "key from the sidecar (100 keys), 7 limits in 4 scopes, 3 budgets a request, validation, prompt tokens \
                  counted exactly, usage and cost from the answer, an event per request in the ledger, metrics"
             }
+            Self::Another => "what Tollgate does, with the filter of `--against`",
             Self::Floor => {
                 "a WebAssembly filter that reads the headers and holds the bodies of request and answer, reads both \
                  bodies, takes out three headers and adds eight, as every filter must that governs; it decides nothing"
@@ -125,6 +130,7 @@ impl Kind {
         match self {
             Self::Bare => bare::start(upstream).await,
             Self::Tollgate => tollgate::start(upstream, tollgate::Settings::USUAL).await,
+            Self::Another => bail!("another build of the filter is given by --against"),
             Self::Floor => floor::start(upstream, floor::Work::Everything).await,
             Self::Native => native::start(upstream).await,
             Self::ExtProc => ext_proc::start(upstream).await,

@@ -2,13 +2,14 @@
 //! sidecar about each request, is left out.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tollgate_stack::{Stack, wait};
+use tollgate_stack::{Stack, StackBuilder, wait};
 
 use super::proxy::level;
 use super::{KEYS, Kind, Row, Running};
@@ -109,8 +110,24 @@ impl Settings {
 }
 
 pub(crate) async fn start(upstream: SocketAddr, settings: Settings) -> Result<Row> {
+    start_in(Stack::builder(), upstream, settings).await
+}
+
+/// The usual settings, but with the filter in this file.
+pub(crate) async fn start_another(upstream: SocketAddr, wasm: &Path) -> Result<Row> {
+    let wasm = wasm
+        .canonicalize()
+        .with_context(|| format!("--against {}", wasm.display()))?;
+    let row = start_in(Stack::builder().wasm(wasm), upstream, Settings::USUAL).await?;
+    Ok(Row {
+        kind: Kind::Another,
+        ..row
+    })
+}
+
+async fn start_in(builder: StackBuilder, upstream: SocketAddr, settings: Settings) -> Result<Row> {
     let config = settings.filter_config()?;
-    let stack = Stack::builder()
+    let stack = builder
         .concurrency(settings.workers)
         .upstream(format!("http://{upstream}").parse()?)
         .filter_config(move |demo| merge(demo, &config))

@@ -29,6 +29,7 @@ pub struct StackBuilder {
     concurrency: u32,
     upstream: Option<Url>,
     filter: Filter,
+    wasm: Option<PathBuf>,
     hot_reload: bool,
     sidecar_config: PathBuf,
     sidecar_env: Vec<(String, String)>,
@@ -51,6 +52,7 @@ impl Default for StackBuilder {
             concurrency: 2,
             upstream: None,
             filter: Filter::Shipped,
+            wasm: None,
             hot_reload: false,
             sidecar_config: Repository::here().root().join("sidecar/sidecar.yaml"),
             sidecar_env: Vec::new(),
@@ -98,6 +100,13 @@ impl StackBuilder {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Runs the filter from this file instead of the one that is built.
+    #[must_use]
+    pub fn wasm(mut self, wasm: PathBuf) -> Self {
+        self.wasm = Some(wasm);
         self
     }
 
@@ -210,7 +219,7 @@ impl StackBuilder {
             }
         };
         let mut config = EnvoyConfig::read(&repository.root().join("envoy/envoy.yaml"))?;
-        config.set_wasm(&artifacts.wasm)?;
+        config.set_wasm(self.wasm.as_deref().unwrap_or(&artifacts.wasm))?;
         for edit in self.filter_edits {
             edit(config.filter_config()?);
         }
