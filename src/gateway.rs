@@ -25,8 +25,9 @@ pub(crate) struct Gateway {
     /// Compiled anew whenever the ledger's policy changes; exchanges keep the one that they began with.
     config: RefCell<Rc<Config>>,
     policy: RefCell<Follower>,
-    /// The policy that `config` was compiled with.
-    in_force: RefCell<Policy>,
+    /// Whom the ledger's policy holds. Beside `config`, because it applies even where the rest of the policy does not
+    /// fit.
+    paused: RefCell<Paused>,
     pub(crate) cells: SharedData,
     pub(crate) sidecar: Option<Sidecar>,
     pub(crate) journal: RefCell<Writer>,
@@ -63,7 +64,7 @@ impl Gateway {
             written,
             config: RefCell::new(Rc::new(config)),
             policy: RefCell::default(),
-            in_force: RefCell::default(),
+            paused: RefCell::default(),
             cells: SharedData::default(),
             sidecar,
             journal,
@@ -79,17 +80,18 @@ impl Gateway {
         Rc::clone(&self.config.borrow())
     }
 
-    /// Takes the ledger's policy over where it has changed. One that does not fit is refused, and the one before
-    /// goes on, but for whom it holds: an operator can stop somebody whatever else is wrong.
+    /// Takes the ledger's policy over where it has changed. One that does not fit is refused, and the one before goes
+    /// on; whom it holds is held all the same.
     pub(crate) fn follow_policy(&self) {
         let looked = self.policy.borrow_mut().look(&self.cells);
         let policy = match looked {
             Ok(None) => return,
             Ok(Some(policy)) => policy,
             Err(error) => {
-                return self.policy_refused(&[&format!("the ledger's policy cannot be read: {error}")]);
+                return self.policy_refused([format!("the ledger's policy cannot be read: {error}")]);
             }
         };
+        self.paused.replace(policy.paused.clone());
         match self.written.compile(&policy) {
             Ok(config) => {
                 *self.config.borrow_mut() = Rc::new(config);
@@ -101,38 +103,21 @@ impl Gateway {
                     policy.version,
                     policy.limits.len()
                 );
-                *self.in_force.borrow_mut() = policy;
             }
             Err(faults) => {
-                let faults: Vec<String> = faults
-                    .iter()
-                    .map(|fault| {
-                        format!(
-                            "policy {} of the ledger is refused, and the one before goes on: {fault}",
-                            policy.version
-                        )
-                    })
-                    .collect();
-                self.policy_refused(&faults);
-                self.hold(policy.paused);
+                let version = policy.version;
+                let refused = |fault: &Fault| {
+                    format!("policy {version} of the ledger is refused, and the one before goes on: {fault}")
+                };
+                self.policy_refused(faults.iter().map(refused));
             }
-        }
-    }
-
-    /// Holds these, beside all else of the policy in force.
-    fn hold(&self, paused: Paused) {
-        let mut policy = self.in_force.borrow_mut();
-        policy.paused = paused;
-        match self.written.compile(&policy) {
-            Ok(config) => *self.config.borrow_mut() = Rc::new(config),
-            Err(faults) => self.policy_refused(&faults.iter().map(ToString::to_string).collect::<Vec<_>>()),
         }
     }
 
     /// Says and counts that a policy of the ledger is not taken.
-    pub(crate) fn policy_refused(&self, reasons: &[impl AsRef<str>]) {
+    pub(crate) fn policy_refused(&self, reasons: impl IntoIterator<Item = String>) {
         for reason in reasons {
-            warn!("{}", reason.as_ref());
+            warn!("{reason}");
         }
         self.metrics.borrow_mut().policy_refused();
     }
@@ -156,6 +141,7 @@ impl Gateway {
             cells: &self.cells,
             journal: &mut journal,
             money: &mut money,
+            paused: &self.paused.borrow(),
         })
     }
 

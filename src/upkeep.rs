@@ -238,7 +238,7 @@ fn policy_answered(gateway: &Gateway, status: Option<u16>, body_size: usize) {
     };
     match policy::store(&gateway.cells, &body) {
         Ok(()) => gateway.follow_policy(),
-        Err(error) => gateway.policy_refused(&[format!("the sidecar's policy is not taken: {error}")]),
+        Err(error) => gateway.policy_refused([format!("the sidecar's policy is not taken: {error}")]),
     }
 }
 

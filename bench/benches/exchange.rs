@@ -15,6 +15,7 @@ use tollgate_core::exchange::{Closing, Env, Exchange, Ids, Money, Outside, Step}
 use tollgate_core::headers::Headers;
 use tollgate_core::journal::Writer;
 use tollgate_core::key::KeyHash;
+use tollgate_core::policy::Paused;
 use tollgate_core::time::UnixNanos;
 
 const KEY: &str = "tg_test_benchbenchbenchbenchbenchbench01";
@@ -68,6 +69,7 @@ impl Gateway {
             cells: &self.cells,
             journal: &mut self.journal,
             money: &mut self.money,
+            paused: &Paused::default(),
         })
     }
 

@@ -5,6 +5,9 @@
 //! them looks at the version on its tick and, where it is another one, compiles its configuration anew, with the
 //! configuration's own code: a policy that does not fit is refused as a bad configuration is, and the one before
 //! goes on. Exchanges under way keep the configuration that they began with.
+//!
+//! Whom the policy holds is no part of that configuration: it applies even where the rest of the policy does not fit,
+//! because an operator must be able to stop somebody whatever else is wrong.
 
 mod paused;
 

@@ -103,7 +103,6 @@ fn compile(mut spec: ConfigSpec, policy: &Policy) -> Result<Config, Vec<Fault>> 
             tags_header: spec.identity.tags_header,
             jwt: spec.identity.jwt.map(Jwt::from),
             key_cache,
-            paused: policy.paused.clone(),
             limits: limits.with_resets(&policy.resets),
             default_output_reservation: spec.default_output_reservation,
             catalogue,

@@ -24,7 +24,6 @@ use crate::glob::Glob;
 use crate::headers::Names;
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::{Facts, Limits, MatchSpec};
-use crate::policy::Paused;
 use crate::price::{Catalogue, Quote, UnknownModel};
 use crate::table::KeyCache;
 use crate::validation::Rules;
@@ -50,8 +49,6 @@ pub struct Config {
     pub jwt: Option<Jwt>,
     /// Keys that the sidecar resolved.
     pub key_cache: KeyCache,
-    /// Whom operators hold, whoever let them in.
-    pub paused: Paused,
     /// The limits.
     pub limits: Limits,
     /// Output tokens that token limits reserve for a request which names no maximum of its own.

@@ -173,7 +173,7 @@ impl Exchange {
         if identity.session.is_some() {
             self.request.session.clone_from(&identity.session);
         }
-        let admitted = self.config.paused.check(&identity);
+        let admitted = env.paused.check(&identity);
         // Also where it is refused: its event says whose it is.
         self.identity = Some(identity);
         admitted?;

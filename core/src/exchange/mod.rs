@@ -35,6 +35,7 @@ use crate::journal::Writer;
 use crate::key::{KeyHash, KeyRecord};
 use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
+use crate::policy::Paused;
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
@@ -53,6 +54,8 @@ pub struct Env<'a> {
     pub journal: &'a mut Writer,
     /// What budgets are paid from.
     pub money: &'a mut Money,
+    /// Whom operators hold, whatever configuration the exchange began with.
+    pub paused: &'a Paused,
 }
 
 /// What Envoy knows about a request beside its headers; read only where the configuration asks for it.

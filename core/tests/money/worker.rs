@@ -8,6 +8,7 @@ use tollgate_core::config::Config;
 use tollgate_core::exchange::{Ask, Closing, Env, Exchange, Ids, Money, Outside, Step, tag};
 use tollgate_core::headers::Headers;
 use tollgate_core::journal::Writer;
+use tollgate_core::policy::Paused;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::turn;
 use tollgate_core::wire::LeaseReport;
@@ -305,6 +306,7 @@ impl Worker {
             cells,
             journal: &mut self.journal,
             money: &mut self.money,
+            paused: &Paused::default(),
         })
     }
 }

@@ -43,6 +43,18 @@ fn an_exchange_has_one_event_with_what_the_provider_reported() {
 }
 
 #[test]
+fn a_caller_who_is_paused_is_refused_whatever_configuration_the_exchange_began_with() {
+    let mut bench = Bench::new(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    bench.paused.workspaces.insert("a".to_owned());
+    let sent = bench.send(&mut exchange, "/v1/chat/completions", CHAT);
+    assert_eq!(sent, Ended::Refused(403));
+    let event = bench.finish(&mut exchange, Some(403)).event;
+    assert_eq!(event.error_code.as_deref(), Some("key_paused"));
+    assert_eq!(event.workspace.as_deref(), Some("a"), "it says whose it is");
+}
+
+#[test]
 fn a_refusal_burns_nothing() {
     let mut bench = Bench::new(&limited());
     let mut first = bench.exchange();

@@ -27,6 +27,7 @@ struct Bench {
     cells: MemoryCells,
     journal: Writer,
     money: Money,
+    paused: Paused,
     config: Rc<Config>,
     now: UnixNanos,
     drawn: u8,
@@ -55,6 +56,7 @@ impl Bench {
             cells: MemoryCells::new(),
             journal: Writer::new([1; 16], 100),
             money: Money::new(&config.budgets, [1; 16]),
+            paused: Paused::default(),
             config: Rc::new(config),
             now: UnixNanos(1_000_000_000_000_000_000),
             drawn: 0,
@@ -77,6 +79,7 @@ impl Bench {
             cells: &self.cells,
             journal: &mut self.journal,
             money: &mut self.money,
+            paused: &self.paused,
         })
     }
 
