@@ -89,6 +89,15 @@ class Guarded:
         self.page.keyboard.press("Enter")
         expect(self.page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
 
+    def sign_in_as(self, name, password):
+        """As an operator."""
+        self.page.goto(self.sidecar + "/")
+        self.page.get_by_role("button", name="Sign in as an operator").click()
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.keyboard.press("Enter")
+        expect(self.page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
+
     def go(self, view, query=""):
         """To a view, by its address, and until it shows what it has."""
         self.page.goto(f"{self.sidecar}/#/{view}{query}")

@@ -3,11 +3,9 @@
 What is made here is used at once: the operator signs in, the token asks the API, the paused workspace's key is refused.
 """
 
-import json
 import time
-import urllib.error
-import urllib.request
 
+import api
 from browser import Guarded, browser, expect, settings
 
 GIVEN = settings()
@@ -18,17 +16,7 @@ PROMPTLY_S = 2
 
 
 def ask(path, token, body=None, base=None):
-    """The status of a request, and its JSON."""
-    request = urllib.request.Request(
-        (base or GIVEN["sidecar"]) + path,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
-    )
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, json.load(refusal)
+    return api.ask((base or GIVEN["sidecar"]) + path, token, body)
 
 
 def create_operator(guarded):
@@ -150,21 +138,11 @@ def policies(guarded):
     expect(page.get_by_role("row", name="names")).to_have_count(0)
 
 
-def sign_in(guarded, password):
-    page = guarded.page
-    page.goto(guarded.sidecar + "/")
-    page.get_by_role("button", name="Sign in as an operator").click()
-    page.get_by_label("Name").fill("grace")
-    page.get_by_label("Password").fill(password)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
-
-
 def change_own_password(running):
     """Of two sessions the one goes on in which the password was changed."""
     here, there = (Guarded(running.new_context(), GIVEN["sidecar"]) for _ in range(2))
     for guarded in (here, there):
-        sign_in(guarded, PASSWORD)
+        guarded.sign_in_as("grace", PASSWORD)
     page = here.page
     nav = page.locator(".nav")
     expect(nav.get_by_role("link", name="API tokens")).to_be_visible()

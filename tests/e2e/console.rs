@@ -80,6 +80,12 @@ async fn limits_are_managed_and_hold_at_the_gateway_and_budgets_are_raised() {
     run("limits.py", &mut stack, json!({})).await;
 }
 
+#[tokio::test]
+async fn nobody_is_offered_what_would_be_refused() {
+    let mut stack = start().await;
+    run("access.py", &mut stack, json!({})).await;
+}
+
 /// Has workspaces, keys, budgets and calls, so that there is something to see: answers, refusals, a bar of each colour.
 async fn use_it(stack: &Stack) {
     const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "gpt-4.1"];

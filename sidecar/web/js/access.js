@@ -36,6 +36,21 @@ class Access {
     return this.everywhere(role) || isAtLeast(this.#roles[workspace], role);
   }
 
+  /** Whether the role is had over a thing: in its workspace, or everywhere where it is of none. */
+  over(workspace, role) {
+    return workspace ? this.within(workspace, role) : this.everywhere(role);
+  }
+
+  /** Whether these roles, by workspace, may be given: nobody gives a stronger one than their own. */
+  mayGive(roles) {
+    return Object.entries(roles).every(([workspace, role]) => this.within(workspace, role));
+  }
+
+  /** The workspaces in which somebody has a role who has none everywhere. */
+  get named() {
+    return this.everywhere('viewer') ? [] : Object.keys(this.#roles).sort((a, b) => a.localeCompare(b));
+  }
+
   /** Whether the role is had in some workspace. */
   somewhere(role) {
     return Object.values(this.#roles).some((had) => isAtLeast(had, role));

@@ -1,6 +1,7 @@
 // The forms in which a budget is created, changed and paid into.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { access } from '../access.js';
 import { attempt, patch, post } from '../api.js';
 import { amount as shownAmount } from '../format.js';
 import { choiceField, field, openForm, textField } from '../parts/form.js';
@@ -33,6 +34,10 @@ const UNITS = [
 
 /** Creates a budget. Undefined where the person thought better of it. */
 export async function createBudget() {
+  // What is of no workspace needs the role everywhere.
+  const facets = access.everywhere('admin') ? FACETS : FACETS.filter(([facet]) => facet === 'workspace');
+  const likely = workspaces.likely('admin');
+  const first = likely ? 'workspace' : facets[0][0];
   const created = await openForm({
     title: 'Create a budget',
     action: 'Create',
@@ -40,11 +45,11 @@ export async function createBudget() {
       ${choiceField({
         name: 'facet',
         label: 'For',
-        value: workspaces.chosen ? 'workspace' : '',
-        options: FACETS,
+        value: first,
+        options: facets,
         fault: faults.subject,
       })}
-      ${subjectField(values.facet ?? (workspaces.chosen ? 'workspace' : ''))}
+      ${subjectField(values.facet ?? first, likely)}
       ${choiceField({ name: 'unit', label: 'Counts', value: 'usd', options: UNITS, fault: faults.unit })}
       ${textField({ name: 'amount', label: 'Amount', isRequired: true, placeholder: '100.00', fault: faults.amount })}
       ${choiceField({ name: 'period', label: 'Period', value: 'month', options: PERIODS, fault: faults.period })}
@@ -74,26 +79,26 @@ export async function createBudget() {
   return created;
 }
 
-const subjectField = (facet) =>
+const subjectField = (facet, likely) =>
   facet === ''
     ? html`<div class="field"></div>`
     : field({
         name: 'subject',
         label: 'Which',
-        hint: '* makes one for each when it is first seen',
+        hint: access.everywhere('admin') ? '* makes one for each when it is first seen' : 'One in which you are an admin',
         control: ({ id, describedBy, invalid }) => html`<input
             class="input"
             id=${id}
             name="subject"
             list=${facet === 'workspace' ? 'budget-workspaces' : nothing}
-            value=${facet === 'workspace' ? workspaces.chosen : ''}
+            value=${facet === 'workspace' ? likely : ''}
             required
             autocomplete="off"
             aria-describedby=${describedBy}
             aria-invalid=${invalid}
           />
           <datalist id="budget-workspaces">
-            ${workspaces.names.map((name) => html`<option value=${name}></option>`)}
+            ${workspaces.where('admin').map((name) => html`<option value=${name}></option>`)}
           </datalist>`,
       });
 

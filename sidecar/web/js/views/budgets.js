@@ -110,19 +110,23 @@ export class BudgetsView extends View {
             />
             Archived ones too
           </label>
-          <button class="button primary" @click=${this.#create}>${icons.plus} Create budget</button>
+          ${this.#createButton()}
         </div>
       </div>
       ${framed(this.budgets, 'budgets', (all) => this.#groups(all))}`;
   }
 
+  #createButton() {
+    return workspaces.allows('admin')
+      ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create budget</button>`
+      : nothing;
+  }
+
   #groups(all) {
     const budgets = ordered(ofWorkspace(all), this.#order);
     if (budgets.length === 0) {
-      const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Create budget</button>`;
-      return html`<div class="panel">
-        ${empty('No budgets', 'A budget caps what requests may cost, in dollars, tokens or calls, and is never overspent.', create)}
-      </div>`;
+      const text = 'A budget caps what requests may cost, in dollars, tokens or calls, and is never overspent.';
+      return html`<div class="panel">${empty('No budgets', text, this.#createButton())}</div>`;
     }
     const plain = budgets.filter((budget) => !budget.template);
     const templates = budgets.filter((budget) => budget.template);
@@ -178,16 +182,15 @@ export class BudgetsView extends View {
         ${badge(PERIODS[budget.period])}
       </div>
       <div class="tail">${isCounted ? tail(budget) : nothing}</div>
-      ${budget.archived_at
-        ? nothing
-        : html`<div class="budget-actions">
+      ${!budget.archived_at && access.over(budget.subject.workspace, 'admin')
+        ? html`<div class="budget-actions">
             <button class="button small" @click=${() => this.#edit(budget)} aria-label="Change ${budget.name}">Change</button>
-            ${isCounted && mayChange(budget)
+            ${isCounted
               ? html`<button class="button small" @click=${() => this.#raise(budget)} aria-label="Raise ${budget.name}">
                   Raise
                 </button>`
               : nothing}
-            ${budget.raised_until && mayChange(budget)
+            ${budget.raised_until
               ? html`<button class="button small" @click=${() => this.#endRaises(budget)} aria-label="End the raise of ${budget.name}">
                   End raise
                 </button>`
@@ -200,13 +203,11 @@ export class BudgetsView extends View {
             <button class="button small" @click=${() => this.#archive(budget)} aria-label="Archive ${budget.name}">
               Archive
             </button>
-          </div>`}
+          </div>`
+        : nothing}
     </article>`;
   }
 }
-
-const mayChange = ({ subject: { workspace } }) =>
-  workspace === undefined ? access.everywhere('admin') : access.within(workspace, 'admin');
 
 const PERIODS = {
   request: 'each request',

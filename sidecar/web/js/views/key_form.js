@@ -1,6 +1,7 @@
 // The forms in which a key is created, changed and rotated.
 
 import { html } from '../../vendor/lit/lit-html.js';
+import { access } from '../access.js';
 import { patch, post } from '../api.js';
 import { choiceField, field, openForm, textField } from '../parts/form.js';
 import { showSecret } from '../parts/secret.js';
@@ -94,19 +95,19 @@ const workspaceField = (faults) =>
     name: 'workspace',
     label: 'Workspace',
     fault: faults.workspace,
-    hint: 'An existing one, or a new one',
+    hint: access.everywhere('member') ? 'An existing one, or a new one' : 'One in which you are a member',
     control: ({ id, describedBy, invalid }) => html`<input
         class="input"
         id=${id}
         name="workspace"
         list="known-workspaces"
-        value=${workspaces.chosen}
+        value=${workspaces.likely('member')}
         required
         autocomplete="off"
         aria-describedby=${describedBy}
         aria-invalid=${invalid}
       />
-      <datalist id="known-workspaces">${workspaces.names.map((name) => html`<option value=${name}></option>`)}</datalist>`,
+      <datalist id="known-workspaces">${workspaces.where('member').map((name) => html`<option value=${name}></option>`)}</datalist>`,
   });
 
 const sharedFields = (faults, key = {}) => html`

@@ -1,6 +1,7 @@
 // Keys: who may call, with which models, until when.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { access } from '../access.js';
 import { get, post } from '../api.js';
 import { ago, badge, keyStatus, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
@@ -96,10 +97,16 @@ export class KeysView extends View {
             />
             Revoked ones too
           </label>
-          <button class="button primary" @click=${this.#create}>${icons.plus} Create key</button>
+          ${this.#createButton()}
         </div>
       </div>
       <section class="panel" aria-label="Keys">${shown(this.keys, 'keys', (keys) => this.#table(keys))}</section>`;
+  }
+
+  #createButton() {
+    return workspaces.allows('member')
+      ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create key</button>`
+      : nothing;
   }
 
   #table({ keys, isCut }) {
@@ -109,8 +116,8 @@ export class KeysView extends View {
       [key.name, key.user, key.prefix, key.id, key.workspace].some((part) => part?.toLowerCase().includes(text));
     const rows = keys.filter(isMeant);
     if (keys.length === 0) {
-      const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Create key</button>`;
-      return empty('No keys yet', 'Whoever calls a model through a gateway needs a key of Tollgate’s own.', create);
+      const text = 'Whoever calls a model through a gateway needs a key of Tollgate’s own.';
+      return empty('No keys yet', text, this.#createButton());
     }
     if (rows.length === 0) return empty('No such key', 'None of the keys has this in its name, user, prefix or id.');
     return html`${isCut
@@ -129,7 +136,7 @@ export class KeysView extends View {
   }
 
   #row(key) {
-    const isRevoked = key.status === 'revoked';
+    const mayChange = key.status !== 'revoked' && access.within(key.workspace, 'member');
     const events = router.link('events', { key: key.id });
     return html`<tr data-key=${key.id}>
       <th scope="row">
@@ -143,9 +150,8 @@ export class KeysView extends View {
       <td class="wide nowrap">${key.expires_at ? ago(key.expires_at) : 'never'}</td>
       <td class="wide nowrap">${moment(key.created_at)}</td>
       <td>
-        ${isRevoked
-          ? nothing
-          : html`<div class="row-actions">
+        ${mayChange
+          ? html`<div class="row-actions">
               <button class="button small wide" @click=${() => this.#edit(key)} aria-label="Change ${key.name}">Change</button>
               <button class="button small wide" @click=${() => this.#rotate(key)} aria-label="Rotate ${key.name}">Rotate</button>
               <button
@@ -158,7 +164,8 @@ export class KeysView extends View {
               <button class="button small danger" @click=${() => this.#revoke(key)} aria-label="Revoke ${key.name}">
                 Revoke
               </button>
-            </div>`}
+            </div>`
+          : nothing}
       </td>
     </tr>`;
   }

@@ -45,9 +45,9 @@ export async function createLimit() {
       ${textField({
         name: 'workspace',
         label: 'Workspace',
-        value: workspaces.chosen,
+        value: workspaces.likely('admin'),
         fault: faults.match,
-        hint: access.everywhere('admin') ? 'Empty: every workspace' : '',
+        hint: access.everywhere('admin') ? 'Empty: every workspace' : 'One in which you are an admin',
       })}
       ${choiceField({ name: 'count', label: 'Counts', value: 'requests', options: COUNTS, fault: faults.count })}
       ${textField({ name: 'amount', label: 'Amount', isRequired: true, placeholder: '60', fault: faults.amount })}

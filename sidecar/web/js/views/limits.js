@@ -62,9 +62,7 @@ export class LimitsView extends View {
           ${access.everywhere('admin')
             ? html`<button class="button" @click=${() => resetByName()}>Reset by name</button>`
             : nothing}
-          ${access.somewhere('admin')
-            ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create limit</button>`
-            : nothing}
+          ${this.#createButton()}
         </div>
       </div>
       <section class="panel" aria-label="Limits">
@@ -73,13 +71,17 @@ export class LimitsView extends View {
             ? empty(
                 'No limits here',
                 'A limit made here holds on every gateway within two seconds, beside those of its configuration.',
-                access.somewhere('admin')
-                  ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create limit</button>`
-                  : nothing,
+                this.#createButton(),
               )
             : this.#table(all),
         )}
       </section>`;
+  }
+
+  #createButton() {
+    return workspaces.allows('admin')
+      ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create limit</button>`
+      : nothing;
   }
 
   #table(all) {
@@ -105,7 +107,7 @@ export class LimitsView extends View {
       <td class="wide">${matches(limit)}</td>
       <td class="wide">${badge(limit.mode, limit.mode === 'enforce' ? 'ok' : 'accent')}</td>
       <td>
-        ${mayChange(limit)
+        ${access.over(limit.workspace, 'admin')
           ? html`<div class="row-actions">
               <button class="button small wide" @click=${() => this.#with(editLimit(limit))} aria-label="Change ${name}">
                 Change
@@ -120,9 +122,6 @@ export class LimitsView extends View {
     </tr>`;
   }
 }
-
-const mayChange = (limit) =>
-  limit.workspace === null ? access.everywhere('admin') : access.within(limit.workspace, 'admin');
 
 function allows(limit) {
   const what = `${count(limit.amount)} ${COUNTS[limit.count]}`;

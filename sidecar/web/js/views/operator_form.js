@@ -1,7 +1,7 @@
 // The forms in which an operator is created and changed, and in which one changes one's own password.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
-import { ROLES } from '../access.js';
+import { access, ROLES } from '../access.js';
 import { attempt, patch, post, replaceSession, tagged } from '../api.js';
 import { choiceField, openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
@@ -162,7 +162,7 @@ class Roles {
         @input=${(event) => (row.workspace = event.target.value)}
       />
       <select aria-label="Role ${index + 1}" @change=${(event) => (row.role = event.target.value)}>
-        ${ROLES.map(([role]) => html`<option value=${role} .selected=${role === row.role}>${role}</option>`)}
+        ${ROLES.filter(([role]) => access.within(row.workspace.trim(), role)).map(([role]) => html`<option value=${role} .selected=${role === row.role}>${role}</option>`)}
       </select>
       <button class="quiet" type="button" @click=${drop} aria-label="Remove role ${index + 1}">${icons.close}</button>
     </div>`;

@@ -1,6 +1,7 @@
 // Operators: who signs in, and what they may do where.
 
-import { html } from '../../vendor/lit/lit-html.js';
+import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { access } from '../access.js';
 import { everything, remove, tagged } from '../api.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
@@ -46,7 +47,9 @@ export class OperatorsView extends View {
   }
 
   template() {
-    const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Create operator</button>`;
+    const create = access.everywhere('admin')
+      ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create operator</button>`
+      : nothing;
     return html`<div class="view-head">
         <h1 tabindex="-1">Operators</h1>
         <div class="actions">${create}</div>
@@ -84,21 +87,23 @@ export class OperatorsView extends View {
       <td class="wide">${operator.has_password ? 'by password' : 'by single sign-on'}</td>
       <td class="wide nowrap">${moment(operator.updated_at)}</td>
       <td>
-        <div class="row-actions">
-          <button class="button small" @click=${() => this.#with(editOperator(operator))} aria-label="Change ${name}">
-            Change
-          </button>
-          <button
-            class="button small wide"
-            @click=${() => this.#with(resetPassword(operator))}
-            aria-label="Reset the password of ${name}"
-          >
-            Reset password
-          </button>
-          <button class="button small danger" @click=${() => this.#remove(operator)} aria-label="Remove ${name}">
-            Remove
-          </button>
-        </div>
+        ${access.everywhere('admin') && access.mayGive(operator.roles)
+          ? html`<div class="row-actions">
+              <button class="button small" @click=${() => this.#with(editOperator(operator))} aria-label="Change ${name}">
+                Change
+              </button>
+              <button
+                class="button small wide"
+                @click=${() => this.#with(resetPassword(operator))}
+                aria-label="Reset the password of ${name}"
+              >
+                Reset password
+              </button>
+              <button class="button small danger" @click=${() => this.#remove(operator)} aria-label="Remove ${name}">
+                Remove
+              </button>
+            </div>`
+          : nothing}
       </td>
     </tr>`;
   }

@@ -1,6 +1,7 @@
 // The overview: what it costs, who uses it, and what is about to run out.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { access } from '../access.js';
 import { compact, count, duration, money, percent, shortDate, shortMoney } from '../format.js';
 import { SERIES, seriesToken } from '../parts/chart.js';
 import { empty, framed, shown } from '../parts/states.js';
@@ -8,6 +9,7 @@ import { Resource } from '../resource.js';
 import { router } from '../router.js';
 import { chartSeries, GROUPS, loadStats, PERIODS } from '../stats.js';
 import { View } from '../view.js';
+import { workspaces } from '../workspaces.js';
 import { brief, loadBudgets, ofWorkspace, ordered } from './budgets.js';
 
 const EVERY_MS = 15_000;
@@ -17,11 +19,18 @@ export class OverviewView extends View {
   static title = 'Overview';
   #period;
   #group;
+  /** Of which a workspace has to be chosen first. Empty where there is nothing to choose. */
+  #choices = [];
 
   start() {
     const [period, group] = [this.params.get('period'), this.params.get('group')];
     this.#period = period in PERIODS ? period : '30d';
     this.#group = GROUPS.some(([name]) => name === group) ? group : 'model';
+    // Only whoever has a role everywhere is told numbers of several workspaces together.
+    if (workspaces.chosen === '' && access.named.length > 1) {
+      this.#choices = access.named;
+      return;
+    }
     const changed = () => this.update();
     const stats = (signal) => loadStats(this.#period, this.#group, signal);
     this.stats = this.owns(new Resource(stats, changed, { every: EVERY_MS }));
@@ -37,6 +46,7 @@ export class OverviewView extends View {
   }
 
   template() {
+    if (this.#choices.length > 0) return choice(this.#choices);
     return html`<div class="view-head">
         <h1 tabindex="-1">Overview</h1>
         <div class="actions">
@@ -100,6 +110,17 @@ export class OverviewView extends View {
     </section>`;
   }
 }
+
+const choice = (names) => html`<div class="view-head"><h1 tabindex="-1">Overview</h1></div>
+  <div class="panel">
+    ${empty(
+      'Choose a workspace',
+      'You have a role in several, and their numbers are told one by one.',
+      html`<div class="actions">
+        ${names.map((name) => html`<button class="button" @click=${() => workspaces.choose(name)}>${name}</button>`)}
+      </div>`,
+    )}
+  </div>`;
 
 function figures({ now, before, month }, title) {
   const of = (part, whole) => (whole === 0 ? 0 : part / whole);

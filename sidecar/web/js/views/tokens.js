@@ -55,7 +55,9 @@ export class TokensView extends View {
   }
 
   template() {
-    const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Create token</button>`;
+    const create = workspaces.allows('admin')
+      ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Create token</button>`
+      : nothing;
     return html`<div class="view-head">
         <h1 tabindex="-1">API tokens</h1>
         <div class="actions">${create}</div>
@@ -122,13 +124,15 @@ async function knownScopes() {
 
 async function createToken(scopes) {
   const headers = attempt();
-  const places = workspaces.names.filter((name) => access.within(name, 'admin')).map((name) => [name, name]);
+  const places = workspaces.where('admin').map((name) => [name, name]);
   if (access.everywhere('admin')) places.unshift(['', 'everywhere']);
+  const first = workspaces.likely('admin') || (places[0]?.[0] ?? '');
+  const rolesFor = (workspace) => ROLES.filter(([role]) => access.over(workspace, role));
   const created = await openForm({
     title: 'Create an API token',
     action: 'Create',
     isWide: true,
-    fields: (faults) => html`
+    fields: (faults, values) => html`
       ${textField({ name: 'name', label: 'Name', isRequired: true, fault: faults.name, hint: 'What it is for' })}
       ${textField({
         name: 'expires_at',
@@ -140,11 +144,11 @@ async function createToken(scopes) {
       ${choiceField({
         name: 'workspace',
         label: 'Workspace',
-        value: workspaces.chosen,
+        value: first,
         options: places,
         fault: faults.workspace,
       })}
-      ${choiceField({ name: 'role', label: 'Role', value: 'viewer', options: ROLES, fault: faults.role })}
+      ${choiceField({ name: 'role', label: 'Role', value: 'viewer', options: rolesFor(values.workspace ?? first), fault: faults.role })}
       <fieldset class="field whole">
         <legend class="field-label">Scopes</legend>
         <div class="scopes">

@@ -2,6 +2,7 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { repeat } from '../../vendor/lit/directives/repeat.js';
+import { access } from '../access.js';
 import { get, patch, post, remove } from '../api.js';
 import { ago, badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
@@ -140,9 +141,7 @@ export class WebhooksView extends View {
     return html`<div class="view-head">
         <h1 tabindex="-1">Webhooks</h1>
         <div class="actions">
-          ${this.webhooks.state === 'absent'
-            ? nothing
-            : html`<button class="button primary" @click=${this.#create}>${icons.plus} Add webhook</button>`}
+          ${this.#createButton()}
         </div>
       </div>
       <div class="stack">
@@ -153,10 +152,15 @@ export class WebhooksView extends View {
       </div>`;
   }
 
+  #createButton() {
+    return mayChange() && this.webhooks.state !== 'absent'
+      ? html`<button class="button primary" @click=${this.#create}>${icons.plus} Add webhook</button>`
+      : nothing;
+  }
+
   #table(webhooks) {
     if (webhooks.length === 0) {
-      const create = html`<button class="button primary" @click=${this.#create}>${icons.plus} Add webhook</button>`;
-      return empty('No webhooks', 'Have your chat or your pager told when a budget runs low.', create);
+      return empty('No webhooks', 'Have your chat or your pager told when a budget runs low.', this.#createButton());
     }
     return table(webhooks, (webhook) => this.#row(webhook), [
       ['Address'],
@@ -178,19 +182,21 @@ export class WebhooksView extends View {
       <td class="wide">${webhook.kinds.length === 0 ? 'everything' : webhook.kinds.map((kind) => html`${badge(kind)} `)}</td>
       <td class="wide nowrap">${moment(webhook.created_at)}</td>
       <td>
-        <div class="row-actions">
-          <button class="button small wide" @click=${() => this.#edit(webhook)} aria-label="Change ${webhook.url}">Change</button>
-          <button
-            class="button small"
-            @click=${() => this.#pause(webhook)}
-            aria-label="${webhook.status === 'paused' ? 'Resume' : 'Pause'} ${webhook.url}"
-          >
-            ${webhook.status === 'paused' ? 'Resume' : 'Pause'}
-          </button>
-          <button class="button small danger" @click=${() => this.#delete(webhook)} aria-label="Delete ${webhook.url}">
-            Delete
-          </button>
-        </div>
+        ${mayChange()
+          ? html`<div class="row-actions">
+              <button class="button small wide" @click=${() => this.#edit(webhook)} aria-label="Change ${webhook.url}">Change</button>
+              <button
+                class="button small"
+                @click=${() => this.#pause(webhook)}
+                aria-label="${webhook.status === 'paused' ? 'Resume' : 'Pause'} ${webhook.url}"
+              >
+                ${webhook.status === 'paused' ? 'Resume' : 'Pause'}
+              </button>
+              <button class="button small danger" @click=${() => this.#delete(webhook)} aria-label="Delete ${webhook.url}">
+                Delete
+              </button>
+            </div>`
+          : nothing}
       </td>
     </tr>`;
   }
@@ -248,7 +254,7 @@ export class WebhooksView extends View {
             <td class="wide nowrap">${delivery.next_attempt_at ? ago(delivery.next_attempt_at) : '–'}</td>
             <td class="wide nowrap">${moment(delivery.created_at)}</td>
             <td>
-              ${delivery.state === 'dead'
+              ${delivery.state === 'dead' && mayChange()
                 ? html`<div class="row-actions">
                     <button class="button small" @click=${() => this.#retry(delivery)}>Try again</button>
                   </div>`
@@ -260,6 +266,8 @@ export class WebhooksView extends View {
     </table>`;
   }
 }
+
+const mayChange = () => access.everywhere('admin');
 
 async function load(signal) {
   return (await get('webhooks', { limit: 1_000 }, { signal })).webhooks;

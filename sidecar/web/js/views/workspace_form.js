@@ -1,7 +1,6 @@
 // The forms in which workspaces and users are created and changed.
 
 import { html } from '../../vendor/lit/lit-html.js';
-import { access } from '../access.js';
 import { attempt, patch, post, tagged } from '../api.js';
 import { choiceField, openForm, textField } from '../parts/form.js';
 import { sentence } from '../parts/states.js';
@@ -32,7 +31,7 @@ export const editWorkspace = ({ id }) =>
 /** Creates a user. Undefined where the person thought better of it. */
 export function createUser() {
   const headers = attempt();
-  const places = workspaces.names.filter((name) => access.within(name, 'admin')).map((name) => [name, name]);
+  const places = workspaces.where('admin').map((name) => [name, name]);
   return openForm({
     title: 'Create a user',
     action: 'Create',

@@ -75,7 +75,7 @@ export class WorkspacesView extends View {
     return html`<div class="view-head">
         <h1 tabindex="-1">Workspaces</h1>
         <div class="actions">
-          ${access.somewhere('admin')
+          ${workspaces.allows('admin')
             ? html`<button class="button" @click=${() => this.#with(createUser())}>${icons.plus} Create user</button>`
             : nothing}
           ${access.everywhere('admin')
