@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::dialect::Family;
+use crate::dialect::{Family, Invalid};
 
 /// The stable, documented code of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -224,6 +224,17 @@ impl Refusal {
             error.insert("tollgate".to_owned(), json!(exceeded));
         }
         body.to_string().into_bytes()
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        let refusal = Self::new(Code::InvalidRequest, invalid.message);
+        if invalid.param.is_empty() {
+            refusal
+        } else {
+            refusal.at(invalid.param)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::glob;
 use crate::headers::Headers;
 use crate::key::{KeyHash, KeyRecord, KeyStatus};
 use crate::refusal::{Code, Refusal};
@@ -70,6 +71,11 @@ impl Identity {
             models: record.models.clone(),
             moderation: record.moderation.clone(),
         })
+    }
+
+    /// Whether it may call a model.
+    pub fn may_call(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|pattern| glob::matches(pattern, model))
     }
 }
 

@@ -4,10 +4,10 @@ use crate::auth::{self, Identity};
 use crate::dialect;
 use crate::exchange::step::{Answer, Ask, Release, Step};
 use crate::exchange::{Env, Exchange, Outside, Phase};
-use crate::headers::{HeaderOp, Headers};
+use crate::headers::Headers;
 use crate::key::{KeyHash, KeyRecord};
 use crate::key_feed;
-use crate::limit::{Demand, TakeError};
+use crate::limit::Demand;
 use crate::refusal::{Code, Refusal};
 use crate::table::Lookup;
 use crate::time::UnixNanos;
@@ -199,48 +199,6 @@ impl Exchange {
             headers: self.request_changes(),
             body: None,
         }))
-    }
-
-    /// Refuses a client that is over a limit before it has sent its body. Takes nothing.
-    fn check_limits(&mut self, env: &mut Env<'_>) -> Result<(), Refusal> {
-        let Some(facts) = self.facts(None) else {
-            return Ok(());
-        };
-        let plan = self.config.limits.select_before_model(&facts);
-        if plan.is_empty() {
-            return Ok(());
-        }
-        match self.config.limits.check(env.cells, &plan, env.now.millis()) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.limit_refusal(error)),
-        }
-    }
-
-    /// The refusal for limits that refused, whose state the answer's headers will tell.
-    pub(super) fn limit_refusal(&mut self, error: TakeError) -> Refusal {
-        match error {
-            TakeError::Refused(refused) => {
-                let refusal = refused.refusal();
-                self.limit_headers = self.config.limits.refusal_headers(&refused);
-                self.would_refuse = refused.would_refuse.iter().map(ToString::to_string).collect();
-                refusal
-            }
-            TakeError::Unavailable(_) => Refusal::new(
-                Code::SidecarUnavailable,
-                "limits could not be checked because the gateway's shared state is unavailable; try again shortly",
-            ),
-        }
-    }
-
-    /// Changes to the headers of every request that goes on.
-    pub(super) fn request_changes(&mut self) -> Vec<HeaderOp> {
-        let mut changes: Vec<HeaderOp> = std::mem::take(&mut self.request.removed)
-            .into_iter()
-            .map(HeaderOp::Remove)
-            .collect();
-        // Usage is read from the answer, so the answer must be readable.
-        changes.push(HeaderOp::Set("accept-encoding".into(), "identity".to_owned()));
-        changes
     }
 
     fn session(&self, headers: Headers<'_>) -> Option<String> {

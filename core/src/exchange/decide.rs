@@ -1,22 +1,17 @@
 //! The body: may this request go on, what will it take, and how must it change?
 
-use std::ops::Range;
 use std::rc::Rc;
 
-use crate::budget::purse::Reservation;
 use crate::config::Config;
 use crate::dialect::{self, Dialect, Endpoint, Invalid, OutputCaps, Request};
 use crate::edit::{self, Edit};
-use crate::event::Record;
 use crate::exchange::fund::Tries;
-use crate::exchange::prepared::{Open, Prepared, Quoted, Released};
-use crate::exchange::step::{Release, Step};
-use crate::exchange::{Env, Exchange, Phase};
-use crate::glob;
-use crate::headers::HeaderOp;
-use crate::limit::{Demand, Receipt};
+use crate::exchange::model::requested_model;
+use crate::exchange::prepared::{Prepared, Released};
+use crate::exchange::step::Step;
+use crate::exchange::{Env, Exchange};
+use crate::limit::Demand;
 use crate::refusal::{Code, Refusal};
-use crate::usage::{Usage, UsageStatus};
 
 /// What must change in a request.
 #[derive(Default)]
@@ -30,14 +25,16 @@ struct Changes {
 // === impl Exchange ===
 
 impl Exchange {
+    /// Decides about a request whose whole body has come, up to where it must wait for the sidecar.
     pub(super) fn decide(&mut self, received: &[u8], env: &mut Env<'_>) -> Result<Step, Refusal> {
         let config = Rc::clone(&self.config);
+        // The endpoint borrows from it, and a request that is refused needs it no more.
         let target = std::mem::take(&mut self.request.target);
         let endpoint = self.endpoint(&target)?;
         self.request.bytes = received.len() as u64;
         let request = dialect::parse(&endpoint, received)?;
         let mut caps = request.output_caps();
-        let rewritten = self.keep_rules(&config, &endpoint, &request, &mut caps)?;
+        let rewritten = self.apply_rules(&config, &endpoint, &request, &mut caps)?;
         let mut prepared = match &rewritten {
             None => self.prepare(&config, &endpoint, &request, caps, env)?,
             Some(body) => self.prepare(&config, &endpoint, &dialect::parse(&endpoint, body)?, caps, env)?,
@@ -48,14 +45,14 @@ impl Exchange {
     }
 
     /// The endpoint that the request's path and query were found to name when its headers came.
-    fn endpoint<'t>(&self, target: &'t str) -> Result<Endpoint<'t>, Refusal> {
+    pub(super) fn endpoint<'t>(&self, target: &'t str) -> Result<Endpoint<'t>, Refusal> {
         let meaning = self.request.meaning.clone();
         meaning
             .map(|meaning| Endpoint::meant_by(target, meaning))
             .ok_or_else(|| Refusal::new(Code::UnknownEndpoint, "the path is no endpoint of this gateway"))
     }
 
-    /// Decides everything about a request that keeps the rules, and takes from its limits.
+    /// Decides about a request that keeps the rules, in all but how it is paid for, and takes from its limits.
     fn prepare(
         &mut self,
         config: &Config,
@@ -64,13 +61,12 @@ impl Exchange {
         output_caps: OutputCaps,
         env: &mut Env<'_>,
     ) -> Result<Prepared, Refusal> {
-        let (chosen, price) = self.choose_model(config, request)?;
-        let model = self.downgrade(chosen, env);
-        let price = if self.downgraded.is_some() {
-            self.price(config, &model)
-        } else {
-            price
-        };
+        self.request.model = request
+            .model
+            .as_ref()
+            .map(|model| model.name.clone().into_owned());
+        self.request.stream = request.stream;
+        let (model, quoted) = self.choose_model(config, request, env)?;
         let changes = self.changes(config, endpoint, request, &model)?;
         let prompt_tokens = count_prompt(request, &model, config.exact_count_bytes);
         if let Some(facts) = self.facts(Some(&model)) {
@@ -87,7 +83,7 @@ impl Exchange {
         let receipt = self.take_limits(Some(&model), demand, env)?;
         let released = Box::new(Released {
             model,
-            price,
+            quoted,
             prompt_tokens,
             reserved_output,
             receipt,
@@ -109,33 +105,6 @@ impl Exchange {
         })
     }
 
-    /// Asks the sidecar about the prompt, where policy wants it, and lets the request go.
-    pub(super) fn judge(
-        &mut self,
-        mut prepared: Box<Prepared>,
-        received: &[u8],
-        env: &mut Env<'_>,
-    ) -> Result<Step, Refusal> {
-        let config = Rc::clone(&self.config);
-        let policy = self
-            .facts(Some(prepared.model()))
-            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
-        self.response.moderation = policy.clone().filter(|policy| policy.output);
-        let Some(policy) = policy.filter(|policy| policy.input) else {
-            return self.release(*prepared, received, env);
-        };
-        let endpoint = self.endpoint(&self.request.target)?;
-        let texts: Vec<(String, Range<usize>)> = dialect::parse(&endpoint, prepared.body_or(received))?
-            .texts()
-            .map(|text| (text.text.into_owned(), text.span))
-            .collect();
-        prepared.is_judged = true;
-        if texts.is_empty() {
-            return self.release(*prepared, received, env);
-        }
-        Ok(self.ask_about_prompt(&policy, texts, prepared))
-    }
-
     /// The body of a request that waited is at hand again: it goes on where it stopped.
     pub(super) fn resume(
         &mut self,
@@ -152,7 +121,7 @@ impl Exchange {
 
     /// Holds the body against every rule for it, each seeing what those before have changed. The body as they have
     /// changed its texts, where they have; changes to its output caps are still to be written then, or not at all.
-    fn keep_rules(
+    fn apply_rules(
         &self,
         config: &Config,
         endpoint: &Endpoint<'_>,
@@ -183,34 +152,6 @@ impl Exchange {
         Ok(changed)
     }
 
-    /// What a model costs at the provider of this request, if that is known, and whether it is a fallback.
-    fn price(&self, config: &Config, model: &str) -> Option<Quoted> {
-        let provider = self.destination().map_or("", |destination| destination.provider);
-        let quoted = config.quote(provider, model).price();
-        quoted.map(|(price, is_fallback)| (Box::new(price.clone()), is_fallback))
-    }
-
-    /// The model that the provider is asked for, if this caller may have it, and what it costs.
-    fn choose_model(
-        &mut self,
-        config: &Config,
-        request: &Request<'_>,
-    ) -> Result<(String, Option<Quoted>), Refusal> {
-        let requested = request.model.as_ref().map_or("", |model| &model.name);
-        let model = config.resolve_alias(requested).to_owned();
-        self.request.model = request.model.as_ref().map(|_| requested.to_owned());
-        self.request.stream = request.stream;
-        self.check_models(request, requested, &model)?;
-        let price = self.price(config, &model);
-        if price.is_none() {
-            let message = format!(
-                "the price of the model `{model}` is not known here; use another model, or have it added"
-            );
-            return Err(Refusal::new(Code::ModelNotAllowed, message).at("model"));
-        }
-        Ok((model, price))
-    }
-
     /// What must change in the request for the provider to answer with this model and to report usage.
     fn changes(
         &self,
@@ -220,7 +161,7 @@ impl Exchange {
         model: &str,
     ) -> Result<Changes, Refusal> {
         let mut changes = Changes::default();
-        let requested = request.model.as_ref().map_or("", |model| &model.name);
+        let requested = requested_model(request);
         if model != requested {
             match request.replace_model(model) {
                 Some(edit) => changes.edits.push(edit),
@@ -238,151 +179,6 @@ impl Exchange {
             changes.edits.push(edit);
         }
         Ok(changes)
-    }
-
-    /// Lets a request go on, its changes made; the provider sees it from here on.
-    pub(super) fn release(
-        &mut self,
-        prepared: Prepared,
-        body: &[u8],
-        env: &mut Env<'_>,
-    ) -> Result<Step, Refusal> {
-        let Prepared {
-            rewritten,
-            mut edits,
-            output_caps,
-            target,
-            mut released,
-            ..
-        } = prepared;
-        match self.open_record(&released, env) {
-            Ok(open) => released.open = open,
-            Err(refusal) => {
-                released.take_back(&self.config, env);
-                return Err(refusal);
-            }
-        }
-        let mut headers = self.request_changes();
-        headers.extend(target.map(|target| HeaderOp::Set(":path".into(), target)));
-        edits.extend(output_caps.edits());
-        let changed = match rewritten {
-            rewritten if edits.is_empty() => rewritten,
-            rewritten => Some(edit::apply(rewritten.as_deref().unwrap_or(body), &mut edits)),
-        };
-        if let Some(changed) = &changed {
-            // A stale length would smuggle the rest of the body into the next request of the connection.
-            headers.push(HeaderOp::Set("content-length".into(), changed.len().to_string()));
-        }
-        self.released_at = Some(env.now);
-        self.phase = Phase::Released(released);
-        Ok(Step::Release(Release {
-            headers,
-            body: changed,
-        }))
-    }
-
-    /// Lets a request go on after the sidecar's verdict; its body is needed again only where it changes.
-    pub(super) fn go_on(&mut self, prepared: Box<Prepared>, env: &mut Env<'_>) -> Result<Step, Refusal> {
-        if !prepared.needs_body() {
-            return self.release(*prepared, &[], env);
-        }
-        self.phase = Phase::Decided(prepared);
-        Ok(Step::ReadBody)
-    }
-
-    /// Takes from every limit that the request is under, or from none.
-    pub(super) fn take_limits(
-        &mut self,
-        model: Option<&str>,
-        demand: Demand,
-        env: &mut Env<'_>,
-    ) -> Result<Receipt, Refusal> {
-        let now = env.now.millis();
-        let Some(facts) = self.facts(model) else {
-            return Ok(Receipt::empty(now));
-        };
-        let plan = self.config.limits.select(&facts);
-        if plan.is_empty() {
-            return Ok(Receipt::empty(now));
-        }
-        match self.config.limits.take(env.cells, &plan, demand, now) {
-            Ok(taken) => {
-                self.limit_headers = self.config.limits.headers(&taken.standings);
-                self.would_refuse = taken.would_refuse.iter().map(ToString::to_string).collect();
-                Ok(taken.receipt)
-            }
-            Err(error) => Err(self.limit_refusal(error)),
-        }
-    }
-
-    /// Every model that may answer must be allowed: the one asked for, and those named to stand in for it.
-    fn check_models(&self, request: &Request<'_>, requested: &str, model: &str) -> Result<(), Refusal> {
-        let Some(identity) = self
-            .identity
-            .as_ref()
-            .filter(|identity| !identity.models.is_empty())
-        else {
-            return Ok(());
-        };
-        let is_allowed = |name: &str| identity.models.iter().any(|pattern| glob::matches(pattern, name));
-        let refused = request
-            .fallback_models
-            .iter()
-            .map(AsRef::as_ref)
-            .find(|name| !is_allowed(name))
-            .or_else(|| (!is_allowed(requested) && !is_allowed(model)).then_some(requested));
-        match refused {
-            None => Ok(()),
-            Some(name) => Err(Refusal::new(
-                Code::ModelNotAllowed,
-                format!(
-                    "this API key may not call the model `{name}`; it may call {}",
-                    identity.models.join(", ")
-                ),
-            )
-            .at("model")),
-        }
-    }
-
-    /// Writes down what the exchange owes should nothing more be heard of it: its reservation.
-    fn open_record(&mut self, released: &Released, env: &mut Env<'_>) -> Result<Option<Open>, Refusal> {
-        if self.config.sidecar.is_none() {
-            return Ok(None);
-        }
-        let mut event = self.event();
-        event.latency_ms = env.now.since(self.arrived) / 1_000_000;
-        event.usage = Usage {
-            input_tokens: released.prompt_tokens,
-            output_tokens: released.reserved_output,
-            status: UsageStatus::Estimated,
-            ..Usage::default()
-        };
-        (event.cost_nanousd, event.price_fallback) = released.cost(&event.usage);
-        event.charges = released
-            .reservation
-            .as_ref()
-            .map(Reservation::charges_if_lost)
-            .unwrap_or_default();
-        event.error_code = Some("worker_lost".to_owned());
-        let mut record = Record::begin(&event);
-        match env.journal.open(env.cells, record.complete(&event), env.now) {
-            Ok(slot) => Ok(Some(Open { slot, event, record })),
-            Err(error) => Err(Refusal::new(
-                Code::SidecarUnavailable,
-                format!("the request could not be accounted for: {error}"),
-            )),
-        }
-    }
-}
-
-impl From<Invalid> for Refusal {
-    fn from(invalid: Invalid) -> Self {
-        let refusal = Self::new(Code::InvalidRequest, invalid.message);
-        if invalid.param.is_empty() {
-            refusal
-        } else {
-            refusal.at(invalid.param)
-        }
     }
 }
 

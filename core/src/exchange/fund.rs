@@ -6,7 +6,6 @@ use crate::config::{Config, OnUnavailable};
 use crate::exchange::prepared::Prepared;
 use crate::exchange::step::{Answer, Ask, AskForLease, Step};
 use crate::exchange::{Env, Exchange, Phase};
-use crate::money::NanoUsd;
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixMillis;
 use crate::wire::{LeaseAnswer, LeaseRequest};
@@ -41,7 +40,7 @@ impl Exchange {
         env: &mut Env<'_>,
     ) -> Result<Step, Refusal> {
         if self.config.sidecar.is_none() || !env.money.is_needed(env.cells) {
-            return self.judge(prepared, body, env);
+            return self.judge_prompt(prepared, body, env);
         }
         let now = env.now.millis();
         let facts = self.budget_facts(prepared.model());
@@ -61,11 +60,11 @@ impl Exchange {
                 OnUnavailable::Deny if env.money.are_defined() => {
                     Err(self.unfunded(*prepared, unavailable(), env))
                 }
-                OnUnavailable::Deny | OnUnavailable::Allow => self.judge(prepared, body, env),
+                OnUnavailable::Deny | OnUnavailable::Allow => self.judge_prompt(prepared, body, env),
             };
         };
         if set.budgets().is_empty() {
-            return self.judge(prepared, body, env);
+            return self.judge_prompt(prepared, body, env);
         }
         // As long as nobody was asked, the budgets stand as they did when the model was chosen.
         if prepared.tries.questions > 0 && self.should_reconsider(&set, prepared.model(), env) {
@@ -89,7 +88,7 @@ impl Exchange {
                 self.tell_standing(&reservation.standings(&set));
                 prepared.reserve(reservation);
                 self.cap_output(&mut prepared);
-                self.judge(prepared, body, env)
+                self.judge_prompt(prepared, body, env)
             }
             Err(NotReserved::TooLarge(at)) => {
                 if self.shrink(&mut prepared, &set.request_caps()) {
@@ -218,7 +217,7 @@ impl Exchange {
 
     /// Writes the output cap that was reserved into a body that has none, or a larger one.
     fn cap_output(&mut self, prepared: &mut Prepared) {
-        if prepared.cap_output() && prepared.is_shrunk() {
+        if prepared.cap_output() && prepared.is_shrunk {
             self.warnings.push(format!(
                 "max_tokens lowered to {} by a budget",
                 prepared.reserved_output()
@@ -230,9 +229,7 @@ impl Exchange {
     fn need(prepared: &Prepared, output: u64) -> Amounts {
         let prompt = prepared.prompt_tokens();
         Amounts {
-            usd: prepared
-                .price()
-                .map_or(NanoUsd::ZERO, |price| price.reserve(prompt, output)),
+            usd: prepared.price().reserve(prompt, output),
             tokens: prompt.saturating_add(output),
             requests: 1,
         }

@@ -1,18 +1,21 @@
 //! The exchange: one request and its response, as one state machine without a host.
 //!
 //! Envoy's callbacks go in as values, a [`Step`] comes out. Time, storage and the journal come in through
-//! [`Env`]. The files are the stages of a request's life: `admit` (headers), `decide` (body), `downgrade`, `fund`, `moderate`,
-//! `respond`, `settle`; `keep` is where texts are kept.
+//! [`Env`]. The files are the stages of a request's life: `admit` (headers), `decide` (body: `model`, `limits`), `fund`
+//! (budgets), `moderate`, `release`, `respond`, `settle`. Beside them, `reply` has the headers that clients read, and
+//! `keep` the texts that are kept.
 
 mod admit;
 mod decide;
-mod downgrade;
 mod fund;
 mod ids;
 mod keep;
+mod limits;
+mod model;
 mod moderate;
 mod money;
 mod prepared;
+mod release;
 mod reply;
 mod respond;
 mod settle;
@@ -36,7 +39,7 @@ use crate::key::{KeyHash, KeyRecord};
 use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
 use crate::policy::Paused;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
 use fund::Funding;
@@ -237,27 +240,6 @@ impl Exchange {
             }
         };
         self.or_refuse(step)
-    }
-
-    /// The host did not make the changes of a [`Step::Release`]: nothing goes on. A request with a stale length
-    /// would smuggle, one with a client's key would leak.
-    pub fn release_failed(&mut self, env: &mut Env<'_>) -> Step {
-        let refusal = Refusal::new(
-            Code::SidecarUnavailable,
-            "the gateway could not rewrite the message; try again, and report it if it happens again",
-        );
-        if self.response.status.is_some() {
-            return self.refuse(refusal);
-        }
-        let reply = self.reply(&refusal);
-        let phase = std::mem::replace(&mut self.phase, Phase::Finished);
-        let withdrawn = if let Phase::Released(released) = phase {
-            Some(released.withdraw(&self.config, env))
-        } else {
-            None
-        };
-        self.phase = Phase::Refused { refusal, withdrawn };
-        Step::Refuse(reply)
     }
 
     fn or_refuse(&mut self, step: Result<Step, Refusal>) -> Step {

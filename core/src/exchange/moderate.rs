@@ -1,6 +1,7 @@
 //! Moderation: the sidecar's verdict on the prompt before the call, and on a JSON answer after it.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::config::{Moderation, OnUnavailable};
 use crate::dialect;
@@ -29,16 +30,33 @@ enum Ruling {
 // === impl Exchange ===
 
 impl Exchange {
-    /// Asks about a prompt whose request is decided but for this.
-    pub(super) fn ask_about_prompt(
+    /// Asks the sidecar about the prompt, where policy wants it, and lets the request go.
+    pub(super) fn judge_prompt(
         &mut self,
-        policy: &Moderation,
-        texts: Vec<(String, Range<usize>)>,
-        prepared: Box<Prepared>,
-    ) -> Step {
-        let (question, pending) = self.question(policy, ModerationPhase::Input, texts, prepared.model());
+        mut prepared: Box<Prepared>,
+        received: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let config = Rc::clone(&self.config);
+        let policy = self
+            .facts(Some(prepared.model()))
+            .and_then(|facts| config.moderation(&facts, self.identity.as_ref()?.moderation.as_deref()));
+        self.response.moderation = policy.clone().filter(|policy| policy.output);
+        let Some(policy) = policy.filter(|policy| policy.input) else {
+            return self.release(*prepared, received, env);
+        };
+        let endpoint = self.endpoint(&self.request.target)?;
+        let texts: Vec<(String, Range<usize>)> = dialect::parse(&endpoint, prepared.body_or(received))?
+            .texts()
+            .map(|text| (text.text.into_owned(), text.span))
+            .collect();
+        prepared.is_judged = true;
+        if texts.is_empty() {
+            return self.release(*prepared, received, env);
+        }
+        let (question, pending) = self.question(&policy, ModerationPhase::Input, texts, prepared.model());
         self.phase = Phase::ModeratingPrompt { prepared, pending };
-        Step::Ask(question)
+        Ok(Step::Ask(question))
     }
 
     /// The verdict on the prompt has come, or none has.

@@ -14,8 +14,12 @@ use crate::money::NanoUsd;
 use crate::price::Price;
 use crate::usage::Usage;
 
-/// What a model costs, and whether that is a fallback.
-pub(super) type Quoted = (Box<Price>, bool);
+/// What a model costs.
+pub(super) struct Quoted {
+    pub(super) price: Box<Price>,
+    /// Whether it is the price of models that are not in the catalogue.
+    pub(super) is_fallback: bool,
+}
 
 /// A request that may go on: everything that was decided, and the changes to its body.
 pub(super) struct Prepared {
@@ -40,8 +44,8 @@ pub(super) struct Prepared {
 pub(super) struct Released {
     /// The model that the provider is asked for.
     pub(super) model: String,
-    /// What it costs, and whether that is a fallback.
-    pub(super) price: Option<Quoted>,
+    /// What it costs.
+    pub(super) quoted: Quoted,
     pub(super) prompt_tokens: u64,
     /// Output tokens that were reserved.
     pub(super) reserved_output: u64,
@@ -80,8 +84,8 @@ impl Prepared {
     }
 
     /// What the model costs.
-    pub(super) fn price(&self) -> Option<&Price> {
-        self.released.price.as_ref().map(|(price, _)| &**price)
+    pub(super) fn price(&self) -> &Price {
+        &self.released.quoted.price
     }
 
     pub(super) const fn prompt_tokens(&self) -> u64 {
@@ -107,10 +111,6 @@ impl Prepared {
     /// Whether the body must be at hand for its changes to be made.
     pub(super) fn needs_body(&self) -> bool {
         self.rewritten.is_none() && (!self.edits.is_empty() || self.output_caps.are_changed())
-    }
-
-    pub(super) const fn is_shrunk(&self) -> bool {
-        self.is_shrunk
     }
 
     /// Lowers the output to what a budget can pay.
@@ -147,11 +147,7 @@ impl Prepared {
 impl Released {
     /// What usage of the model costs, and whether its price is a fallback.
     pub(super) fn cost(&self, usage: &Usage) -> (NanoUsd, bool) {
-        self.price
-            .as_ref()
-            .map_or((NanoUsd::ZERO, true), |(price, is_fallback)| {
-                (price.cost(usage), *is_fallback)
-            })
+        (self.quoted.price.cost(usage), self.quoted.is_fallback)
     }
 
     /// The request does not go on, and nothing is written of it: gives back what it took.
