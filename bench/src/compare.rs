@@ -123,6 +123,7 @@ mod tests {
             p99_us: 2.0,
             cpu_us,
             stolen_percent: 0.0,
+            resident_kib: 0,
         }
     }
 

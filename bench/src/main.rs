@@ -113,7 +113,7 @@ async fn run(args: Args) -> Result<()> {
     machine::bind_self()?;
     let upstream = upstream::start()?;
     if args.scale {
-        let found = scale::run(upstream, &corpus, plan.rounds, plan.slice_s, &progress).await?;
+        let found = scale::run(upstream, &corpus, &plan, &progress).await?;
         return write(&args.out, "scale", &scale::markdown(&found), &found, &progress);
     }
     if args.parts {

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -130,22 +129,13 @@ pub(crate) async fn run(
         row.load(prompts, CLIENTS, WARM_UP)
             .await
             .with_context(|| part.title)?;
-        rows.push((row, prompts, Vec::new()));
+        rows.push((row, prompts));
     }
-    let span = Duration::from_secs_f64(plan.slice_s);
-    for clients in [1, CLIENTS] {
-        for round in 0..plan.rounds {
-            progress.say(&format!(
-                "{clients} clients, round {} of {}",
-                round + 1,
-                plan.rounds
-            ));
-            for (row, prompts, slices) in &mut rows {
-                slices.push(row.slice(prompts, clients, span, round, BYTES).await?);
-            }
-        }
-    }
-    Ok(costs(rows.into_iter().map(|(_, _, slices)| slices).collect()))
+    let turns: Vec<_> = rows.iter().map(|(row, prompts)| (row, *prompts)).collect();
+    let slices = plan
+        .take_turns(&turns, &[1, CLIENTS], BYTES, "parts", progress)
+        .await?;
+    Ok(costs(slices))
 }
 
 /// The table, in Markdown.
@@ -243,6 +233,7 @@ mod tests {
             p99_us: cpu_us * 3.0,
             cpu_us,
             stolen_percent: 0.0,
+            resident_kib: 0,
         }
     }
 

@@ -45,9 +45,11 @@ pub(crate) struct Slice {
     pub(crate) cpu_us: f64,
     /// Share of the machine's time that other guests of its host took meanwhile, in percent.
     pub(crate) stolen_percent: f64,
+    /// Resident memory of the proxy's process behind it.
+    pub(crate) resident_kib: u64,
 }
 
-/// Resident memory of a row's proxy, in KiB.
+/// Resident memory of a row's proxy.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Memory {
     pub(crate) kind: Kind,
@@ -70,33 +72,67 @@ impl Plan {
         corpus: &Corpus,
         progress: &Progress,
     ) -> Result<(Vec<Slice>, Vec<Memory>)> {
-        let mut memory = rows.iter().map(Memory::at_rest).collect::<Result<Vec<_>>>()?;
-        let mut slices = Vec::new();
+        let mut at_rest = Vec::new();
+        for row in rows {
+            at_rest.push(proc::resident_kib(row.pid)?);
+        }
+        let mut of_rows = vec![Vec::new(); rows.len()];
         for &bytes in &self.sizes {
             let prompts = Rc::new(RefCell::new(Prompts::new(corpus, bytes, false)));
             for row in rows {
                 row.load(&prompts, CLIENTS, WARM_UP).await?;
             }
-            for clients in [1, CLIENTS] {
-                for round in 0..self.rounds {
-                    progress.say(&format!(
-                        "{bytes} B, {clients} clients, round {} of {}",
-                        round + 1,
-                        self.rounds
-                    ));
-                    for (row, memory) in rows.iter().zip(&mut memory) {
-                        let span = Duration::from_secs_f64(self.slice_s);
-                        slices.push(row.slice(&prompts, clients, span, round, bytes).await?);
-                        memory.look(row)?;
-                    }
+            let turns: Vec<_> = rows.iter().map(|row| (row, &prompts)).collect();
+            let taken = self
+                .take_turns(&turns, &[1, CLIENTS], bytes, &format!("{bytes} B"), progress)
+                .await?;
+            for (slices, taken) in of_rows.iter_mut().zip(taken) {
+                slices.extend(taken);
+            }
+        }
+        let mut memory = Vec::new();
+        for ((row, at_rest_kib), slices) in rows.iter().zip(at_rest).zip(&of_rows) {
+            row.settled().await?;
+            let under_load = slices.iter().map(|slice| slice.resident_kib);
+            memory.push(Memory {
+                kind: row.kind,
+                at_rest_kib,
+                under_load_kib: under_load.fold(at_rest_kib, u64::max),
+                after_kib: proc::resident_kib(row.pid)?,
+            });
+        }
+        Ok((of_rows.concat(), memory))
+    }
+
+    /// Measures rows, each with its prompts, in turn: all rounds with the first number of clients, then all with the
+    /// next. The slices of each row.
+    ///
+    /// # Errors
+    ///
+    /// Where a row refuses or fails.
+    pub(crate) async fn take_turns(
+        &self,
+        rows: &[(&Row, &Rc<RefCell<Prompts>>)],
+        clients: &[usize],
+        bytes: usize,
+        what: &str,
+        progress: &Progress,
+    ) -> Result<Vec<Vec<Slice>>> {
+        let span = Duration::from_secs_f64(self.slice_s);
+        let rounds = self.rounds;
+        let mut of_rows = vec![Vec::new(); rows.len()];
+        for &clients in clients {
+            for round in 0..rounds {
+                progress.say(&format!(
+                    "{what}: {clients} clients, round {} of {rounds}",
+                    round + 1
+                ));
+                for ((row, prompts), slices) in rows.iter().zip(&mut of_rows) {
+                    slices.push(row.slice(prompts, clients, span, round, bytes).await?);
                 }
             }
         }
-        for (row, memory) in rows.iter().zip(&mut memory) {
-            row.settled().await?;
-            memory.after_kib = proc::resident_kib(row.pid)?;
-        }
-        Ok((slices, memory))
+        Ok(of_rows)
     }
 }
 
@@ -116,7 +152,7 @@ impl Row {
     }
 
     /// Measures once. The time that the proxy spends after the last answer on what the load left behind counts.
-    pub(crate) async fn slice(
+    async fn slice(
         &self,
         prompts: &Rc<RefCell<Prompts>>,
         clients: usize,
@@ -142,25 +178,7 @@ impl Row {
             cpu_us: cpu.as_secs_f64() * 1e6 / requests,
             // Jiffies are hundredths of a second, of two cores at least.
             stolen_percent: stolen as f64 / 2.0 / seconds,
+            resident_kib: proc::resident_kib(self.pid)?,
         })
-    }
-}
-
-// === impl Memory ===
-
-impl Memory {
-    fn at_rest(row: &Row) -> Result<Self> {
-        let at_rest_kib = proc::resident_kib(row.pid)?;
-        Ok(Self {
-            kind: row.kind,
-            at_rest_kib,
-            under_load_kib: at_rest_kib,
-            after_kib: at_rest_kib,
-        })
-    }
-
-    fn look(&mut self, row: &Row) -> Result<()> {
-        self.under_load_kib = self.under_load_kib.max(proc::resident_kib(row.pid)?);
-        Ok(())
     }
 }

@@ -5,18 +5,16 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tollgate_bench_prompts::{Corpus, Prompts};
-use tollgate_stack::proc;
 
 use crate::compare::{median, range, with_range};
-use crate::plan::{CLIENTS, WARM_UP};
+use crate::plan::{CLIENTS, Plan, Slice, WARM_UP};
 use crate::progress::Progress;
+use crate::row::Kind;
 use crate::row::tollgate::{self, Settings};
-use crate::row::{Kind, Row};
 
 /// Bytes of request bodies.
 const BYTES: usize = 2_048;
@@ -128,7 +126,7 @@ impl Growth {
     }
 }
 
-/// Measures everything, in so many rounds of so many seconds.
+/// Measures everything.
 ///
 /// # Errors
 ///
@@ -136,15 +134,14 @@ impl Growth {
 pub(crate) async fn run(
     upstream: SocketAddr,
     corpus: &Corpus,
-    rounds: usize,
-    slice_s: f64,
+    plan: &Plan,
     progress: &Progress,
 ) -> Result<Vec<Growth>> {
     let mut found = Vec::new();
     for question in QUESTIONS {
         found.push(
             question
-                .answer(upstream, corpus, rounds, slice_s, progress)
+                .answer(upstream, corpus, plan, progress)
                 .await
                 .with_context(|| format!("by {}", question.title))?,
         );
@@ -168,45 +165,48 @@ impl Question {
         &self,
         upstream: SocketAddr,
         corpus: &Corpus,
-        rounds: usize,
-        slice_s: f64,
+        plan: &Plan,
         progress: &Progress,
     ) -> Result<Growth> {
         progress.say(&format!("by {}: starting", self.title));
-        let bare = Kind::Bare.start(upstream).await?;
-        let mut rows = Vec::new();
+        let mut rows = vec![Kind::Bare.start(upstream).await?];
         for &size in self.sizes {
-            let settings = (self.settings)(size);
-            rows.push((size, tollgate::start(upstream, settings).await?));
+            rows.push(tollgate::start(upstream, (self.settings)(size)).await?);
         }
         let prompts = Rc::new(RefCell::new(Prompts::new(corpus, BYTES, false)));
-        for row in std::iter::once(&bare).chain(rows.iter().map(|(_, row)| row)) {
+        for row in &rows {
             row.load(&prompts, CLIENTS, WARM_UP).await?;
         }
-        let span = Duration::from_secs_f64(slice_s);
-        let cpu_us = async |row: &Row, round| -> Result<f64> {
-            Ok(row.slice(&prompts, CLIENTS, span, round, BYTES).await?.cpu_us)
-        };
-        let mut added: Vec<Vec<f64>> = vec![Vec::new(); rows.len()];
-        for round in 0..rounds {
-            progress.say(&format!("by {}: round {} of {rounds}", self.title, round + 1));
-            let floor = cpu_us(&bare, round).await?;
-            for ((_, row), added) in rows.iter().zip(&mut added) {
-                added.push(cpu_us(row, round).await? - floor);
-            }
-        }
-        let points = rows.iter().zip(added).map(|((size, row), added)| {
-            Ok(Point {
-                size: *size,
-                added_cpu_range_us: range(&added),
-                added_cpu_us: median(added),
-                resident_kib: proc::resident_kib(row.pid)?,
-            })
-        });
+        let turns: Vec<_> = rows.iter().map(|row| (row, &prompts)).collect();
+        let what = format!("by {}", self.title);
+        let slices = plan
+            .take_turns(&turns, &[CLIENTS], BYTES, &what, progress)
+            .await?;
+        let mut slices = slices.into_iter();
+        let bare = slices.next().unwrap_or_default();
+        let points = self.sizes.iter().zip(slices);
         Ok(Growth {
             title: self.title,
-            points: points.collect::<Result<_>>()?,
+            points: points
+                .map(|(&size, slices)| Point::of(size, &slices, &bare))
+                .collect(),
         })
+    }
+}
+
+// === impl Point ===
+
+impl Point {
+    /// From the slices of a Tollgate of this size, and those of bare Envoy in the same rounds.
+    fn of(size: usize, slices: &[Slice], bare: &[Slice]) -> Self {
+        let rounds = slices.iter().zip(bare);
+        let added: Vec<f64> = rounds.map(|(own, bare)| own.cpu_us - bare.cpu_us).collect();
+        Self {
+            size,
+            added_cpu_range_us: range(&added),
+            added_cpu_us: median(added),
+            resident_kib: slices.last().map_or(0, |slice| slice.resident_kib),
+        }
     }
 }
 
