@@ -28,6 +28,7 @@ OFFERED = {
         "Deposit to prepaid",
     ],
     "limits": ["Reset by name", "Create limit", "Change ours", "Reset ours", "Delete ours"],
+    "prices": ["Set price", "Change our/model", "Delete our/model"],
     "moderation": ["Create policy", "Change names", "Delete names"],
     "workspaces": ["Create user", "Create workspace", "Change ours", "Pause ours", "Change ada of ours", "Pause ada of ours"],
     "webhooks": ["Add webhook", *[f"{action} http://127.0.0.1:1/told" for action in ("Change", "Pause", "Delete")]],
@@ -39,7 +40,7 @@ OFFERED = {
 # Views that are not there for whoever only looks.
 ADMINS = {"operators", "tokens"}
 # Buttons that change nothing.
-READS = re.compile(r"Details of .*|Rules of .*|Earlier .*|Pause|http://127\.0\.0\.1:1/told|127\.0\.0\.1:1/told")
+READS = re.compile(r"Details of .*|All of the price of .*|Rules of .*|Earlier .*|Pause|http://127\.0\.0\.1:1/told|127\.0\.0\.1:1/told")
 
 
 def make(path, body):
@@ -59,6 +60,7 @@ def make_all():
     make("budgets", {**budget, "name": "prepaid", "subject": {"workspace": "ours"}, "period": "total"})
     rule = {"name": "projects", "category": "confidential", "action": "block", "words": ["nightingale"]}
     make("moderation/policies", {"id": "names", "policy": {"rules": [rule]}})
+    make("prices", {"id": "our/model", "price": {"input_cost_per_token": 1e-6}})
     make("webhooks", {"url": "http://127.0.0.1:1/told", "kinds": []})
     make("tokens", {"name": "ci", "role": "viewer", "workspace": "ours"})
     for name, roles in OPERATORS.items():

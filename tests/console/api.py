@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 
-def ask(url, token, body=None):
+def ask(url, token, body=None, parse=json.loads):
     """The status of a request, and its JSON. With a body it is a POST."""
     request = urllib.request.Request(
         url,
@@ -15,6 +15,6 @@ def ask(url, token, body=None):
     # A proxy of the machine is not for the loopback interface.
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            return answer.status, json.load(answer)
+            return answer.status, parse(answer.read())
     except urllib.error.HTTPError as refusal:
         return refusal.code, json.load(refusal)

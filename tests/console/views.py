@@ -16,6 +16,7 @@ VIEWS = [
     "keys",
     "budgets",
     "limits",
+    "prices",
     "moderation",
     "workspaces",
     "webhooks",

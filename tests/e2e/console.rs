@@ -81,6 +81,12 @@ async fn limits_are_managed_and_hold_at_the_gateway_and_budgets_are_raised() {
 }
 
 #[tokio::test]
+async fn prices_are_set_to_their_last_digit_and_hold_at_the_gateway() {
+    let mut stack = start().await;
+    run("prices.py", &mut stack, json!({})).await;
+}
+
+#[tokio::test]
 async fn nobody_is_offered_what_would_be_refused() {
     let mut stack = start().await;
     run("access.py", &mut stack, json!({})).await;
@@ -132,6 +138,47 @@ async fn use_it(stack: &Stack) {
             "match": {"workspaces": [workspace]},
         });
         stack.admin.post("/admin/v1/limits", &limit).await.unwrap();
+    }
+    for (path, body) in [
+        (
+            "prices",
+            json!({"id": "our-finetune", "price": {"input_cost_per_token": 3e-7, "output_cost_per_token": 1.2e-6}}),
+        ),
+        (
+            "prices",
+            json!({"id": "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", "price": {
+                "input_cost_per_token": 3e-6, "output_cost_per_token": 1.5e-5, "cache_read_input_token_cost": 3e-7,
+                "cache_creation_input_token_cost": 3.75e-6, "max_output_tokens": 64_000,
+            }}),
+        ),
+        (
+            "moderation/policies",
+            json!({"id": "projects", "policy": {"rules": [
+                {"name": "names", "category": "confidential", "action": "block", "words": ["project nightingale"]},
+            ]}}),
+        ),
+        (
+            "webhooks",
+            json!({"url": "http://127.0.0.1:1/hooks/tollgate/budgets", "kinds": ["budget.threshold"]}),
+        ),
+        (
+            "operators",
+            json!({"name": "ada", "password": "a long enough password", "roles": {"*": "admin"}}),
+        ),
+        (
+            "operators",
+            json!({"name": "grace.hopper@example.com", "roles": {"research": "admin", "support": "member", "growth": "viewer"}}),
+        ),
+        (
+            "tokens",
+            json!({"name": "nightly export", "role": "viewer", "scopes": ["events:read", "stats:read"]}),
+        ),
+    ] {
+        stack
+            .admin
+            .post(&format!("/admin/v1/{path}"), &body)
+            .await
+            .unwrap();
     }
     for key in ["expired", "paused"] {
         let answer = post(stack, CHAT, stack.key(key), &chat("echo a")).await.unwrap();

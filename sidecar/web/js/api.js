@@ -17,11 +17,12 @@ export class Problem extends Error {
   constructor(status, body, headers) {
     super(body?.detail || body?.title || `the sidecar answered ${status}`);
     this.status = status;
-    /** What is wrong by field, `name` → text. */
+    /** What is wrong by field, `name` → text, and by the path to what is within it, `name/part` → text. */
     this.fields = {};
     for (const { pointer, detail } of body?.errors ?? []) {
-      const name = pointer.replace(/^#?\/?/, '').split('/')[0];
-      this.fields[name] ??= detail;
+      const path = pointer.replace(/^#?\/?/, '');
+      this.fields[path] ??= detail;
+      this.fields[path.split('/')[0]] ??= detail;
     }
     this.retryAfter = Number(headers?.get('retry-after')) || null;
   }
@@ -46,19 +47,20 @@ export const sessionEnded = new EventTarget();
  * Asks the admin API, and answers the JSON of a success, or null where there is no body.
  * @param {string} method
  * @param {string} path below `/admin/v1/`
- * @param {{ query?: object, body?: unknown, headers?: object, signal?: AbortSignal }} options
+ * @param {{ query?: object, body?: unknown, headers?: object, signal?: AbortSignal, parse?: (text: string) => unknown }}
+ *   options `parse`: reads the JSON of a success
  */
-export async function call(method, path, { query = {}, body, headers = {}, signal } = {}) {
-  return (await ask(method, path, { query, body, headers, signal })).value;
+export async function call(method, path, options = {}) {
+  return (await ask(method, path, options)).value;
 }
 
 /** Asks, and answers the JSON of a success with its version, to be sent back as `if-match`. */
 async function ask(method, path, options = {}) {
-  const { query = {}, body, headers = {}, signal } = options;
+  const { query = {}, body, headers = {}, signal, parse } = options;
   const proof = csrf;
   const response = await send(method, PREFIX + path + search(query), { body, headers, signal });
   if (response.ok) {
-    return { value: await json(response), etag: response.headers.get('etag') };
+    return { value: await json(response, parse), etag: response.headers.get('etag') };
   }
   const problem = new Problem(response.status, await json(response).catch(() => null), response.headers);
   if (problem.status === 401 && !path.startsWith('session')) {
@@ -76,14 +78,14 @@ export const patch = (path, body, options) => call('PATCH', path, { ...options, 
 export const remove = (path, options) => call('DELETE', path, options);
 
 /** A thing as it is now, and its version: `{ value, etag }`. */
-export const tagged = (path) => ask('GET', path);
+export const tagged = (path, options) => ask('GET', path, options);
 
 /** Everything in a collection, a page after the other. */
-export async function everything(path, name, query, signal) {
+export async function everything(path, name, query, signal, options) {
   const all = [];
   let after;
   for (let page = 0; page < PAGES; page += 1) {
-    const answer = await get(path, { ...query, limit: 1_000, after }, { signal });
+    const answer = await get(path, { ...query, limit: 1_000, after }, { ...options, signal });
     all.push(...answer[name]);
     if (answer.next === null) break;
     after = answer.next;
@@ -182,9 +184,9 @@ async function send(method, url, { body, headers = {}, signal }) {
 }
 
 /** The JSON of an answer; null where it has no body. */
-async function json(response) {
+async function json(response, parse = JSON.parse) {
   const text = await response.text();
-  return text === '' ? null : JSON.parse(text);
+  return text === '' ? null : parse(text);
 }
 
 /** A query string of what is there. */

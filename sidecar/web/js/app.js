@@ -15,6 +15,7 @@ import { LimitsView } from './views/limits.js';
 import { ModerationView } from './views/moderation.js';
 import { OperatorsView } from './views/operators.js';
 import { OverviewView } from './views/overview.js';
+import { PricesView } from './views/prices.js';
 import { showSignIn } from './views/signin.js';
 import { TokensView } from './views/tokens.js';
 import { WebhooksView } from './views/webhooks.js';
@@ -27,6 +28,7 @@ const VIEWS = {
   keys: KeysView,
   budgets: BudgetsView,
   limits: LimitsView,
+  prices: PricesView,
   moderation: ModerationView,
   workspaces: WorkspacesView,
   webhooks: WebhooksView,

@@ -18,6 +18,7 @@ const PLACES = [
   ['keys', 'Keys'],
   ['budgets', 'Budgets'],
   ['limits', 'Limits'],
+  ['prices', 'Prices', () => access.everywhere('viewer')],
   ['moderation', 'Moderation'],
   ['workspaces', 'Workspaces'],
   ['webhooks', 'Webhooks', () => access.everywhere('viewer')],
