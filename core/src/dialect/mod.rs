@@ -39,6 +39,7 @@ use self::naming::Naming;
 pub use self::output_caps::OutputCaps;
 pub use self::prompt::{Media, MediaKind, Piece, PieceKind, Role, Text};
 pub use self::request::{IncludeUsage, MessageHead, Model, Request, SessionHints};
+pub(crate) use self::scan::{fields as fields_of, key_text};
 pub(crate) use self::syntax::object;
 
 /// A wire format of requests and responses.

@@ -18,7 +18,7 @@ struct Walk<'a> {
 pub(super) struct Objects<'a>(Option<Walk<'a>>);
 
 /// The fields of an object, as raw JSON: the key with its quotes, and the value. None of what is no object.
-pub(super) fn fields(json: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn fields(json: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut walk = Walk::into(json, b'{');
     std::iter::from_fn(move || walk.as_mut()?.field())
 }
@@ -34,7 +34,7 @@ pub(super) fn elements(json: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The text of a key with its quotes.
-pub(super) fn key_text(raw: &str) -> Cow<'_, str> {
+pub(crate) fn key_text(raw: &str) -> Cow<'_, str> {
     match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
         _ => decode(raw),

@@ -1,6 +1,8 @@
 //! OpenAI's usage object, in all the spellings met. Chat completions, completions and embeddings say `prompt` and
 //! `completion`, Responses say `input` and `output`.
 
+use serde::de::IgnoredAny;
+
 use super::count::Count;
 use crate::dialect;
 use crate::words::len_until;
@@ -83,6 +85,14 @@ const MAX_DIGITS: usize = 15;
 /// The rest of a usage object that is written as nearly all are: without white space, with plain names, and with counts
 /// that are digits or null. It is read in one pass.
 struct Plain<'a>(&'a [u8]);
+
+/// The values of some names, as they come up.
+struct Slots<'n, 'a, const N: usize> {
+    names: &'n [&'n str; N],
+    values: [Option<&'a str>; N],
+    /// Whether none has come twice.
+    is_clear: bool,
+}
 
 // === impl Reported ===
 
@@ -274,6 +284,25 @@ impl Plain<'_> {
     }
 }
 
+// === impl Slots ===
+
+impl<'n, 'a, const N: usize> Slots<'n, 'a, N> {
+    const fn of(names: &'n [&'n str; N]) -> Self {
+        Self {
+            names,
+            values: [None; N],
+            is_clear: true,
+        }
+    }
+
+    fn see(&mut self, key: &str, value: &'a str) {
+        let known = self.names.iter().position(|name| *name == key);
+        if let Some(slot) = known.and_then(|at| self.values.get_mut(at)) {
+            self.is_clear &= slot.replace(value).is_none();
+        }
+    }
+}
+
 /// The counts of an object with details; `None` where they have another shape.
 fn details<const N: usize>(json: &str, names: &[&str; N]) -> Option<[Count; N]> {
     Some(fields(json, names)?.map(Count::of))
@@ -281,15 +310,18 @@ fn details<const N: usize>(json: &str, names: &[&str; N]) -> Option<[Count; N]> 
 
 /// The values of the `names` in an object, as raw JSON; `None` where it is no object, or has one of them twice.
 fn fields<'a, const N: usize>(json: &'a str, names: &[&str; N]) -> Option<[Option<&'a str>; N]> {
-    let mut slots = [None; N];
-    let mut is_clear = true;
-    dialect::object(json, |key, value| {
-        let known = names.iter().position(|name| *name == key);
-        if let Some(slot) = known.and_then(|at| slots.get_mut(at)) {
-            is_clear &= slot.replace(value).is_none();
+    let mut slots = Slots::of(names);
+    if dialect::object(json, |key, value| slots.see(key, value)).is_none() {
+        // No name is written with escapes by anybody we know of, but one may be: then serde_json has to say.
+        serde_json::from_str::<IgnoredAny>(json).ok()?;
+        let object = json.trim_start();
+        object.strip_prefix('{')?;
+        slots = Slots::of(names);
+        for (key, value) in dialect::fields_of(object) {
+            slots.see(&dialect::key_text(key), value);
         }
-    })?;
-    is_clear.then_some(slots)
+    }
+    slots.is_clear.then_some(slots.values)
 }
 
 #[cfg(test)]

@@ -175,6 +175,25 @@ fn what_most_hosts_write_is_read_in_one_pass() {
 }
 
 #[test]
+fn a_name_that_is_written_with_escapes_is_that_name() {
+    for json in [
+        r#"{"prompt\u005ftokens":9,"completion_tokens":2}"#,
+        r#" { "prompt_tokens" : 9, "\u0063ompletion_tokens" : 2, "x\n": [{"a": "}"}] }"#,
+        r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached\u005ftokens":4}}"#,
+    ] {
+        let read = Reported::read(json.as_bytes()).unwrap();
+        assert_eq!(
+            (read.prompt_tokens, read.completion_tokens),
+            (Count(Some(9)), Count(Some(2))),
+            "{json}"
+        );
+        assert_eq!(Some(read), plainly(json.as_bytes()), "{json}");
+    }
+    let twice = r#"{"prompt\u005ftokens":9,"prompt_tokens":9}"#;
+    assert_eq!(Reported::read(twice.as_bytes()), None);
+}
+
+#[test]
 fn what_is_said_twice_or_is_no_object_is_nothing() {
     for json in [
         r#"{"prompt_tokens":1,"prompt_tokens":2}"#,
