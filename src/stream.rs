@@ -230,7 +230,7 @@ impl HttpContext for Stream {
         let status = self.exchange.needs_status().then(answered_status).flatten();
         let details = self
             .exchange
-            .is_cut_short()
+            .needs_details()
             .then(|| host::property(&["response", "code_details"]))
             .flatten();
         let closing = Closing {

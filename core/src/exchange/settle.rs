@@ -20,6 +20,15 @@ use crate::wire::SaidExchange;
 /// What an event says of a client that left before the end.
 const CLIENT_CLOSED: &str = "client_closed";
 
+/// What an event says of a provider that Envoy has not waited for any longer.
+const UPSTREAM_TIMEOUT: &str = "upstream_timeout";
+
+/// The status with which Envoy answers then.
+const GATEWAY_TIMEOUT: u16 = 504;
+
+/// Envoy's details of an answer that is the provider's own.
+const VIA_UPSTREAM: &str = "via_upstream";
+
 /// Longest model name in an event, in characters.
 const MAX_NAME_CHARS: usize = 256;
 
@@ -28,7 +37,7 @@ const MAX_NAME_CHARS: usize = 256;
 pub struct Closing<'a> {
     /// The HTTP status that the client saw, if it saw one; asked for only where [`Exchange::needs_status`].
     pub status: Option<u16>,
-    /// Envoy's `response.code_details`; asked for only where [`Exchange::is_cut_short`].
+    /// Envoy's `response.code_details`; asked for only where [`Exchange::needs_details`].
     pub details: Option<Cow<'a, str>>,
 }
 
@@ -50,9 +59,11 @@ pub struct Finished {
 // === impl Exchange ===
 
 impl Exchange {
-    /// Whether the exchange reached the provider but its answer has not come to an end.
-    pub const fn is_cut_short(&self) -> bool {
-        matches!(self.phase, Phase::Released(_)) && !self.response.ended
+    /// Whether the exchange reached the provider, and it is of interest why it ended: the answer has not come to an end,
+    /// or may be Envoy's own, which has waited for the provider's in vain.
+    pub const fn needs_details(&self) -> bool {
+        matches!(self.phase, Phase::Released(_))
+            && (!self.response.ended || matches!(self.response.status, Some(GATEWAY_TIMEOUT)))
     }
 
     /// Whether the client may have seen another status than that of the answer which came: none did, or Envoy (or
@@ -120,7 +131,8 @@ impl Exchange {
     #[expect(clippy::boxed_local, reason = "out of its box it would be copied whole")]
     fn settle(&mut self, released: Box<Released>, closing: &Closing<'_>, env: &mut Env<'_>) -> Finished {
         let outcome = std::mem::take(self.response.outcome());
-        let status = self.response.status;
+        // Where Envoy has not waited for the answer, the status is its own.
+        let status = self.response.status.filter(|_| !self.has_timed_out(closing));
         let usage = account(&outcome, status, released.prompt_tokens);
         let cost = released.cost(&usage);
         let used = Demand {
@@ -234,10 +246,23 @@ impl Exchange {
         event.response_bytes = self.response.bytes;
     }
 
+    /// Whether Envoy has answered itself, because the provider took too long: to the provider it is as if the client had
+    /// left.
+    fn has_timed_out(&self, closing: &Closing<'_>) -> bool {
+        let is_envoys = closing
+            .details
+            .as_deref()
+            .is_some_and(|details| details != VIA_UPSTREAM);
+        self.response.ended && self.response.status == Some(GATEWAY_TIMEOUT) && is_envoys
+    }
+
     /// What went wrong with an exchange that reached the provider, if anything did.
     fn error_code(&self, outcome: &Outcome, closing: &Closing<'_>) -> Option<String> {
         if let Some(code) = self.response.refused {
             return Some(code.as_str().to_owned());
+        }
+        if self.has_timed_out(closing) {
+            return Some(UPSTREAM_TIMEOUT.to_owned());
         }
         if self.response.ended {
             return outcome.error.clone();

@@ -142,6 +142,49 @@ fn a_failed_answer_costs_nothing() {
     );
 }
 
+/// Sends a request that is answered with 504; how it ended, by what Envoy says of the answer.
+fn timed_out(details: &'static str) -> Finished {
+    let mut bench = Bench::new(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    bench.send(&mut exchange, "/v1/chat/completions", CHAT);
+    let pairs: &[(&[u8], &[u8])] = &[(b":status", b"504"), (b"content-type", b"text/plain")];
+    assert!(matches!(
+        exchange.response_headers(Headers::new(pairs), false),
+        Step::Release(_)
+    ));
+    bench.env(|env| exchange.response_data(b"upstream request timeout", true, env));
+    assert!(exchange.needs_details());
+    let closing = Closing {
+        status: Some(504),
+        details: Some(details.into()),
+    };
+    bench.env(|env| exchange.finish(&closing, env)).unwrap()
+}
+
+#[test]
+fn a_prompt_that_the_provider_has_read_is_charged_though_envoy_did_not_wait_for_the_answer() {
+    let event = timed_out("response_timeout").event;
+    assert!(event.usage.input_tokens > 0 && event.cost_nanousd > crate::money::NanoUsd::ZERO);
+    assert_eq!(
+        (
+            event.status,
+            event.usage.output_tokens,
+            event.error_code.as_deref()
+        ),
+        (504, 0, Some("upstream_timeout"))
+    );
+    assert_eq!(event.usage.status, crate::usage::UsageStatus::Estimated);
+}
+
+#[test]
+fn a_timeout_that_the_provider_itself_answers_costs_nothing() {
+    let event = timed_out("via_upstream").event;
+    assert_eq!(
+        (event.usage, event.error_code.as_deref()),
+        (crate::usage::Usage::default(), None)
+    );
+}
+
 #[test]
 fn the_journal_holds_the_reservation_while_the_answer_is_awaited() {
     let mut bench = Bench::new(&config(&json!({})));
