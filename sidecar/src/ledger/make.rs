@@ -2,7 +2,6 @@
 //!
 //! In a transaction of its own, which locks templates only, in the order of their ids: it is in nobody's way.
 
-use sqlx::QueryBuilder;
 use tollgate_core::budget::{Facet, Subject};
 use tollgate_core::time::UnixMillis;
 
@@ -10,7 +9,6 @@ use super::account_rows::NewAccount;
 use super::accounts::AccountRows;
 use super::applying::{Missing, Unmade};
 use super::budgets::{BudgetRows, StoredBudget};
-use super::engine::Locking;
 use super::{Ledger, LedgerError, amount, number};
 use crate::secret_key::new_id;
 
@@ -20,12 +18,18 @@ const ARCHIVED_AT_ONCE: i64 = 100;
 on_engines! {
     /// Statements for making.
     trait MakingRows {
-        /// How many live budgets a template has made; none where it is no more. Locks the template.
-        async fn lock_template(conn, id: &str) -> Option<u64> {
-            let mut select = QueryBuilder::new("SELECT made FROM budgets WHERE archived_at IS NULL AND id = ");
-            select.push_bind(id).push(Self::FOR_UPDATE);
-            let made: Option<i64> = select.build_query_scalar().fetch_optional(conn).await?;
-            Ok(made.map(amount))
+        /// A template as it is now, and how many live budgets it has made; none where it is no more. Locks the template.
+        async fn lock_template(conn, id: &str) -> Option<(StoredBudget, u64)> {
+            const HAS_MADE: &str = "SELECT made FROM budgets WHERE id = $1";
+            let Some(row) = BudgetRows::lock_budget(&mut *conn, id).await? else {
+                return Ok(None);
+            };
+            let template = StoredBudget::try_from(row)?;
+            if template.archived_at.is_some() {
+                return Ok(None);
+            }
+            let made: i64 = sqlx::query_scalar(HAS_MADE).bind(id).fetch_one(conn).await?;
+            Ok(Some((template, amount(made))))
         }
 
         async fn is_made(conn, template_id: &str, subject: &Subject) -> bool {
@@ -88,13 +92,13 @@ impl Ledger {
             let mut full = Vec::new();
             let mut accounts = missing.accounts.clone();
             for Unmade { template, subject } in unmade {
-                let Some(mut made) = MakingRows::lock_template(&mut *conn, &template.id).await? else {
-                    continue;
-                };
+                // What was read of it is old by now: it may have been changed since.
+                let locked = MakingRows::lock_template(&mut *conn, &template.id).await?;
+                let Some((template, mut made)) = locked else { continue };
                 if MakingRows::is_made(&mut *conn, &template.id, subject).await? {
                     continue;
                 }
-                if made >= most && may_be_dropped(template) {
+                if made >= most && may_be_dropped(&template) {
                     made -= MakingRows::archive_oldest(&mut *conn, &template.id, now).await?.min(made);
                 }
                 if made >= most {
@@ -122,4 +126,62 @@ impl Ledger {
 /// but to name another session. Any other would give somebody money that is spent.
 fn may_be_dropped(template: &StoredBudget) -> bool {
     template.budget.subject.names(Facet::Session)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+    use tollgate_core::budget::{BudgetSpec, Facts};
+
+    use super::*;
+    use crate::config::Database;
+    use crate::ledger::Workspaces;
+    use crate::ledger::admin::{BudgetFilter, Created, Standing};
+    use crate::ledger::audit::Actor;
+
+    #[tokio::test]
+    async fn a_budget_is_made_as_its_template_is_by_then() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::Sqlite(folder.path().join("ledger.db"));
+        let ledger = Ledger::open(&database).await.unwrap();
+        let now = UnixMillis(1_800_000_000_000);
+        let spec = json!({"subject": {"user": "*"}, "unit": "usd", "period": "total", "amount": "1000"});
+        let spec: BudgetSpec = serde_json::from_value(spec).unwrap();
+        let template = StoredBudget::new(new_id("bud", now).unwrap(), spec.check().unwrap(), now);
+        let by = Actor::tollgate();
+        let created = ledger.create_budget(&template, now, &by).await.unwrap();
+        assert!(matches!(created, Created::Done(_)));
+        let facts = Facts {
+            user: Some("ann".to_owned()),
+            ..Facts::default()
+        };
+        let subject = template.budget.subject.applied_to(&facts).remove(0);
+        // A request has found out what it needs; now an operator lowers it.
+        let missing = Missing {
+            budgets: vec![Unmade {
+                template: template.clone(),
+                subject,
+            }],
+            accounts: Vec::new(),
+        };
+        let lower = |stored: &mut StoredBudget| {
+            stored.budget.amount = 1;
+            Ok::<_, ()>(())
+        };
+        ledger
+            .change_budget(&template.id, now, &by, "budget.edit", lower)
+            .await
+            .unwrap();
+        assert!(ledger.make(&missing, 10, now).await.unwrap().is_empty());
+        let of_template = BudgetFilter {
+            workspaces: &Workspaces::All,
+            template_id: Some(&template.id),
+            subject: None,
+            with_archived: false,
+        };
+        let made = ledger.budgets(of_template, "", 10, now).await.unwrap();
+        let amounts: Vec<u64> = made.iter().map(Standing::amount).collect();
+        assert_eq!(amounts, [1]);
+    }
 }
