@@ -46,6 +46,7 @@ struct Known<'a> {
     /// The account that a lease is of: that never changes.
     leases: HashMap<LeaseId, i64>,
     budgets: HashMap<&'a str, &'a StoredBudget>,
+    now: UnixMillis,
 }
 
 on_engines! {
@@ -61,7 +62,7 @@ on_engines! {
             let budget_ids: BTreeSet<&str> = charges.iter().map(|c| c.charge.budget_id.as_str()).collect();
             let budget_ids: Vec<&str> = budget_ids.into_iter().collect();
             let found = budgets(BudgetRows::budgets_by_id(&mut *conn, &budget_ids).await?)?;
-            let known = Known::new(&named, &found);
+            let known = Known::new(&named, &found, now);
             let places = known.places(&charges)?;
             let new: Vec<NewAccount> = places.iter().cloned().collect();
             AccountRows::add_accounts(&mut *conn, &new).await?;
@@ -117,13 +118,14 @@ on_engines! {
 // === impl Known ===
 
 impl<'a> Known<'a> {
-    fn new(named: &[LeaseRow], found: &'a [StoredBudget]) -> Self {
+    fn new(named: &[LeaseRow], found: &'a [StoredBudget], now: UnixMillis) -> Self {
         Self {
             leases: named
                 .iter()
                 .map(|lease| (lease.lease_id(), lease.account_id))
                 .collect(),
             budgets: found.iter().map(|budget| (budget.id.as_str(), budget)).collect(),
+            now,
         }
     }
 
@@ -131,16 +133,15 @@ impl<'a> Known<'a> {
         self.leases.get(&charge.charge.lease_id?).copied()
     }
 
-    /// The account of the window of its event's time.
+    /// The account of the window of its event's time; of now, where a gateway's clock shows a time that is in none.
     fn place(&self, charge: &Charge<'_>) -> Result<Option<NewAccount>, LedgerError> {
         let budget = self.budgets.get(charge.charge.budget_id.as_str());
         let Some(budget) = budget.filter(|budget| budget.has_account()) else {
             return Ok(None);
         };
-        Ok(Some(NewAccount::new(
-            budget,
-            budget.window(millis(charge.event.time))?,
-        )))
+        let window = budget.window(millis(charge.event.time));
+        let window = window.or_else(|_| budget.window(self.now))?;
+        Ok(Some(NewAccount::new(budget, window)))
     }
 
     /// The accounts of charges without a lease that the ledger knows.

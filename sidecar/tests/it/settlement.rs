@@ -202,3 +202,28 @@ async fn a_batch_of_more_budgets_than_a_statement_takes_is_settled() {
     );
     sidecar.assert_balanced().await;
 }
+
+#[tokio::test]
+async fn an_event_of_a_time_that_no_calendar_has_is_charged_and_costs_no_other() {
+    let sidecar = Sidecar::start().await;
+    let budget = sidecar.create_budget(json!({})).await;
+    let mut wild = charging("wild", json!([charge(&budget, None, 700)]));
+    // Its month has no end: that would be in the year 10000.
+    wild["time"] = json!("9999-12-30T00:00:00Z");
+    let sent = sidecar
+        .send_events(&[charging("e", json!([charge(&budget, None, 5)])), wild])
+        .await;
+    assert_eq!(sent["accepted"], 2);
+    assert_eq!(
+        sidecar
+            .sql("SELECT SUM(charged) FROM charges WHERE manner = 'debt'")
+            .await,
+        705
+    );
+    assert_eq!(
+        spent(&sidecar, &budget).await,
+        "0.0000007",
+        "charged to the month of now"
+    );
+    sidecar.assert_balanced().await;
+}
