@@ -9,6 +9,10 @@ use tollgate_core::budget::{Budget, BudgetError, BudgetSpec};
 /// The field that is wrong, and what is wrong with it.
 pub fn check(spec: BudgetSpec) -> Result<Budget, (String, String)> {
     let mut budget = spec.check().map_err(|error| field_of(&error))?;
+    if budget.subject.values().any(|value| value.contains('\0')) {
+        let message = "a value has the character NUL, which no request's has".to_owned();
+        return Err(("subject".to_owned(), message));
+    }
     let zone = TimeZone::get(&budget.time_zone).map_err(|_| {
         let message = format!(
             "no time zone is named {:?}; write one like Europe/Berlin, or UTC",

@@ -153,6 +153,11 @@ impl Subject {
         self.0.get(&Facet::Workspace).map(String::as_str)
     }
 
+    /// The values of its facets: `*` for each.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// A subject from its facets.
     ///
     /// # Errors

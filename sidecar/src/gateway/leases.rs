@@ -8,6 +8,7 @@ use axum::extract::State;
 use tokio::time::Instant;
 use tollgate_core::wire::{LeaseAnswer, LeaseHold, LeaseReport, LeaseReportAnswer, LeaseRequest, MAX_HOLDS};
 
+use super::bounds::bounded_facts;
 use crate::http::extract::JsonBody;
 use crate::http::problem::{FieldError, Problem};
 use crate::state::App;
@@ -17,9 +18,10 @@ const MAX_INSTANCE_CHARS: usize = 128;
 /// `POST /v1/leases`. Where money may come back, the call is held until it does, for as long as the gateway waits.
 pub(super) async fn lease(
     State(app): State<App>,
-    JsonBody(request): JsonBody<LeaseRequest>,
+    JsonBody(mut request): JsonBody<LeaseRequest>,
 ) -> Result<Json<LeaseAnswer>, Problem> {
     check(&request.instance, &request.holds)?;
+    request.facts = bounded_facts(request.facts);
     let longest = app.config().limits.request_timeout / 2;
     let until = Instant::now() + Duration::from_millis(request.wait_ms).min(longest);
     let request = Arc::new(request);

@@ -251,6 +251,17 @@ impl World {
 
     /// Asks for a route, with something new for it where its path names something.
     async fn ask(&mut self, route: &Route, token: Option<&str>, workspace: &str) -> (StatusCode, String) {
+        self.ask_with(route, token, workspace, |body| body).await
+    }
+
+    /// The same with another body.
+    async fn ask_with(
+        &mut self,
+        route: &Route,
+        token: Option<&str>,
+        workspace: &str,
+        change: impl FnOnce(Value) -> Value,
+    ) -> (StatusCode, String) {
         let mut path = route.path.clone();
         if route.is_of_named_workspace() {
             path = path.replace("{id}", workspace);
@@ -278,12 +289,51 @@ impl World {
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        if route.has_body {
-            request = request.json(&route.body(workspace, self.made));
+        let body = route.has_body.then(|| change(route.body(workspace, self.made)));
+        if let Some(body) = body {
+            request = request.json(&body);
         }
         let response = request.send().await.unwrap();
         (response.status(), response.text().await.unwrap())
     }
+}
+
+/// The texts of a JSON document, by their pointers.
+fn texts(json: &Value, at: &str, found: &mut Vec<String>) {
+    match json {
+        Value::String(_) => found.push(at.to_owned()),
+        Value::Array(all) => all
+            .iter()
+            .enumerate()
+            .for_each(|(nth, one)| texts(one, &format!("{at}/{nth}"), found)),
+        Value::Object(all) => all
+            .iter()
+            .for_each(|(name, one)| texts(one, &format!("{at}/{name}"), found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn no_text_has_a_character_that_a_database_cannot_hold() {
+    let mut world = World::new().await;
+    let mut broken = Vec::new();
+    for route in world.routes().await.iter().filter(|route| route.has_body) {
+        let mut pointers = Vec::new();
+        texts(&route.body(OWN, 0), "", &mut pointers);
+        for pointer in pointers {
+            let spoil = |mut body: Value| {
+                let text = body.pointer(&pointer).and_then(Value::as_str).unwrap();
+                let spoilt = format!("{text}\0");
+                *body.pointer_mut(&pointer).unwrap() = json!(spoilt);
+                body
+            };
+            let (status, text) = world.ask_with(route, Some(ADMIN), OWN, spoil).await;
+            if status.is_server_error() {
+                broken.push(format!("{} {pointer}: {status} {text}", route.id));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
 }
 
 #[tokio::test]

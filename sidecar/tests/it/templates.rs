@@ -200,3 +200,19 @@ async fn nobody_is_everybody() {
     let budget = json!({"id": "none"});
     sidecar.charge("e", json!([charge(&budget, None, 0)])).await;
 }
+
+#[tokio::test]
+async fn a_name_that_no_database_holds_gets_its_budget_all_the_same() {
+    let sidecar = Sidecar::start().await;
+    let template = sidecar
+        .create_budget(json!({"name": "a model's month", "subject": {"model": "*"}, "amount": "10"}))
+        .await;
+    let mut request = ask("a", 1);
+    request["facts"]["model"] = json!("gpt\0");
+    let answer = sidecar.lease(&request).await;
+    assert_eq!(answer["budgets"].as_array().unwrap().len(), 1, "{answer}");
+    assert_eq!(
+        made_by(&sidecar, &template).await[0]["subject"],
+        json!({"model": "gpt\u{fffd}"})
+    );
+}
