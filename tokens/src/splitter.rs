@@ -20,9 +20,8 @@ pub(crate) trait Expression {
     /// Whether an apostrophe begins a piece where a contraction follows, instead of going on with the word before it.
     const CONTRACTIONS_STAND_ALONE: bool;
 
-    /// The bytes, of eight in ASCII, that a word does not go on with when it has come to them; `before` is the highest
-    /// bit of a byte if a lower-case letter is before the first of them, and 0 otherwise.
-    fn word_ends(letters: Letters, before: u64) -> u64;
+    /// The bytes, of those in ASCII, that a word does not go on with when it has come to them.
+    fn word_ends(letters: Letters) -> u32;
 
     /// Whether this character of ASCII belongs to the punctuation before it, though it may be none itself.
     fn is_after_punctuation(byte: u8) -> bool;

@@ -23,7 +23,7 @@ impl Expression for Cl100k {
     const CONTRACTIONS_STAND_ALONE: bool = true;
 
     #[inline]
-    fn word_ends(letters: Letters, _before: u64) -> u64 {
+    fn word_ends(letters: Letters) -> u32 {
         letters.others()
     }
 

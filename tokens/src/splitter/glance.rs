@@ -1,13 +1,12 @@
-//! Pieces that are told at a glance: from the next sixteen bytes, eight at a time, where those that matter are ASCII.
+//! Pieces that are told at a glance: from the next sixteen bytes, all at once, where those that matter are ASCII.
 //!
 //! Nearly all pieces of a text in a European language, and of code, are: words of up to fourteen letters, numbers,
 //! punctuation, indentation. The others are left to the expression's own `piece_end`, which knows all.
 
+use wide::u8x16;
+
 use super::Expression;
 use crate::spellings::read_word;
-
-/// The highest bit of each byte of a word.
-const HIGH: u64 = each(0x80);
 
 /// Bytes that are looked at.
 const GLANCE: usize = 16;
@@ -40,29 +39,29 @@ const WIDE: Kind = 1 << 7;
 
 static KINDS: [Kind; 256] = kinds();
 
-/// The next bytes of a text, little-endian.
+/// The next bytes of a text: all of them, and as two little-endian words.
 #[derive(Clone, Copy)]
 pub(crate) struct Glance {
+    bytes: u8x16,
     first: u64,
     second: u64,
 }
 
-/// The letters among eight bytes, by their highest bits.
+/// The letters among the bytes: a bit for each byte, the lowest for the first.
 #[derive(Clone, Copy)]
 pub(crate) struct Letters {
-    all: u64,
-    lower: u64,
+    all: u32,
+    lower: u32,
 }
 
-/// The byte eight times.
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// How many bytes there are before the first that is marked: eight if none is.
-#[inline]
-const fn before(marks: u64) -> usize {
-    marks.trailing_zeros() as usize / 8
+/// The end of a text, of fewer bytes.
+#[inline(never)]
+fn padded(end: &[u8]) -> [u8; GLANCE] {
+    let mut bytes = [AFTER; GLANCE];
+    for (place, &byte) in bytes.iter_mut().zip(end) {
+        *place = byte;
+    }
+    bytes
 }
 
 #[inline]
@@ -76,27 +75,21 @@ impl Glance {
     /// What a text begins with, if it is not empty.
     #[inline]
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
-        match text.first_chunk() {
-            Some(bytes) => Some(Self::whole(bytes)),
-            None if text.is_empty() => None,
-            None => Some(Self::at_end(text)),
-        }
-    }
-
-    #[inline]
-    fn whole(bytes: &[u8; GLANCE]) -> Self {
+        let last;
+        let bytes = match text.first_chunk() {
+            Some(bytes) => bytes,
+            None if text.is_empty() => return None,
+            None => {
+                last = padded(text);
+                &last
+            }
+        };
         let [first, second] = [0, 8].map(|from| read_word(bytes, from, 8));
-        Self { first, second }
-    }
-
-    /// Of fewer bytes.
-    #[inline(never)]
-    fn at_end(text: &[u8]) -> Self {
-        let mut bytes = [AFTER; GLANCE];
-        for (place, &byte) in bytes.iter_mut().zip(text) {
-            *place = byte;
-        }
-        Self::whole(&bytes)
+        Some(Self {
+            bytes: u8x16::new(*bytes),
+            first,
+            second,
+        })
     }
 
     /// The first two to seven bytes, and below them their count and [`FREE_BITS`].
@@ -121,8 +114,8 @@ impl Glance {
         }
         if first & (LETTER | PREFIX) != 0 {
             // With a letter first, or behind the prefix.
-            let letters = Letters::of(self.first);
-            if letters.all & 0x8080 != 0 {
+            let letters = Letters::of(self.bytes);
+            if letters.all & 0b11 != 0 {
                 return self.word_or_none::<E>(letters);
             }
         }
@@ -141,26 +134,19 @@ impl Glance {
     /// A word, its first letter the first or the second byte.
     #[inline]
     fn word_or_none<E: Expression>(self, letters: Letters) -> usize {
-        let ends = E::word_ends(letters, 0) & !0x80;
-        if ends != 0 {
-            return self.word_if_it_ends::<E>(before(ends));
-        }
-        let ends = E::word_ends(Letters::of(self.second), letters.lower >> 56);
-        if ends == 0 {
-            0
-        } else {
-            self.word_if_it_ends::<E>(8 + before(ends))
-        }
-    }
-
-    #[inline]
-    fn word_if_it_ends<E: Expression>(self, len: usize) -> usize {
+        let len = (E::word_ends(letters) & !1).trailing_zeros() as usize;
+        // What the word may go on with, which is not told at a glance.
+        let wide = (self.bytes - u8x16::splat(0x80)).simd_lt(u8x16::splat(AFTER - 0x80));
         let more = if E::CONTRACTIONS_STAND_ALONE {
-            WIDE
+            wide
         } else {
-            WIDE | APOSTROPHE
+            wide | self.bytes.simd_eq(u8x16::splat(b'\''))
         };
-        if kind(self.byte(len)) & more == 0 { len } else { 0 }
+        if len < GLANCE && more.to_bitmask() >> len & 1 == 0 {
+            len
+        } else {
+            0
+        }
     }
 
     /// `\p{N}{1,3}`
@@ -185,11 +171,8 @@ impl Glance {
         if self.byte(1) != first {
             return usize::from(next & (OTHERS | END) != 0);
         }
-        let same = each(first);
-        let run = match before(self.first ^ same) {
-            8 => 8 + before(self.second ^ same),
-            run => run,
-        };
+        let same = self.bytes.simd_eq(u8x16::splat(first)).to_bitmask();
+        let run = same.trailing_ones() as usize;
         match kind(self.byte(run)) {
             _ if run == GLANCE => 0,
             // `\s+(?!\S)`
@@ -229,28 +212,27 @@ impl Glance {
 
 impl Letters {
     #[inline]
-    const fn of(bytes: u64) -> Self {
-        let low = (bytes | each(0x20)) & !HIGH;
-        // No sum is more than a byte holds.
-        let from_a = low + each(0x80 - b'a');
-        let after_z = low + each(0x80 - b'z' - 1);
-        let all = from_a & !after_z & !bytes & HIGH;
-        // What makes a letter a lower-case one, moved to the highest bit.
-        let lower = all & (bytes << 2);
-        Self { all, lower }
+    fn of(bytes: u8x16) -> Self {
+        let from_a_to_z = |bytes: u8x16| {
+            let from_a = bytes - u8x16::splat(b'a');
+            from_a.simd_le(u8x16::splat(b'z' - b'a')).to_bitmask()
+        };
+        Self {
+            all: from_a_to_z(bytes | u8x16::splat(b'a' ^ b'A')),
+            lower: from_a_to_z(bytes),
+        }
     }
 
-    /// Bytes that are no letters.
+    /// Bytes that are no letters, and what comes after all bytes.
     #[inline]
-    pub(super) const fn others(self) -> u64 {
-        !self.all & HIGH
+    pub(super) const fn others(self) -> u32 {
+        !self.all
     }
 
-    /// Upper-case letters after a lower-case one; `before` is the highest bit of the lowest byte if the byte before was
-    /// one.
+    /// Upper-case letters after a lower-case one.
     #[inline]
-    pub(super) const fn upper_after_lower(self, before: u64) -> u64 {
-        self.all & !self.lower & (self.lower << 8 | before)
+    pub(super) const fn upper_after_lower(self) -> u32 {
+        self.all & !self.lower & self.lower << 1
     }
 }
 

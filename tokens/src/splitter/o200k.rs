@@ -37,8 +37,8 @@ impl Expression for O200k {
     const CONTRACTIONS_STAND_ALONE: bool = false;
 
     #[inline]
-    fn word_ends(letters: Letters, before: u64) -> u64 {
-        letters.others() | letters.upper_after_lower(before)
+    fn word_ends(letters: Letters) -> u32 {
+        letters.others() | letters.upper_after_lower()
     }
 
     #[inline]
