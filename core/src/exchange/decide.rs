@@ -86,6 +86,7 @@ impl Exchange {
             quoted,
             prompt_tokens,
             reserved_output,
+            is_background: request.background,
             receipt,
             reservation: None,
             withhold_usage: changes.asks_for_usage,

@@ -12,7 +12,7 @@ use crate::journal::Slot;
 use crate::limit::Receipt;
 use crate::money::NanoUsd;
 use crate::price::Price;
-use crate::usage::Usage;
+use crate::usage::{Outcome, Seen, Usage, UsageStatus, estimate};
 
 /// What a model costs.
 pub(super) struct Quoted {
@@ -49,6 +49,8 @@ pub(super) struct Released {
     pub(super) prompt_tokens: u64,
     /// Output tokens that were reserved.
     pub(super) reserved_output: u64,
+    /// Whether the provider goes on with it when its first answer, or its stream, is over (`background`).
+    pub(super) is_background: bool,
     pub(super) receipt: Receipt,
     /// What was reserved from budgets.
     pub(super) reservation: Option<Reservation>,
@@ -145,6 +147,27 @@ impl Prepared {
 // === impl Released ===
 
 impl Released {
+    /// What it has used, as far as its answer tells. An answer with an error status used nothing. One that never came
+    /// is charged for its prompt, which the provider has read. What the provider goes on with, nobody sees the end of:
+    /// that is charged at its reservation.
+    pub(super) fn used(&self, outcome: &Outcome, status: Option<u16>, is_stream: bool) -> Usage {
+        let usage = match (status, outcome.usage) {
+            (Some(200..=299) | None, _) => estimate(outcome, self.prompt_tokens, Seen::tokens_by_size),
+            // Some hosts report what a failed answer used all the same.
+            (Some(_), Some(usage)) => usage,
+            (Some(_), None) => Usage::default(),
+        };
+        let is_open = matches!(usage.status, UsageStatus::Partial | UsageStatus::Estimated);
+        let has_ended = is_stream && outcome.finished;
+        if !(self.is_background && is_open) || has_ended {
+            return usage;
+        }
+        Usage {
+            output_tokens: usage.output_tokens.max(self.reserved_output),
+            ..usage
+        }
+    }
+
     /// What usage of the model costs, and whether its price is a fallback.
     pub(super) fn cost(&self, usage: &Usage) -> (NanoUsd, bool) {
         (self.quoted.price.cost(usage), self.quoted.is_fallback)

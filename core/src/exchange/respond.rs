@@ -9,7 +9,7 @@ use crate::exchange::{Env, Exchange, Phase};
 use crate::headers::{HeaderOp, Headers};
 use crate::refusal::Code;
 use crate::time::UnixNanos;
-use crate::usage::{Coding, End, Outcome, Passed, Reader, Seen, Withhold, estimate};
+use crate::usage::{Coding, End, Outcome, Passed, Reader, Withhold};
 
 /// Headers that Tollgate sets itself; a provider's own of these names are kept under `x-provider-`.
 const OURS: [&str; 8] = [
@@ -213,11 +213,12 @@ impl Exchange {
     }
 
     fn cost_header(&mut self) -> Option<HeaderOp> {
+        let status = self.response.status;
         let outcome = self.response.outcome();
         let Phase::Released(released) = &self.phase else {
             return None;
         };
-        let usage = estimate(outcome, released.prompt_tokens, Seen::tokens_by_size);
+        let usage = released.used(outcome, status, self.request.stream);
         let (cost, _) = released.cost(&usage);
         Some(HeaderOp::Add("x-tollgate-cost".into(), cost.text().into_bytes()))
     }

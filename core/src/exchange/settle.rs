@@ -14,7 +14,7 @@ use crate::money::NanoUsd;
 use crate::refusal::Code;
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
-use crate::usage::{self, Outcome, Seen, Usage};
+use crate::usage::{Outcome, Usage};
 use crate::wire::SaidExchange;
 
 /// What an event says of a client that left before the end.
@@ -133,7 +133,7 @@ impl Exchange {
         let outcome = std::mem::take(self.response.outcome());
         // Where Envoy has not waited for the answer, the status is its own.
         let status = self.response.status.filter(|_| !self.has_timed_out(closing));
-        let usage = account(&outcome, status, released.prompt_tokens);
+        let usage = released.used(&outcome, status, self.request.stream);
         let cost = released.cost(&usage);
         let used = Demand {
             input_tokens: usage.input_tokens,
@@ -274,17 +274,6 @@ impl Exchange {
             "upstream_closed"
         };
         Some(code.to_owned())
-    }
-}
-
-/// What an exchange that reached the provider used. An answer with an error status used nothing. One that never
-/// came is charged for its prompt, which the provider has read.
-fn account(outcome: &Outcome, status: Option<u16>, prompt_tokens: u64) -> Usage {
-    match (status, outcome.usage) {
-        (Some(200..=299) | None, _) => usage::estimate(outcome, prompt_tokens, Seen::tokens_by_size),
-        // Some hosts report what a failed answer used all the same.
-        (Some(_), Some(usage)) => usage,
-        (Some(_), None) => Usage::default(),
     }
 }
 

@@ -142,6 +142,39 @@ fn a_failed_answer_costs_nothing() {
     );
 }
 
+const BACKGROUND: &[u8] =
+    br#"{"model":"gpt-4o-mini","background":true,"input":"Hello","max_output_tokens":500}"#;
+const QUEUED: &[u8] = br#"{"id":"resp_1","object":"response","background":true,"status":"queued","model":"gpt-4o-mini","output":[],"usage":null}"#;
+
+#[test]
+fn what_a_provider_goes_on_with_in_the_background_is_charged_at_its_reservation() {
+    let mut bench = Bench::new(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    bench.send(&mut exchange, "/v1/responses", BACKGROUND);
+    bench.answer(&mut exchange, "application/json", &[QUEUED]);
+    let event = bench.finish(&mut exchange, Some(200)).event;
+    assert_eq!(
+        (event.usage.output_tokens, event.usage.status),
+        (500, crate::usage::UsageStatus::Estimated)
+    );
+    assert!(event.usage.input_tokens > 0);
+}
+
+#[test]
+fn a_stream_of_the_background_is_charged_at_its_reservation_unless_its_end_was_seen() {
+    let stream = [b"{\"stream\":true,", &BACKGROUND[1..]].concat();
+    let begun = b"data: {\"type\":\"response.output_text.delta\",\"delta\":\"Hi\"}\n\n".as_slice();
+    let ended = b"data: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":2}}}\n\n".as_slice();
+    for (chunks, output) in [(vec![begun], 500), (vec![begun, ended], 2)] {
+        let mut bench = Bench::new(&config(&json!({})));
+        let mut exchange = bench.exchange();
+        bench.send(&mut exchange, "/v1/responses", &stream);
+        bench.answer(&mut exchange, "text/event-stream", &chunks);
+        let event = bench.finish(&mut exchange, Some(200)).event;
+        assert_eq!(event.usage.output_tokens, output);
+    }
+}
+
 /// Sends a request that is answered with 504; how it ended, by what Envoy says of the answer.
 fn timed_out(details: &'static str) -> Finished {
     let mut bench = Bench::new(&config(&json!({})));
