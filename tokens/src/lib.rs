@@ -91,13 +91,16 @@ fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Wo
             len = piece_len::<E>(text, rest);
         }
         left.look_up(len);
-        tokens += match memo.latest(next, len) {
+        tokens += match memo.recall(next, len) {
             Some(tokens) => tokens,
             None => {
                 // A copy, so that what is left need not be in memory for the other pieces.
                 let mut merging = left;
                 let at = text.len() - rest.len();
-                let (counted, bytes) = recalled(tables, memo, text, at..at + len, &mut merging);
+                let (counted, bytes) = piece(tables, memo, text, at..at + len, &mut merging);
+                if (2..=memo::LONGER_MAX).contains(&len) {
+                    memo.remember(next, len, counted);
+                }
                 left = merging;
                 if bytes < len {
                     tokens += counted;
@@ -121,18 +124,6 @@ fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Wo
 fn piece_len<E: Expression>(text: &[u8], rest: &[u8]) -> usize {
     let at = text.len() - rest.len();
     E::piece_end(text, at) - at
-}
-
-/// As [`piece`], if it is not remembered.
-#[inline(never)]
-fn recalled(tables: &Tables, memo: &Memo, text: &[u8], of: Range<usize>, work: &mut Work) -> (u64, usize) {
-    let len = of.len();
-    if len > memo::LONGER_MAX {
-        return piece(tables, memo, text, of, work);
-    }
-    let rest = text.get(of.start..).unwrap_or_default();
-    let tokens = memo.short(rest, len, || piece(tables, memo, text, of, work).0);
-    (tokens, len)
 }
 
 /// The tokens of a piece that is not among the short ones remembered, or of as much of a long one as the work lasts for,

@@ -53,58 +53,39 @@ impl Memo {
         }
     }
 
-    /// The tokens of the next bytes, if they are one, or are up to [`LONGER_MAX`] and the last ones of their hash that were
-    /// looked for: most are.
+    /// The tokens of the next bytes, if they are one, or are up to [`LONGER_MAX`] and remembered: most are.
     #[inline]
-    pub(crate) fn latest(&self, next: Glance, len: usize) -> Option<u64> {
-        let tokens = match len {
-            1 => 1,
+    pub(crate) fn recall(&self, next: Glance, len: usize) -> Option<u64> {
+        match len {
+            1 => Some(1),
             2..=SHORT_MAX => {
                 let word = next.word(len);
-                self.of_word(word)?.latest() ^ word
+                let found = self.of_word(word)?.recall(|found| found ^ word < TOKENS)?;
+                Some(found ^ word)
             }
             8..=LONGER_MAX => {
                 let [first, last] = next.two_words(len);
-                let [head, tail] = self.of_two_words([first, last])?.latest();
-                if head != first {
-                    return None;
-                }
-                tail ^ last
+                let is_it = |[head, tail]: [u64; 2]| head == first && tail ^ last < TOKENS;
+                let [_, found] = self.of_two_words([first, last])?.recall(is_it)?;
+                Some(found ^ last)
             }
-            _ => return None,
-        };
-        (tokens < TOKENS).then_some(tokens)
-    }
-
-    /// The tokens of the first two to [`LONGER_MAX`] bytes of a text, remembered or else as `count` says.
-    #[inline]
-    pub(crate) fn short(&self, text: &[u8], len: usize, count: impl FnOnce() -> u64) -> u64 {
-        match Glance::of(text) {
-            Some(next) if len <= SHORT_MAX => self.word(next.word(len), count),
-            Some(next) => self.two_words(next.two_words(len), count),
-            None => 0,
+            _ => None,
         }
     }
 
-    /// The tokens of a word (see `Glance::word`), remembered or else as `count` says.
-    #[inline]
-    fn word(&self, word: u64, count: impl FnOnce() -> u64) -> u64 {
-        let Some(places) = self.of_word(word) else {
-            return count();
-        };
-        places.find(|found| found ^ word < TOKENS, || word | count()) ^ word
-    }
-
-    /// The tokens of a piece of 8 to [`LONGER_MAX`] bytes (see `Glance::two_words`), remembered or else as `count` says.
-    #[inline]
-    fn two_words(&self, piece: [u64; 2], count: impl FnOnce() -> u64) -> u64 {
-        let Some(places) = self.of_two_words(piece) else {
-            return count();
-        };
-        let [first, last] = piece;
-        let is_it = |[head, tail]: [u64; 2]| head == first && tail ^ last < TOKENS;
-        let [_, found] = places.find(is_it, || [first, last | count()]);
-        found ^ last
+    /// Remembers the tokens of the next two to [`LONGER_MAX`] bytes.
+    pub(crate) fn remember(&self, next: Glance, len: usize, tokens: u64) {
+        if len <= SHORT_MAX {
+            let word = next.word(len);
+            if let Some(places) = self.of_word(word) {
+                places.put(word | tokens);
+            }
+        } else {
+            let [first, last] = next.two_words(len);
+            if let Some(places) = self.of_two_words([first, last]) {
+                places.put([first, last | tokens]);
+            }
+        }
     }
 
     #[inline]
@@ -139,46 +120,51 @@ impl Memo {
         let is_it = |[a, b, c, tail]: [u64; 4]| {
             [a, b, c, tail & ((1 << LONGEST_BITS) - 1)] == [first, second, third, last]
         };
-        let [.., found] = places.find(is_it, || [first, second, third, last | count() << LONGEST_BITS]);
-        found >> LONGEST_BITS
+        if let Some([.., found]) = places.recall(is_it) {
+            return found >> LONGEST_BITS;
+        }
+        let tokens = count();
+        places.put([first, second, third, last | tokens << LONGEST_BITS]);
+        tokens
     }
 }
 
 // === impl Places ===
 
 impl<T: Copy> Places<T> {
-    /// What was looked for last.
+    /// What is there, which is then what was looked for last.
     #[inline]
-    fn latest(&self) -> T {
-        let Self([first, ..]) = self;
-        first.get()
-    }
-
-    /// What is there already, or else what `new` makes, in the place of what was not looked for the longest.
-    #[inline]
-    fn find(&self, is_it: impl Fn(T) -> bool, new: impl FnOnce() -> T) -> T {
+    fn recall(&self, is_it: impl Fn(T) -> bool) -> Option<T> {
         let Self([first, second, third]) = self;
         let last = first.get();
         if is_it(last) {
-            return last;
+            return Some(last);
         }
         let earlier = second.get();
         let found = if is_it(earlier) {
             earlier
         } else {
-            let earliest = third.get();
+            let earliest = Some(third.get()).filter(|earliest| is_it(*earliest))?;
             third.set(earlier);
-            if is_it(earliest) { earliest } else { new() }
+            earliest
         };
         second.set(last);
         first.set(found);
-        found
+        Some(found)
+    }
+
+    /// Puts something in the place of what was not looked for the longest.
+    fn put(&self, new: T) {
+        let Self([first, second, third]) = self;
+        third.set(second.get());
+        second.set(first.get());
+        first.set(new);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Glance, LONGER_MAX, LONGEST_MAX, Memo};
+    use super::{Cell, Glance, LONGER_MAX, LONGEST_MAX, Memo, Places};
 
     fn unknown() -> u64 {
         panic!("it is remembered")
@@ -189,11 +175,12 @@ mod tests {
             return memo.longest(&text.as_bytes()[..len], count);
         }
         let next = Glance::of(text.as_bytes()).unwrap();
-        let before = memo.latest(next, len);
-        let tokens = memo.short(text.as_bytes(), len, count);
-        assert!(before.is_none_or(|before| before == tokens));
-        assert_eq!(memo.latest(next, len), Some(tokens));
-        tokens
+        memo.recall(next, len).unwrap_or_else(|| {
+            let tokens = count();
+            memo.remember(next, len, tokens);
+            assert_eq!(memo.recall(next, len), Some(tokens));
+            tokens
+        })
     }
 
     #[test]
@@ -225,22 +212,17 @@ mod tests {
 
     #[test]
     fn the_last_three_pieces_of_a_hash_are_remembered() {
-        let memo = Memo::new();
-        let set = |word: u64| super::hash_word(word) >> (64 - super::WORDS.trailing_zeros());
-        let words = (1..).map(|word| word * super::TOKENS);
-        let words: Vec<u64> = words.filter(|&word| set(word) == 7).take(4).collect();
-        let [first, others @ ..] = words.as_slice() else {
-            panic!("there are four")
-        };
-        assert_eq!(memo.word(*first, || 1), 1);
-        for _ in 0..2 {
-            for &word in others {
-                assert_eq!(memo.word(word, || 2), 2);
-            }
+        let places = Places([const { Cell::new(0) }; 3]);
+        let recall = |piece: u64| places.recall(|found| found == piece);
+        for piece in [1, 2, 3, 4] {
+            places.put(piece);
         }
-        for &word in others {
-            assert_eq!(memo.word(word, unknown), 2);
+        assert_eq!(recall(1), None);
+        for piece in [2, 3, 4, 3] {
+            assert_eq!(recall(piece), Some(piece));
         }
-        assert_eq!(memo.word(*first, || 3), 3);
+        // The one that was not looked for the longest goes.
+        places.put(5);
+        assert_eq!([5, 4, 3, 2].map(recall), [Some(5), Some(4), Some(3), None]);
     }
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use self::flat::FLAT;
 use self::window::{BLOCK, WINDOW};
 use crate::memo::{LONGER_MAX, LONGEST_MAX, Memo};
+use crate::splitter::Glance;
 use crate::tables::{Tables, Token};
 use crate::work::Work;
 
@@ -75,19 +76,20 @@ fn segments(tables: &Tables, memo: &Memo, text: &[u8], piece: Range<usize>, work
 fn segment(tables: &Tables, memo: &Memo, text: &[u8], part: Range<usize>, work: &mut Work) -> (u64, usize) {
     let len = part.len();
     work.look_up(len);
-    let mut counted = || {
-        if tables.has(text, part.start, part.end) {
-            (1, len)
-        } else {
-            merged(tables, text.get(part.clone()).unwrap_or_default(), work)
-        }
-    };
-    if (2..=LONGER_MAX).contains(&len) {
-        let rest = text.get(part.start..).unwrap_or_default();
-        (memo.short(rest, len, || counted().0), len)
-    } else {
-        counted()
+    let rest = text.get(part.start..).unwrap_or_default();
+    let next = Glance::of(rest).filter(|_| (2..=LONGER_MAX).contains(&len));
+    if let Some(tokens) = next.and_then(|next| memo.recall(next, len)) {
+        return (tokens, len);
     }
+    let counted = if tables.has(text, part.start, part.end) {
+        (1, len)
+    } else {
+        merged(tables, text.get(part).unwrap_or_default(), work)
+    };
+    if let Some(next) = next {
+        memo.remember(next, len, counted.0);
+    }
+    counted
 }
 
 /// As [`count`], of bytes that are not looked at as characters.
