@@ -5,7 +5,7 @@ Whoever may only look sees no button that the API would refuse, in any view; who
 
 import re
 
-from api import ask
+from api import ask, say, until_kept
 from browser import Guarded, browser, expect, settings
 
 GIVEN = settings()
@@ -30,6 +30,7 @@ OFFERED = {
     "limits": ["Reset by name", "Create limit", "Change ours", "Reset ours", "Delete ours"],
     "prices": ["Set price", "Change our/model", "Delete our/model"],
     "moderation": ["Create policy", "Change names", "Delete names"],
+    "conversations": ["Read said", "Delete said"],
     "workspaces": ["Create user", "Create workspace", "Change ours", "Pause ours", "Change ada of ours", "Pause ada of ours"],
     "webhooks": ["Add webhook", *[f"{action} http://127.0.0.1:1/told" for action in ("Change", "Pause", "Delete")]],
     "operators": ["Create operator", "Change vera", "Reset the password of vera", "Remove vera"],
@@ -38,7 +39,7 @@ OFFERED = {
     "health": [],
 }
 # Views that are not there for whoever only looks.
-ADMINS = {"operators", "tokens"}
+ADMINS = {"operators", "tokens", "conversations"}
 # Buttons that change nothing.
 READS = re.compile(r"Details of .*|All of the price of .*|Rules of .*|Earlier .*|Pause|http://127\.0\.0\.1:1/told|127\.0\.0\.1:1/told")
 
@@ -46,12 +47,14 @@ READS = re.compile(r"Details of .*|All of the price of .*|Rules of .*|Earlier .*
 def make(path, body):
     status, made = ask(f"{GIVEN['sidecar']}/admin/v1/{path}", GIVEN["token"], body)
     assert status == 201, (path, status, made)
+    return made
 
 
 def make_all():
     """Something of each kind, so that a row has its buttons."""
+    keys = {}
     for workspace in ("ours", "theirs"):
-        make("keys", {"name": workspace, "workspace": workspace, "user": "ada"})
+        keys[workspace] = make("keys", {"name": workspace, "workspace": workspace, "user": "ada"})
         of_it = {"match": {"workspaces": [workspace]}, "per": ["key"]}
         make("limits", {"name": workspace, "count": "requests", "amount": 60, "period": "1m", **of_it})
     budget = {"unit": "usd", "amount": "10", "period": "month"}
@@ -65,6 +68,8 @@ def make_all():
     make("tokens", {"name": "ci", "role": "viewer", "workspace": "ours"})
     for name, roles in OPERATORS.items():
         make("operators", {"name": name, "password": PASSWORD, "roles": roles})
+    say(GIVEN, keys["ours"], [{"role": "user", "content": "echo a"}], "said")
+    until_kept(GIVEN, 1)
 
 
 def offered(guarded):
@@ -107,7 +112,7 @@ def viewer(running):
         wrong = [name for name in offered(guarded) if not READS.fullmatch(name)]
         assert not wrong, f"{view} offers a viewer {wrong}"
     # Not by an address that somebody sent them either.
-    with guarded.expecting(("403", "/admin/v1/operators"), ("403", "/admin/v1/tokens")):
+    with guarded.expecting(("403", "/admin/v1/operators"), ("403", "/admin/v1/tokens"), ("403", "/admin/v1/conversations")):
         for view in ADMINS:
             guarded.page.goto(f"{guarded.sidecar}/#/{view}")
             expect(guarded.page.get_by_text("This could not be loaded")).to_be_visible()

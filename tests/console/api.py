@@ -1,16 +1,20 @@
 """The admin API and the gateway, asked as programs ask them."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 
+# How long it may take until the ledger knows what has been said.
+SETTLED_S = 10
 
-def ask(url, token, body=None, parse=json.loads):
+
+def ask(url, token, body=None, headers={}, parse=json.loads):
     """The status of a request, and its JSON. With a body it is a POST."""
     request = urllib.request.Request(
         url,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+        headers={"authorization": f"Bearer {token}", "content-type": "application/json", **headers},
     )
     # A proxy of the machine is not for the loopback interface.
     try:
@@ -18,3 +22,23 @@ def ask(url, token, body=None, parse=json.loads):
             return answer.status, parse(answer.read())
     except urllib.error.HTTPError as refusal:
         return refusal.code, json.load(refusal)
+
+
+def say(given, key, messages, name=None):
+    """Says something through the gateway, in the conversation of this name."""
+    body = {"model": "gpt-4o-mini", "messages": messages}
+    headers = {} if name is None else {"x-tollgate-conversation": name}
+    status, answer = ask(given["gateway"] + "/v1/chat/completions", key["key"], body, headers)
+    assert status == 200, answer
+
+
+def until_kept(given, exchanges):
+    """Waits until so many exchanges are kept of all conversations."""
+    since = time.monotonic()
+    while True:
+        answer = ask(given["sidecar"] + "/admin/v1/conversations", given["token"])[1]
+        kept = sum(one["exchanges"] for one in answer["conversations"])
+        if kept == exchanges:
+            return
+        assert time.monotonic() - since < SETTLED_S, f"{kept} exchanges are kept: {answer}"
+        time.sleep(0.05)

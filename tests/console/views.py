@@ -18,6 +18,7 @@ VIEWS = [
     "limits",
     "prices",
     "moderation",
+    "conversations",
     "workspaces",
     "webhooks",
     "operators",

@@ -8,13 +8,20 @@ use tollgate_stack::debian::CHROMIUM;
 use tollgate_stack::progress::Silent;
 use tollgate_stack::python::Venv;
 use tollgate_stack::{Repository, Stack, wait};
-use tollgate_tests::{SETTLED, chat, event, post};
+use tollgate_tests::{SETTLED, chat, event, post, send};
 
 const CHAT: &str = "/v1/chat/completions";
 
-/// A system where requests are paid from budgets, with a budget of ten requests for the page's workspace.
+/// A system where requests are paid from budgets, with a budget of ten requests for the page's workspace, and where
+/// some workspaces' conversations are kept.
 async fn start() -> Stack {
-    let started = Stack::builder().filter_config(|config| config["budgets"] = json!({}));
+    let sidecar = Repository::here()
+        .root()
+        .join("tests/e2e/conversations/sidecar.yaml");
+    let started = Stack::builder().sidecar_config(sidecar).filter_config(|config| {
+        config["budgets"] = json!({});
+        config["conversations"] = json!([{"match": {"workspaces": ["kept", "ours", "support"]}}]);
+    });
     let stack = started.start().await.unwrap();
     let budget = json!({
         "name": "the page's requests", "subject": {"workspace": "console"}, "unit": "requests", "period": "day",
@@ -87,6 +94,12 @@ async fn prices_are_set_to_their_last_digit_and_hold_at_the_gateway() {
 }
 
 #[tokio::test]
+async fn conversations_are_read_as_text_and_deleted() {
+    let mut stack = start().await;
+    run("conversations.py", &mut stack, json!({})).await;
+}
+
+#[tokio::test]
 async fn nobody_is_offered_what_would_be_refused() {
     let mut stack = start().await;
     run("access.py", &mut stack, json!({})).await;
@@ -128,6 +141,13 @@ async fn use_it(stack: &Stack) {
             last = call(n).await;
         }
         event(stack, &last).await.unwrap();
+        let request = stack.http.post(format!("{}{CHAT}", stack.gateway));
+        let request = request
+            .bearer_auth(&key)
+            .header("x-tollgate-conversation", "ticket-4711");
+        send(request.json(&chat("echo How do I raise a budget?")))
+            .await
+            .unwrap();
     }
     for (name, count, amount, workspace) in [
         ("research-per-key", "requests", 600, "research"),

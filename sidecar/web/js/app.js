@@ -8,6 +8,7 @@ import { router } from './router.js';
 import { Shell } from './shell.js';
 import { AuditView } from './views/audit.js';
 import { BudgetsView } from './views/budgets.js';
+import { ConversationsView } from './views/conversations.js';
 import { EventsView } from './views/events.js';
 import { HealthView } from './views/health.js';
 import { KeysView } from './views/keys.js';
@@ -30,6 +31,7 @@ const VIEWS = {
   limits: LimitsView,
   prices: PricesView,
   moderation: ModerationView,
+  conversations: ConversationsView,
   workspaces: WorkspacesView,
   webhooks: WebhooksView,
   operators: OperatorsView,

@@ -20,10 +20,11 @@ const PLACES = [
   ['limits', 'Limits'],
   ['prices', 'Prices', () => access.everywhere('viewer')],
   ['moderation', 'Moderation'],
+  ['conversations', 'Conversations', () => workspaces.allows('admin')],
   ['workspaces', 'Workspaces'],
   ['webhooks', 'Webhooks', () => access.everywhere('viewer')],
   ['operators', 'Operators', () => access.everywhere('admin')],
-  ['tokens', 'API tokens', () => access.somewhere('admin')],
+  ['tokens', 'API tokens', () => workspaces.allows('admin')],
   ['audit', 'Audit log'],
   ['health', 'Health'],
 ];

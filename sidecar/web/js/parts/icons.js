@@ -21,6 +21,7 @@ export const icons = {
   limits: icon(svg`<path d="M2 11.5a6 6 0 0 1 12 0M8 11.5l3-4" />`),
   budgets: icon(svg`<circle cx="8" cy="8" r="6" /><path d="M8 2v6l4.5 4" />`),
   prices: icon(svg`<path d="M8.500 2H14v5.500L7.500 14 2 8.500z" /><circle cx="11" cy="5" r=".7" />`),
+  conversations: icon(svg`<path d="M2 3h12v8.500H7L4 14v-2.500H2z" /><path d="M5 6h6M5 8.500h4" />`),
   moderation: icon(svg`<path d="M8 1.8 13.5 4v4c0 3.2-2.3 5.3-5.5 6.200C4.8 13.3 2.5 11.2 2.5 8V4z" /><path d="m5.8 8 1.6 1.600L10.5 6.5" />`),
   webhooks: icon(svg`<circle cx="4" cy="11.5" r="2" /><circle cx="12" cy="11.5" r="2" /><circle cx="8" cy="4" r="2" /><path d="M7 5.8 5 9.800M9 5.800l2 4M6 11.500h4" />`),
   workspaces: icon(svg`<path d="M2 6.500 8 3l6 3.500L8 10z" /><path d="m2 10 6 3.500L14 10" />`),
