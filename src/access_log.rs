@@ -18,7 +18,7 @@ pub(crate) fn show(fields: &[AccessLogField], event: &Event) {
         };
         let name = name(*field);
         if let Err(error) = host::set_filter_state(name, value.as_bytes()) {
-            warn!("cannot set the filter state {name}: {error:?}");
+            warn!("cannot set the filter state {name}: {error}");
         }
     }
 }

@@ -15,9 +15,9 @@ use tollgate_core::trace_context::TraceContext;
 use tollgate_core::wire::ResolveKey;
 
 use crate::access_log;
-use crate::host::{self, HostError, SharedData};
+use crate::host::{self, SharedData};
 use crate::metrics::Metrics;
-use crate::sidecar::Sidecar;
+use crate::sidecar::{NotSent, Sidecar};
 
 /// One generation of the configuration at work, in one worker.
 pub(crate) struct Gateway {
@@ -155,8 +155,8 @@ impl Gateway {
     }
 
     /// Sends an exchange's question to the sidecar, as part of the exchange's trace.
-    pub(crate) fn ask(&self, ask: &Ask, trace: Option<&TraceContext>) -> Result<u32, HostError> {
-        let sidecar = self.sidecar.as_ref().ok_or(HostError::NOT_CONFIGURED)?;
+    pub(crate) fn ask(&self, ask: &Ask, trace: Option<&TraceContext>) -> Result<u32, NotSent> {
+        let sidecar = self.sidecar.as_ref().ok_or(NotSent::NotConfigured)?;
         let (call, sent) = match ask {
             Ask::ResolveKey(sha256) => {
                 let question = ResolveKey { sha256: *sha256 };

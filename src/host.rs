@@ -4,16 +4,24 @@
 //! kills the worker's VM (proxy-wasm-rust-sdk #25, #217). So the imports are declared here once more and
 //! return raw statuses; only the dispatch of HTTP calls goes through the SDK, which must know the token.
 
+#![expect(unsafe_code, reason = "every call of the host is a call of a C function")]
+
+mod abi;
+mod header_map;
+
 use std::time::Duration;
 
 use proxy_wasm::types::{BufferType, MapType, MetricType, Status, StreamType};
+use thiserror::Error;
 use tollgate_core::cells::{Cell, CellError, Cells, Floor, Version};
-use tollgate_core::headers::Headers;
 use tollgate_core::time::UnixNanos;
 
+pub(crate) use header_map::HeaderMap;
+
 /// Why the host did not do what was asked: its raw status (2 means "not in this phase" or "no such thing").
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HostError(pub(crate) u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("Envoy answered with status {0}")]
+pub(crate) struct HostError(u32);
 
 /// Envoy's shared data, which all workers see.
 #[derive(Debug, Default)]
@@ -21,12 +29,6 @@ pub(crate) struct SharedData {
     /// What is known of its versions. An exchange's writes go through one value, so that they are all counted; for a
     /// write now and then any will do.
     floor: Floor,
-}
-
-/// A serialised header map from the host, and a way to look at it.
-#[derive(Debug)]
-pub(crate) struct HeaderMap {
-    bytes: Vec<u8>,
 }
 
 /// A metric's id in this VM.
@@ -43,93 +45,14 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) details: &'a str,
 }
 
-#[link(wasm_import_module = "env")]
-#[expect(unsafe_code, reason = "the proxy-wasm ABI 0.2.1 is a set of C functions")]
-unsafe extern "C" {
-    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
-    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-    fn proxy_get_buffer_bytes(
-        kind: u32,
-        start: usize,
-        max: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-    ) -> u32;
-    fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, data_size: usize)
-    -> u32;
-    fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_add_header_map_value(
-        kind: u32,
-        key: *const u8,
-        key_size: usize,
-        value: *const u8,
-        size: usize,
-    ) -> u32;
-    fn proxy_replace_header_map_value(
-        kind: u32,
-        key: *const u8,
-        key_size: usize,
-        value: *const u8,
-        size: usize,
-    ) -> u32;
-    fn proxy_remove_header_map_value(kind: u32, key: *const u8, key_size: usize) -> u32;
-    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_set_property(path: *const u8, path_size: usize, data: *const u8, size: usize) -> u32;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-        cas: *mut u32,
-    ) -> u32;
-    fn proxy_set_shared_data(key: *const u8, key_size: usize, data: *const u8, size: usize, cas: u32) -> u32;
-    fn proxy_continue_stream(kind: u32) -> u32;
-    fn proxy_send_local_response(
-        status: u32,
-        details: *const u8,
-        details_size: usize,
-        body: *const u8,
-        body_size: usize,
-        headers: *const u8,
-        headers_size: usize,
-        grpc_status: i32,
-    ) -> u32;
-    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
-    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
-    fn proxy_record_metric(id: u32, value: u64) -> u32;
-}
-
-// === impl HostError ===
-
-impl HostError {
-    /// There is no sidecar in the configuration to ask.
-    pub(crate) const NOT_CONFIGURED: Self = Self(u32::MAX);
-    /// The question could not be written as JSON.
-    pub(crate) const NOT_SERIALISED: Self = Self(u32::MAX - 1);
-    /// The sidecar has not answered for a while: nobody waits for it.
-    pub(crate) const CIRCUIT_OPEN: Self = Self(u32::MAX - 2);
-}
-
-// === impl HeaderMap ===
-
-impl HeaderMap {
-    /// Calls `look` with the pairs. The wire format is the ABI's: a count, then the sizes of each name and
-    /// value, then the bytes of each with a NUL behind it. A malformed map shows as an empty one.
-    pub(crate) fn with<T>(&self, look: impl FnOnce(Headers<'_>) -> T) -> T {
-        let pairs = parse_pairs(&self.bytes).unwrap_or_default();
-        look(Headers::new(&pairs))
-    }
-}
-
 // === impl SharedData ===
 
 impl Cells for SharedData {
     fn get(&self, key: &str) -> Result<Cell, CellError> {
         let mut cas = 0;
         // SAFETY: the pointers are to live values of the size that the ABI asks for.
-        #[expect(unsafe_code, reason = "a host call")]
         let read = read_bytes(|data, size| unsafe {
-            proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
+            abi::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
         });
         match read {
             Ok(bytes) => Ok(Cell {
@@ -146,9 +69,9 @@ impl Cells for SharedData {
 
     fn set(&self, key: &str, bytes: &[u8], version: Version) -> Result<(), CellError> {
         // SAFETY: both slices are live for the call; the host copies them.
-        #[expect(unsafe_code, reason = "a host call")]
-        let status =
-            unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), bytes.as_ptr(), bytes.len(), version.0) };
+        let status = unsafe {
+            abi::proxy_set_shared_data(key.as_ptr(), key.len(), bytes.as_ptr(), bytes.len(), version.0)
+        };
         if status == Status::CasMismatch as u32 {
             return Err(CellError::Conflict);
         }
@@ -166,8 +89,7 @@ impl Cells for SharedData {
 pub(crate) fn now() -> UnixNanos {
     let mut nanos = 0;
     // SAFETY: the pointer is to a live u64.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut nanos) };
+    let status = unsafe { abi::proxy_get_current_time_nanoseconds(&raw mut nanos) };
     debug_assert_eq!(status, Status::Ok as u32);
     UnixNanos(nanos)
 }
@@ -176,42 +98,38 @@ pub(crate) fn now() -> UnixNanos {
 pub(crate) fn set_tick_period(period: Duration) -> Result<(), HostError> {
     let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
     // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_set_tick_period_milliseconds(millis) };
+    let status = unsafe { abi::proxy_set_tick_period_milliseconds(millis) };
     check(status)
 }
 
 /// Up to `max` bytes of a buffer from `start` on.
 pub(crate) fn buffer(kind: BufferType, start: usize, max: usize) -> Result<Vec<u8>, HostError> {
     // SAFETY: the pointers are to live values of the size that the ABI asks for.
-    #[expect(unsafe_code, reason = "a host call")]
-    read_bytes(|data, size| unsafe { proxy_get_buffer_bytes(kind as u32, start, max, data, size) })
+    read_bytes(|data, size| unsafe { abi::proxy_get_buffer_bytes(kind as u32, start, max, data, size) })
 }
 
 /// Replaces a whole body. The caller sets `content-length`: a stale one is request smuggling.
 pub(crate) fn replace_buffer(kind: BufferType, bytes: &[u8]) -> Result<(), HostError> {
     // SAFETY: the slice is live for the call; the host copies it. `usize::MAX` would overflow in hosts that
     // add it to the start, so the largest i32 stands for "to the end".
-    #[expect(unsafe_code, reason = "a host call")]
-    let status =
-        unsafe { proxy_set_buffer_bytes(kind as u32, 0, i32::MAX as usize, bytes.as_ptr(), bytes.len()) };
+    let status = unsafe {
+        abi::proxy_set_buffer_bytes(kind as u32, 0, i32::MAX as usize, bytes.as_ptr(), bytes.len())
+    };
     check(status)
 }
 
 /// All headers of a map.
 pub(crate) fn headers(kind: MapType) -> Result<HeaderMap, HostError> {
     // SAFETY: the pointers are to live values of the size that the ABI asks for.
-    #[expect(unsafe_code, reason = "a host call")]
-    read_bytes(|data, size| unsafe { proxy_get_header_map_pairs(kind as u32, data, size) })
-        .map(|bytes| HeaderMap { bytes })
+    read_bytes(|data, size| unsafe { abi::proxy_get_header_map_pairs(kind as u32, data, size) })
+        .map(HeaderMap::new)
 }
 
 /// Sets a header, replacing all its values.
 pub(crate) fn set_header(kind: MapType, name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: both slices are live for the call; the host copies them.
-    #[expect(unsafe_code, reason = "a host call")]
     let status = unsafe {
-        proxy_replace_header_map_value(
+        abi::proxy_replace_header_map_value(
             kind as u32,
             name.as_ptr(),
             name.len(),
@@ -225,9 +143,8 @@ pub(crate) fn set_header(kind: MapType, name: &str, value: &[u8]) -> Result<(), 
 /// Adds a value to a header.
 pub(crate) fn add_header(kind: MapType, name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: both slices are live for the call; the host copies them.
-    #[expect(unsafe_code, reason = "a host call")]
     let status = unsafe {
-        proxy_add_header_map_value(
+        abi::proxy_add_header_map_value(
             kind as u32,
             name.as_ptr(),
             name.len(),
@@ -241,8 +158,7 @@ pub(crate) fn add_header(kind: MapType, name: &str, value: &[u8]) -> Result<(), 
 /// Removes every value of a header.
 pub(crate) fn remove_header(kind: MapType, name: &str) -> Result<(), HostError> {
     // SAFETY: the slice is live for the call.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_remove_header_map_value(kind as u32, name.as_ptr(), name.len()) };
+    let status = unsafe { abi::proxy_remove_header_map_value(kind as u32, name.as_ptr(), name.len()) };
     check(status)
 }
 
@@ -250,33 +166,29 @@ pub(crate) fn remove_header(kind: MapType, name: &str) -> Result<(), HostError> 
 pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
     let path = path.join("\0");
     // SAFETY: the pointers are to live values of the size that the ABI asks for.
-    #[expect(unsafe_code, reason = "a host call")]
-    read_bytes(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }).ok()
+    read_bytes(|data, size| unsafe { abi::proxy_get_property(path.as_ptr(), path.len(), data, size) }).ok()
 }
 
 /// Sets filter state, which the access log reads as `%FILTER_STATE(wasm.NAME:PLAIN)%`.
 pub(crate) fn set_filter_state(name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: both slices are live for the call; the host copies them.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    let status = unsafe { abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     check(status)
 }
 
 /// Lets a held request or response go on.
 pub(crate) fn resume(kind: StreamType) -> Result<(), HostError> {
     // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_continue_stream(kind as u32) };
+    let status = unsafe { abi::proxy_continue_stream(kind as u32) };
     check(status)
 }
 
 /// Answers the client in the provider's place. Takes effect when the current callback ends.
 pub(crate) fn respond(response: &LocalResponse<'_>) -> Result<(), HostError> {
-    let headers = serialise_pairs(response.headers);
+    let headers = header_map::serialise(response.headers);
     // SAFETY: all slices are live for the call; the host copies them.
-    #[expect(unsafe_code, reason = "a host call")]
     let status = unsafe {
-        proxy_send_local_response(
+        abi::proxy_send_local_response(
             u32::from(response.status),
             response.details.as_ptr(),
             response.details.len(),
@@ -305,8 +217,7 @@ pub(crate) fn call(
 pub(crate) fn define_metric(kind: MetricType, name: &str) -> Result<MetricId, HostError> {
     let mut id = 0;
     // SAFETY: the slice and the pointer are live for the call.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
+    let status = unsafe { abi::proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
     check(status).map(|()| MetricId(id))
 }
 
@@ -317,16 +228,14 @@ pub(crate) fn increment(metric: MetricId, by: u64) {
         return;
     }
     // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_increment_metric(metric.0, by) };
+    let status = unsafe { abi::proxy_increment_metric(metric.0, by) };
     debug_assert_eq!(status, Status::Ok as u32);
 }
 
 /// Sets a gauge or adds a value to a histogram.
 pub(crate) fn record(metric: MetricId, value: u64) {
     // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "a host call")]
-    let status = unsafe { proxy_record_metric(metric.0, value) };
+    let status = unsafe { abi::proxy_record_metric(metric.0, value) };
     debug_assert_eq!(status, Status::Ok as u32);
 }
 
@@ -348,67 +257,5 @@ fn read_bytes(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<
     }
     // SAFETY: the host got the buffer from `proxy_on_memory_allocate`, which makes a boxed slice of exactly
     // this size from the global allocator, and gives up its claim on it.
-    #[expect(unsafe_code, reason = "the host hands over a buffer of ours")]
     Ok(unsafe { Vec::from_raw_parts(data, size, size) })
-}
-
-fn parse_pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    let (count, mut sizes) = take_u32(bytes)?;
-    let mut data = sizes.get(count.checked_mul(8)?..)?;
-    let mut pairs = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (name_size, rest) = take_u32(sizes)?;
-        let (value_size, rest) = take_u32(rest)?;
-        sizes = rest;
-        let (name, rest) = data.split_at_checked(name_size)?;
-        let (value, rest) = rest.get(1..)?.split_at_checked(value_size)?;
-        data = rest.get(1..)?;
-        pairs.push((name, value));
-    }
-    Some(pairs)
-}
-
-fn take_u32(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (head, rest) = bytes.split_first_chunk::<4>()?;
-    Some((usize::try_from(u32::from_le_bytes(*head)).ok()?, rest))
-}
-
-fn serialise_pairs(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
-    let content: usize = pairs
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 10)
-        .sum();
-    let mut out = Vec::with_capacity(4 + content);
-    let put_u32 = |out: &mut Vec<u8>, n: usize| {
-        out.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
-    };
-    put_u32(&mut out, pairs.len());
-    for (name, value) in pairs {
-        put_u32(&mut out, name.len());
-        put_u32(&mut out, value.len());
-    }
-    for bytes in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        out.extend_from_slice(bytes);
-        out.push(0);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_survive_the_wire_with_every_byte() {
-        let pairs: Vec<(&[u8], &[u8])> = vec![(b"a", b""), (b"name", b"\xff\0x")];
-        assert_eq!(parse_pairs(&serialise_pairs(&pairs)), Some(pairs));
-    }
-
-    #[test]
-    fn a_truncated_map_is_no_map() {
-        let wire = serialise_pairs(&[(b"name", b"value")]);
-        for end in 0..wire.len() {
-            assert_eq!(parse_pairs(&wire[..end]), None);
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The Tollgate filter: proxy-wasm glue and nothing else.
 //!
-//! Envoy's callback becomes a value, `tollgate-core` decides, and what it decides is performed here. The only
-//! file that touches the host is [`host`].
+//! Envoy's callback becomes a value, `tollgate-core` decides, and what it decides is performed here. Only [`host`]
+//! touches the host.
 
 mod access_log;
 #[cfg(any(test, target_arch = "wasm32"))]

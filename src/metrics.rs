@@ -339,7 +339,7 @@ impl Equivalent<Labels> for LabelsOf<'_> {
 
 fn define(kind: MetricType, name: &str) -> Option<MetricId> {
     host::define_metric(kind, name)
-        .inspect_err(|error| warn!("cannot define the metric {name}: {error:?}"))
+        .inspect_err(|error| warn!("cannot define the metric {name}: {error}"))
         .ok()
 }
 

@@ -71,7 +71,7 @@ impl RootContext for Root {
         let config = gateway.config();
         match host::set_tick_period(config.flush_interval) {
             Ok(()) => gateway.metrics.borrow_mut().expect_ticks(true),
-            Err(error) => warn!("cannot ask for ticks: {error:?}"),
+            Err(error) => warn!("cannot ask for ticks: {error}"),
         }
         info!(
             "tollgate {} serves as {}",
@@ -121,7 +121,7 @@ impl HttpContext for Unconfigured {
             details: "tollgate_unconfigured",
         };
         if let Err(error) = host::respond(&response) {
-            warn!("cannot send a local reply: {error:?}");
+            warn!("cannot send a local reply: {error}");
         }
         Action::Pause
     }

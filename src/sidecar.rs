@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proxy_wasm::types::MapType;
 use serde::Serialize;
+use thiserror::Error;
 use tollgate_core::breaker::{Breaker, Passage};
 use tollgate_core::config;
 use tollgate_core::trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
@@ -27,6 +28,20 @@ pub(crate) struct Sidecar {
     timeout: Duration,
     /// What requests wait for goes through it; what ticks send does not.
     breaker: Breaker,
+}
+
+/// Why the sidecar was not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NotSent {
+    #[error("there is no `sidecar` in the configuration")]
+    NotConfigured,
+    #[error("the question cannot be written as JSON")]
+    NotSerialised,
+    /// It has not answered for a while: nobody waits for it.
+    #[error("it has not answered lately")]
+    CircuitOpen,
+    #[error(transparent)]
+    Host(#[from] HostError),
 }
 
 // === impl Sidecar ===
@@ -60,9 +75,9 @@ impl Sidecar {
         question: &impl Serialize,
         trace: Option<&TraceContext>,
         timeout: Duration,
-    ) -> Result<u32, HostError> {
+    ) -> Result<u32, NotSent> {
         if self.breaker.enter(&SharedData::default(), host::now().millis()) == Passage::Open {
-            return Err(HostError::CIRCUIT_OPEN);
+            return Err(NotSent::CircuitOpen);
         }
         let sent = json(question).and_then(|body| self.send(path, &body, trace, timeout));
         if sent.is_err() {
@@ -91,12 +106,12 @@ impl Sidecar {
         path: &str,
         value: &impl Serialize,
         timeout: Duration,
-    ) -> Result<u32, HostError> {
+    ) -> Result<u32, NotSent> {
         self.post(path, &json(value)?, timeout)
     }
 
     /// Sends a JSON body.
-    pub(crate) fn post(&self, path: &str, body: &[u8], timeout: Duration) -> Result<u32, HostError> {
+    pub(crate) fn post(&self, path: &str, body: &[u8], timeout: Duration) -> Result<u32, NotSent> {
         self.send(path, body, None, timeout)
     }
 
@@ -106,7 +121,7 @@ impl Sidecar {
         body: &[u8],
         trace: Option<&TraceContext>,
         timeout: Duration,
-    ) -> Result<u32, HostError> {
+    ) -> Result<u32, NotSent> {
         let parent = trace.map(TraceContext::traceparent);
         let state = trace.and_then(TraceContext::tracestate);
         let mut headers = vec![
@@ -118,12 +133,12 @@ impl Sidecar {
         ];
         headers.extend(parent.as_deref().map(|parent| (TRACEPARENT, parent)));
         headers.extend(state.map(|state| (TRACESTATE, state)));
-        host::call(&self.cluster, headers, body, timeout)
+        Ok(host::call(&self.cluster, headers, body, timeout)?)
     }
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>, HostError> {
-    serde_json::to_vec(value).map_err(|_| HostError::NOT_SERIALISED)
+fn json(value: &impl Serialize) -> Result<Vec<u8>, NotSent> {
+    serde_json::to_vec(value).map_err(|_| NotSent::NotSerialised)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -11,7 +11,7 @@ use tollgate_core::time::UnixNanos;
 
 use crate::gateway::Gateway;
 use crate::host::{self, HostError, LocalResponse};
-use crate::sidecar;
+use crate::sidecar::{self, NotSent};
 
 /// Which half of the exchange a step belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Stream {
                 Step::Pass => return self.let_go(side, moment),
                 Step::Replace(bytes) => {
                     if let Err(error) = host::replace_buffer(side.body(), &bytes) {
-                        warn!("cannot replace a chunk: {error:?}");
+                        warn!("cannot replace a chunk: {error}");
                     }
                     return self.let_go(side, moment);
                 }
@@ -88,7 +88,7 @@ impl Stream {
                 Step::Release(release) => match apply(side, &release) {
                     Ok(()) => return self.let_go(side, moment),
                     Err(error) => {
-                        warn!("cannot rewrite a message: {error:?}");
+                        warn!("cannot rewrite a message: {error}");
                         self.act(Exchange::release_failed)
                     }
                 },
@@ -104,7 +104,7 @@ impl Stream {
         if moment == Moment::Callout
             && let Err(error) = host::resume(side.stream())
         {
-            warn!("cannot resume a stream: {error:?}");
+            warn!("cannot resume a stream: {error}");
         }
         Action::Continue
     }
@@ -126,11 +126,11 @@ impl Stream {
                 Ok(())
             }
             Err(error) => {
-                if error == HostError::CIRCUIT_OPEN {
+                if error == NotSent::CircuitOpen {
                     self.gateway.unanswered("circuit_open");
                 } else {
                     self.gateway.unanswered("question");
-                    warn!("cannot ask the sidecar: {error:?}");
+                    warn!("cannot ask the sidecar: {error}");
                 }
                 Err(self.act(|exchange, env| exchange.answered(Answer::Unavailable, env)))
             }
@@ -304,7 +304,7 @@ fn refuse(reply: &Reply) {
         details: &reply.details,
     };
     if let Err(error) = host::respond(&response) {
-        warn!("cannot send a local reply: {error:?}");
+        warn!("cannot send a local reply: {error}");
     }
 }
 

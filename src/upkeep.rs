@@ -88,7 +88,7 @@ impl Upkeep {
         match sidecar.post("/v1/events", &batch.body, TIMEOUT) {
             Ok(token) => self.batch = Some(token),
             Err(error) => {
-                warn!("cannot send {} events to the sidecar: {error:?}", batch.events);
+                warn!("cannot send {} events to the sidecar: {error}", batch.events);
                 self.events_answered(gateway, None);
             }
         }

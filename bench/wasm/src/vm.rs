@@ -67,7 +67,7 @@ impl Filter {
         })
     }
 
-    /// A VM with the filter in it, which has no configuration yet. VMs that share a `host` are workers of one Envoy.
+    /// A VM with the filter in it, which has no configuration yet, and a host of its own.
     pub(crate) fn start(&self) -> Result<Vm> {
         let mut store = Store::new(&self.engine, State::default());
         // Where fuel is not counted there is none to be had.
