@@ -164,8 +164,8 @@ impl Gateway {
                 ("key", sent)
             }
             Ask::Lease(question) => {
-                let timeout = sidecar.lease_timeout(question.request.wait_ms);
-                let sent = sidecar.ask("/v1/leases", &question.request, trace, timeout);
+                let timeout = sidecar.lease_timeout(question.wait_ms);
+                let sent = sidecar.ask("/v1/leases", question, trace, timeout);
                 ("lease", sent)
             }
             Ask::Moderate(question) => {

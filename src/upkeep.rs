@@ -6,8 +6,8 @@ use std::time::Duration;
 use log::warn;
 use proxy_wasm::types::BufferType;
 use serde::de::DeserializeOwned;
+use tollgate_core::budget::purse::WorkerTag;
 use tollgate_core::conversation::Delivery;
-use tollgate_core::exchange::tag;
 use tollgate_core::journal::Batch;
 use tollgate_core::time::UnixMillis;
 use tollgate_core::wire::{KeyChanges, LeaseReport, LeaseReportAnswer};
@@ -246,7 +246,7 @@ fn policy_answered(gateway: &Gateway, status: Option<u16>, body_size: usize) {
 fn write_off_lost_workers(gateway: &Gateway) {
     gateway.with_env(|env| {
         for worker in env.journal.take_lost() {
-            if let Err(error) = env.money.purse().worker_lost(env.cells, tag(worker)) {
+            if let Err(error) = env.money.purse().worker_lost(env.cells, WorkerTag::of(worker)) {
                 warn!("cannot write off what a lost worker had reserved: {error}");
             }
         }

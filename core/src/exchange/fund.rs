@@ -1,10 +1,12 @@
 //! Budgets: what the request may cost at most is reserved before the provider is called.
 
+use std::rc::Rc;
+
 use crate::budget::purse::{BudgetSet, NotReserved, Standing, Waiting, WhenShort, affordable_output};
 use crate::budget::{Amounts, Facts};
 use crate::config::{Config, OnUnavailable};
 use crate::exchange::prepared::Prepared;
-use crate::exchange::step::{Answer, Ask, AskForLease, Step};
+use crate::exchange::step::{Answer, Ask, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::refusal::{Code, Refusal};
 use crate::time::UnixMillis;
@@ -35,33 +37,16 @@ impl Exchange {
     /// Reserves from every budget that applies, or asks the ledger for more.
     pub(super) fn fund(
         &mut self,
-        mut prepared: Box<Prepared>,
+        prepared: Box<Prepared>,
         body: &[u8],
         env: &mut Env<'_>,
     ) -> Result<Step, Refusal> {
         if self.config.sidecar.is_none() || !env.money.is_needed(env.cells) {
             return self.judge_prompt(prepared, body, env);
         }
-        let now = env.now.millis();
         let facts = self.budget_facts(prepared.model());
-        let known = env.money.set(env.cells, &facts, now);
-        let set = if prepared.tries.is_away {
-            known.or_else(|| env.money.stale_set(env.cells, &facts, now))
-        } else {
-            known
-        };
-        let Some(set) = set else {
-            if !prepared.tries.is_away {
-                return Ok(self.ask_for_lease(prepared, None, facts, env));
-            }
-            // What may be a hard budget's money is not given away; where nobody has heard of budgets yet, there may be
-            // none at all.
-            return match self.config.budgets.on_unavailable {
-                OnUnavailable::Deny if env.money.are_defined() => {
-                    Err(self.unfunded(*prepared, unavailable(), env))
-                }
-                OnUnavailable::Deny | OnUnavailable::Allow => self.judge_prompt(prepared, body, env),
-            };
+        let Some(set) = prepared.tries.set(&facts, env) else {
+            return self.fund_from_unknown(prepared, facts, body, env);
         };
         if set.budgets().is_empty() {
             return self.judge_prompt(prepared, body, env);
@@ -72,44 +57,70 @@ impl Exchange {
             prepared.cancel(&self.config, env);
             return self.decide(body, env);
         }
-        let need = Self::need(&prepared, prepared.reserved_output());
+        self.fund_from(&set, prepared, facts, body, env)
+    }
+
+    /// Nobody here knows which budgets apply.
+    fn fund_from_unknown(
+        &mut self,
+        prepared: Box<Prepared>,
+        facts: Facts,
+        body: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        if !prepared.tries.is_away {
+            return Ok(self.ask_for_lease(prepared, None, facts, env));
+        }
+        // What may be a hard budget's money is not given away; where nobody has heard of budgets yet, there may be
+        // none at all.
+        match self.config.budgets.on_unavailable {
+            OnUnavailable::Deny if env.money.are_defined() => {
+                Err(self.unfunded(*prepared, unavailable(), env))
+            }
+            OnUnavailable::Deny | OnUnavailable::Allow => self.judge_prompt(prepared, body, env),
+        }
+    }
+
+    /// Reserves from these budgets, all or nothing, where need be after the ledger was asked for more.
+    fn fund_from(
+        &mut self,
+        set: &BudgetSet,
+        mut prepared: Box<Prepared>,
+        facts: Facts,
+        body: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<Step, Refusal> {
+        let now = env.now.millis();
+        let Tries { questions, is_away } = prepared.tries;
         let least = || Self::need(&prepared, self.least_output(&prepared));
-        if let Some(at) = env.money.denied(&set, least, now) {
-            let refusal = self.budget_refusal(&set, at, env);
+        if let Some(at) = env.money.denied(set, least, now) {
+            let refusal = self.budget_refusal(set, at, env);
             return Err(self.unfunded(*prepared, refusal, env));
         }
-        let when_short = if prepared.tries.is_away {
+        let need = Self::need(&prepared, prepared.reserved_output());
+        let when_short = if is_away {
             WhenShort::Policy
         } else {
             WhenShort::Ask
         };
-        match env.money.reserve(env.cells, &set, &need, when_short, now) {
+        let refusal = match env.money.reserve(env.cells, set, &need, when_short, now) {
             Ok(reservation) => {
-                self.tell_standing(&reservation.standings(&set));
+                self.tell_standing(&reservation.standings(set));
                 prepared.reserve(reservation);
                 self.cap_output(&mut prepared);
-                self.judge_prompt(prepared, body, env)
+                return self.judge_prompt(prepared, body, env);
             }
-            Err(NotReserved::TooLarge(at)) => {
-                if self.shrink(&mut prepared, &set.request_caps()) {
-                    return self.fund(prepared, body, env);
-                }
-                let refusal = self.budget_refusal(&set, at, env);
-                Err(self.unfunded(*prepared, refusal, env))
+            Err(NotReserved::TooLarge(_)) if self.shrink(&mut prepared, &set.request_caps()) => {
+                return self.fund(prepared, body, env);
             }
-            Err(NotReserved::Short(at)) => {
-                if !prepared.tries.is_away && prepared.tries.questions < MAX_QUESTIONS {
-                    return Ok(self.ask_for_lease(prepared, Some(&*set), facts, env));
-                }
-                let refusal = if prepared.tries.is_away {
-                    unavailable()
-                } else {
-                    self.budget_refusal(&set, at, env)
-                };
-                Err(self.unfunded(*prepared, refusal, env))
+            Err(NotReserved::Short(_)) if !is_away && questions < MAX_QUESTIONS => {
+                return Ok(self.ask_for_lease(prepared, Some(set), facts, env));
             }
-            Err(NotReserved::Unavailable) => Err(self.unfunded(*prepared, unavailable(), env)),
-        }
+            Err(NotReserved::Short(_)) if is_away => unavailable(),
+            Err(NotReserved::TooLarge(at) | NotReserved::Short(at)) => self.budget_refusal(set, at, env),
+            Err(NotReserved::Unavailable) => unavailable(),
+        };
+        Err(self.unfunded(*prepared, refusal, env))
     }
 
     fn ask_for_lease(
@@ -127,7 +138,7 @@ impl Exchange {
         // A purse that cannot be read is asked about all the same: the ledger knows what this Envoy has.
         let (waiting, holds) = env
             .money
-            .purse
+            .purse()
             .ask(env.cells, set, &need, wait_ms, asked_at)
             .unwrap_or_default();
         let request = LeaseRequest {
@@ -146,7 +157,7 @@ impl Exchange {
             waiting,
             asked_at,
         });
-        Step::Ask(Ask::Lease(Box::new(AskForLease { request })))
+        Step::Ask(Ask::Lease(Box::new(request)))
     }
 
     /// The ledger has answered, or has not: the request tries again with its body at hand.
@@ -162,8 +173,7 @@ impl Exchange {
             waiting,
             asked_at,
         } = funding;
-        let now = env.now.millis();
-        env.money.purse.stop_waiting(env.cells, waiting);
+        env.money.purse().stop_waiting(env.cells, waiting);
         if let Answer::Answered { status: 404, .. } = answer {
             // An older sidecar, which keeps no budgets.
             env.money.hear(0);
@@ -175,31 +185,38 @@ impl Exchange {
         match answer {
             None => prepared.tries.is_away = true,
             Some(answer) => {
-                if env
-                    .money
-                    .purse
-                    .install(env.cells, &answer, asked_at, now)
-                    .is_err()
-                {
-                    return Err(self.unfunded(*prepared, unavailable(), env));
-                }
-                let set = env.money.learn(env.cells, &facts, &answer, now);
-                if let Some(exhausted) = &answer.exhausted {
-                    let at = set
-                        .budgets()
-                        .iter()
-                        .position(|budget| budget.id == exhausted.budget_id);
-                    let refusal = self.budget_refusal(&set, at.unwrap_or(0), env);
+                if let Err(refusal) = self.take_over(&answer, &facts, asked_at, &mut prepared, env) {
                     return Err(self.unfunded(*prepared, refusal, env));
-                }
-                // The ledger may have given less than was asked for, but at least what the request can do with.
-                if let Ok(left) = env.money.left(env.cells, &set, now) {
-                    self.shrink(&mut prepared, &left);
                 }
             }
         }
         self.phase = Phase::Decided(prepared);
         Ok(Step::ReadBody)
+    }
+
+    /// Takes over what the ledger has said about a request's budgets, and lowers its output to what it has given.
+    fn take_over(
+        &mut self,
+        answer: &LeaseAnswer,
+        facts: &Facts,
+        asked_at: UnixMillis,
+        prepared: &mut Prepared,
+        env: &mut Env<'_>,
+    ) -> Result<(), Refusal> {
+        let now = env.now.millis();
+        let installed = env.money.purse().install(env.cells, answer, asked_at, now);
+        installed.map_err(|_| unavailable())?;
+        let set = env.money.learn(env.cells, facts, answer, now);
+        if let Some(exhausted) = &answer.exhausted {
+            let mut budgets = set.budgets().iter();
+            let at = budgets.position(|budget| budget.id == exhausted.budget_id);
+            return Err(self.budget_refusal(&set, at.unwrap_or(0), env));
+        }
+        // The ledger may have given less than was asked for, but at least what the request can do with.
+        if let Ok(left) = env.money.left(env.cells, &set, now) {
+            self.shrink(prepared, &left);
+        }
+        Ok(())
     }
 
     /// Lowers the output of a request to what can be paid; false where that is too little to be of use.
@@ -303,12 +320,27 @@ impl Exchange {
     }
 }
 
+// === impl Tries ===
+
+impl Tries {
+    /// The budgets that apply, as this Envoy knows them: however long ago it learned them, if the ledger cannot say.
+    fn set(self, facts: &Facts, env: &mut Env<'_>) -> Option<Rc<BudgetSet>> {
+        let now = env.now.millis();
+        let known = env.money.set(env.cells, facts, now);
+        if self.is_away {
+            known.or_else(|| env.money.stale_set(env.cells, facts, now))
+        } else {
+            known
+        }
+    }
+}
+
 // === impl Funding ===
 
 impl Funding {
     /// The client left while its request waited.
     pub(super) fn abandon(self, config: &Config, env: &mut Env<'_>) {
-        env.money.purse.stop_waiting(env.cells, self.waiting);
+        env.money.purse().stop_waiting(env.cells, self.waiting);
         self.prepared.cancel(config, env);
     }
 }

@@ -26,9 +26,9 @@ mod tests;
 use std::rc::Rc;
 
 pub use ids::Ids;
-pub use money::{Money, tag};
+pub use money::Money;
 pub use settle::{Closing, Finished};
-pub use step::{Answer, Ask, AskForLease, Moderate, Release, Reply, Step};
+pub use step::{Answer, Ask, Moderate, Release, Reply, Step};
 
 use crate::auth::Identity;
 use crate::cells::Cells;

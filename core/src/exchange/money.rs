@@ -14,7 +14,7 @@ use crate::wire::LeaseAnswer;
 
 /// One worker's way to the leases of its Envoy.
 pub struct Money {
-    pub(super) purse: Purse,
+    purse: Purse,
     subleases: Subleases,
     sets: BudgetSets,
     /// What other workers know.
@@ -43,7 +43,7 @@ impl Money {
         let random = u128::from_le_bytes(worker);
         Self {
             purse: Purse::new("tollgate/1", config.max_budgets, config.max_exchange_ms),
-            subleases: Subleases::new(tag(worker)),
+            subleases: Subleases::new(WorkerTag::of(worker)),
             sets: BudgetSets::new(config.max_remembered, config.remember_ms),
             shared: SharedSets::new("tollgate/1/budgets", config.remember_ms),
             defined: Defined::Unknown,
@@ -234,10 +234,4 @@ impl Money {
         };
         self.sets.forget_older(version);
     }
-}
-
-/// How a worker is named in the purse.
-pub fn tag(worker: [u8; 16]) -> WorkerTag {
-    let (first, _) = worker.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-    WorkerTag(u64::from_le_bytes(*first))
 }

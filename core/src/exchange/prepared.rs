@@ -70,6 +70,7 @@ pub(super) struct Open {
 }
 
 /// What is left of a request that was about to be let go, for its event to undo.
+#[derive(Default)]
 pub(super) struct Withdrawn {
     /// Its open record in the journal.
     pub(super) slot: Option<Slot>,

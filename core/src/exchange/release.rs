@@ -115,11 +115,14 @@ impl Exchange {
             return self.refuse(refusal);
         }
         let reply = self.reply(&refusal);
-        let phase = std::mem::replace(&mut self.phase, Phase::Finished);
-        let withdrawn = if let Phase::Released(released) = phase {
-            Some(released.withdraw(&self.config, env))
-        } else {
-            None
+        let withdrawn = match std::mem::replace(&mut self.phase, Phase::Finished) {
+            Phase::Released(released) => Some(released.withdraw(&self.config, env)),
+            Phase::Unmetered { receipt } => {
+                // Where the host refuses, what was taken refills by itself.
+                let _ = self.config.limits.cancel(env.cells, receipt, env.now.millis());
+                None
+            }
+            _ => None,
         };
         self.phase = Phase::Refused { refusal, withdrawn };
         Step::Refuse(reply)

@@ -6,7 +6,7 @@ use crate::budget::Amounts;
 use crate::budget::purse::Reservation;
 use crate::config::Destination;
 use crate::event::{Event, Record};
-use crate::exchange::prepared::{Open, Released};
+use crate::exchange::prepared::{Open, Released, Withdrawn};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::journal::JournalError;
 use crate::limit::Demand;
@@ -76,53 +76,49 @@ impl Exchange {
 
     /// The stream is over: settles and writes the event. `None` where that was done before.
     pub fn finish(&mut self, closing: &Closing<'_>, env: &mut Env<'_>) -> Option<Finished> {
-        let phase = std::mem::replace(&mut self.phase, Phase::Finished);
-        if let Phase::Released(released) = phase {
-            return Some(self.settle(released, closing, env));
+        let mut error_code = Some(CLIENT_CLOSED);
+        let (mut refused, mut withdrawn) = (None, None);
+        match std::mem::replace(&mut self.phase, Phase::Finished) {
+            Phase::Finished => return None,
+            Phase::Released(released) => return Some(self.settle(released, closing, env)),
+            Phase::Refused {
+                refusal,
+                withdrawn: left,
+            } => {
+                error_code = Some(refusal.code.as_str());
+                refused = Some(refusal);
+                withdrawn = left;
+            }
+            Phase::Unmetered { receipt } => {
+                error_code = None;
+                let (used, now) = (Demand::default(), env.now.millis());
+                // Where the host refuses, what was taken stays counted until it refills.
+                let _ = self.config.limits.settle(env.cells, receipt, used, now);
+            }
+            // The client left before its request went on: the provider has seen nothing.
+            Phase::ModeratingPrompt { prepared, .. } | Phase::Decided(prepared) => {
+                prepared.cancel(&self.config, env);
+            }
+            Phase::Funding(funding) => funding.abandon(&self.config, env),
+            Phase::New | Phase::ResolvingKey { .. } | Phase::AwaitingBody => {}
         }
         let mut event = self.event();
         self.end(&mut event, closing, env.now);
-        let (mut refused, mut slot, mut reservation) = (None, None, None);
-        match phase {
-            Phase::Finished | Phase::Released(_) => return None,
-            Phase::Refused { refusal, withdrawn } => {
-                if let Some(withdrawn) = withdrawn {
-                    (slot, reservation) = (withdrawn.slot, withdrawn.reservation);
-                }
-                event.status = refusal.status;
-                event.error_code = Some(refusal.code.as_str().to_owned());
-                refused = Some(refusal.code);
-            }
-            Phase::Unmetered { receipt } => {
-                let _ = self
-                    .config
-                    .limits
-                    .settle(env.cells, receipt, Demand::default(), env.now.millis());
-            }
-            // The client left before anything was decided; the provider has seen nothing.
-            Phase::ModeratingPrompt { prepared, .. } | Phase::Decided(prepared) => {
-                prepared.cancel(&self.config, env);
-                event.error_code = Some(CLIENT_CLOSED.to_owned());
-            }
-            Phase::Funding(funding) => {
-                funding.abandon(&self.config, env);
-                event.error_code = Some(CLIENT_CLOSED.to_owned());
-            }
-            Phase::New | Phase::ResolvingKey { .. } | Phase::AwaitingBody => {
-                event.error_code = Some(CLIENT_CLOSED.to_owned());
-            }
+        event.error_code = error_code.map(str::to_owned);
+        if let Some(refusal) = &refused {
+            event.status = refusal.status;
         }
+        let Withdrawn { slot, reservation } = withdrawn.unwrap_or_default();
         let written = match slot {
             Some(slot) => env.journal.done(env.cells, slot, json(&event), env.now),
             None if self.config.sidecar.is_some() => env.journal.record(env.cells, json(&event), env.now),
             None => Ok(()),
         };
         Self::free(reservation, &Amounts::default(), written, env);
-        let lost = written.is_err();
         Some(Finished {
             event,
-            refused,
-            lost,
+            refused: refused.map(|refusal| refusal.code),
+            lost: written.is_err(),
             added_latency_us: None,
             said: None,
         })

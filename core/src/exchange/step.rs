@@ -40,16 +40,9 @@ pub enum Ask {
     /// Whose key is this?
     ResolveKey(KeyHash),
     /// May this request be paid?
-    Lease(Box<AskForLease>),
+    Lease(Box<LeaseRequest>),
     /// May these texts pass?
     Moderate(Box<Moderate>),
-}
-
-/// A question for money.
-#[derive(Debug, PartialEq, Eq)]
-pub struct AskForLease {
-    /// What is asked.
-    pub request: LeaseRequest,
 }
 
 /// A question about texts.

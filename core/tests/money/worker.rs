@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tollgate_core::budget::purse::WorkerTag;
 use tollgate_core::config::Config;
-use tollgate_core::exchange::{Ask, Closing, Env, Exchange, Ids, Money, Outside, Step, tag};
+use tollgate_core::exchange::{Ask, Closing, Env, Exchange, Ids, Money, Outside, Step};
 use tollgate_core::headers::Headers;
 use tollgate_core::journal::Writer;
 use tollgate_core::policy::Paused;
@@ -132,8 +133,8 @@ impl Worker {
             step = match step {
                 Step::ReadBody => self.env(scene, |env| open.exchange.request_body(&open.body, env)),
                 Step::Ask(Ask::Lease(ask)) => {
-                    let timeout_ms = ask.request.wait_ms + ASK_TIMEOUT_MS;
-                    let call = call(scene, Message::Lease(Box::new(ask.request)), timeout_ms);
+                    let timeout_ms = ask.wait_ms + ASK_TIMEOUT_MS;
+                    let call = call(scene, Message::Lease(ask), timeout_ms);
                     self.asked.insert(call, number);
                     self.exchanges.insert(number, open);
                     return;
@@ -255,7 +256,7 @@ impl Worker {
         self.env(scene, |env| {
             for worker in env.journal.take_lost() {
                 if !scene.faults.skip_write_off {
-                    let _ = env.money.purse().worker_lost(env.cells, tag(worker));
+                    let _ = env.money.purse().worker_lost(env.cells, WorkerTag::of(worker));
                 }
             }
             env.money.tick(env.cells);

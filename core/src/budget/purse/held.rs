@@ -44,6 +44,16 @@ struct Part {
     until: UnixMillis,
 }
 
+// === impl WorkerTag ===
+
+impl WorkerTag {
+    /// The tag of a worker with this random name.
+    pub fn of(worker: [u8; 16]) -> Self {
+        let (first, _) = worker.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        Self(u64::from_le_bytes(*first))
+    }
+}
+
 // === impl Held ===
 
 impl Held {

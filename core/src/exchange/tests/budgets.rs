@@ -46,7 +46,7 @@ pub(super) fn send_asking(
         },
         other => panic!("{other:?}"),
     };
-    (ask.request, ended)
+    (*ask, ended)
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn the_ledger_hears_of_a_requests_tags() {
     let Step::Ask(Ask::Lease(ask)) = bench.env(|env| exchange.request_body(CHAT, env)) else {
         panic!("no question")
     };
-    assert_eq!(ask.request.facts.tags, ["batch", "search"]);
+    assert_eq!(ask.facts.tags, ["batch", "search"]);
 }
 
 /// What the purse says is used of the lease.

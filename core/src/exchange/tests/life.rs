@@ -88,6 +88,24 @@ fn a_refusal_burns_nothing() {
 }
 
 #[test]
+fn an_unmetered_request_that_cannot_be_let_go_takes_nothing_from_its_limits() {
+    let mut bench = Bench::new(&limited());
+    let pairs: &[(&[u8], &[u8])] = &[
+        (b":method", b"GET"),
+        (b":path", b"/v1/models"),
+        (b"authorization", b"Bearer tg_test_a"),
+    ];
+    for _ in 0..3 {
+        let mut exchange = bench.exchange();
+        let step =
+            bench.env(|env| exchange.request_headers(Headers::new(pairs), true, Outside::default(), env));
+        assert!(matches!(step, Step::Release(_)), "{step:?}");
+        let step = bench.env(|env| exchange.release_failed(env));
+        assert!(matches!(step, Step::Refuse(_)), "{step:?}");
+    }
+}
+
+#[test]
 fn reserved_tokens_come_back_when_the_answer_used_fewer() {
     let mut bench = Bench::new(&limited());
     let body = br#"{"model":"gpt-4o-mini","max_tokens":4000,"messages":[{"role":"user","content":"Hello"}]}"#;
