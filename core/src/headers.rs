@@ -6,6 +6,8 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy)]
 pub struct Headers<'a> {
     pairs: &'a [(&'a [u8], &'a [u8])],
+    /// A bit for each length of a name: most of those that are looked for and not there are told by it.
+    lengths: u64,
 }
 
 /// Headers by which a client could make a provider read another method, or leave the usage out of its answer.
@@ -44,8 +46,9 @@ pub enum HeaderOp {
 
 impl<'a> Headers<'a> {
     /// Wraps pairs that the host gave.
-    pub const fn new(pairs: &'a [(&'a [u8], &'a [u8])]) -> Self {
-        Self { pairs }
+    pub fn new(pairs: &'a [(&'a [u8], &'a [u8])]) -> Self {
+        let lengths = lengths_of(pairs.iter().map(|(name, _)| *name));
+        Self { pairs, lengths }
     }
 
     /// All pairs, in order.
@@ -55,10 +58,7 @@ impl<'a> Headers<'a> {
 
     /// The first value of a header. For headers where a second value could deceive, use [`Self::single`].
     pub fn first(&self, name: &str) -> Option<&'a [u8]> {
-        self.pairs
-            .iter()
-            .find(|(key, _)| *key == name.as_bytes())
-            .map(|(_, value)| *value)
+        self.all(name).next()
     }
 
     /// The only value of a header.
@@ -66,16 +66,24 @@ impl<'a> Headers<'a> {
     /// # Errors
     /// [`Repeated`] where there are two: Envoy, a provider and Tollgate might each believe another one.
     pub fn single(&self, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
-        let mut values = self.pairs.iter().filter(|(key, _)| *key == name.as_bytes());
+        let mut values = self.all(name);
         match (values.next(), values.next()) {
             (_, Some(_)) => Err(Repeated),
-            (first, None) => Ok(first.map(|(_, value)| *value)),
+            (first, None) => Ok(first),
         }
     }
 
     /// A header's first value as text; `None` also where it is not UTF-8.
     pub fn text(&self, name: &str) -> Option<&'a str> {
         self.first(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// All values of a header.
+    fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let may_be_there = self.lengths & length_bit(name.len()) != 0;
+        let pairs = if may_be_there { self.pairs } else { &[] };
+        let named = pairs.iter().filter(move |(key, _)| *key == name.as_bytes());
+        named.map(|(_, value)| *value)
     }
 }
 
@@ -91,9 +99,14 @@ impl Names {
 impl FromIterator<String> for Names {
     fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
         let names: Vec<String> = names.into_iter().collect();
-        let lengths = names.iter().fold(0, |bits, name| bits | length_bit(name.len()));
+        let lengths = lengths_of(names.iter().map(String::as_bytes));
         Self { names, lengths }
     }
+}
+
+/// The bits of some names' lengths.
+fn lengths_of<'n>(names: impl Iterator<Item = &'n [u8]>) -> u64 {
+    names.fold(0, |bits, name| bits | length_bit(name.len()))
 }
 
 const fn length_bit(len: usize) -> u64 {
@@ -111,6 +124,27 @@ mod tests {
         assert_eq!(headers.single("x-api-key"), Err(Repeated));
         assert_eq!(headers.single("host"), Ok(Some(&b"h"[..])));
         assert_eq!(headers.single("absent"), Ok(None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn values_are_those_of_the_pairs_with_the_name(drawn in proptest::collection::vec(0_usize..5, 0..5)) {
+            let long = "x".repeat(70);
+            let names = ["abc", "abd", "x", "xxxxxx", &long];
+            let pairs: Vec<(&[u8], &[u8])> = drawn
+                .iter()
+                .zip([b"0", b"1", b"2", b"3", b"4"])
+                .map(|(at, value)| (names[*at].as_bytes(), &value[..]))
+                .collect();
+            let headers = Headers::new(&pairs);
+            for name in names {
+                let mut plain = pairs.iter().filter(|(key, _)| *key == name.as_bytes());
+                let first = plain.next().map(|(_, value)| *value);
+                let single = if plain.next().is_some() { Err(Repeated) } else { Ok(first) };
+                proptest::prop_assert_eq!(headers.first(name), first);
+                proptest::prop_assert_eq!(headers.single(name), single);
+            }
+        }
     }
 
     #[test]
