@@ -123,10 +123,10 @@ impl<'o> Writer<'o> {
         };
         self.count += 1;
         self.absent_at = self.absent_at.max(absent_at);
-        self.out.extend_from_slice(&id.to_le_bytes());
-        self.out.extend_from_slice(&head.birth.to_le_bytes());
-        self.out.extend_from_slice(&head.generation.to_le_bytes());
-        self.out.extend_from_slice(&absent_at.0.to_le_bytes());
+        // In words, so that the bytes are grown once: the id stands before the birth.
+        let id_and_birth = u64::from(head.birth) << u32::BITS | u64::from(id);
+        let words = [id_and_birth, head.generation, absent_at.0].map(u64::to_le_bytes);
+        self.out.extend_from_slice(words.as_flattened());
         self.out.extend_from_slice(&len.to_le_bytes());
         true
     }
