@@ -16,7 +16,7 @@ use tollgate_core::config::AccessLogSpec;
 use tollgate_core::config::spec::{self as filter, ConfigSpec};
 use tollgate_core::limit::{LimitSpec, MatchSpec};
 use tollgate_core::validation::spec::{BoundsSpec, RulesSpec, SanitizeSpec};
-use tollgate_sidecar::config::otlp::{OtlpHeaderSpec, OtlpSpec};
+use tollgate_sidecar::config::otlp_spec::{OtlpHeaderSpec, OtlpSpec};
 use tollgate_sidecar::config::spec as sidecar;
 use tollgate_sidecar::conversation::spec as conversation;
 use tollgate_sidecar::moderation::spec as moderation;

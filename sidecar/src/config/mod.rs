@@ -6,7 +6,8 @@
 mod budgets;
 pub mod env;
 pub mod oidc;
-pub mod otlp;
+mod otlp;
+pub mod otlp_spec;
 pub mod spec;
 
 use std::fmt;

@@ -7,7 +7,7 @@ use tollgate_core::budget::BudgetSpec;
 use tollgate_core::budget::ledger::LeaseRules;
 use tollgate_core::config::Span;
 
-use super::otlp::OtlpSpec;
+use super::otlp_spec::OtlpSpec;
 use crate::conversation::spec::ConversationsSpec;
 use crate::moderation::spec::ModerationSpec;
 use crate::principal::Role;

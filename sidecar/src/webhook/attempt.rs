@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::secret::SigningSecret;
 use crate::https::{Client, causes};
-use crate::ledger::webhooks::DueDelivery;
+use crate::ledger::deliveries::DueDelivery;
 
 /// Longest error that is kept with a delivery, in characters.
 const MAX_ERROR_CHARS: usize = 300;

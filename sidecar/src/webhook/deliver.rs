@@ -11,7 +11,7 @@ use super::attempt::{Outcome, attempt};
 use super::schedule::Schedule;
 use crate::clock::Clock;
 use crate::https::{Client, client};
-use crate::ledger::webhooks::{DueDelivery, Verdict};
+use crate::ledger::deliveries::{DueDelivery, Verdict};
 use crate::ledger::{Ledger, LedgerError};
 
 /// How often the ledger is looked at: how late a notification may be sent for the first time.
