@@ -1,6 +1,6 @@
 //! What all streams of one root context share: the configuration, the journal, metrics, the sidecar.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use log::{info, warn};
@@ -15,6 +15,7 @@ use tollgate_core::trace_context::TraceContext;
 use tollgate_core::wire::ResolveKey;
 
 use crate::access_log;
+use crate::entropy::Entropy;
 use crate::host::{self, SharedData};
 use crate::metrics::Metrics;
 use crate::sidecar::{NotSent, Sidecar};
@@ -38,13 +39,6 @@ pub(crate) struct Gateway {
     entropy: Entropy,
     /// This worker's name in metrics.
     worker: String,
-}
-
-/// Unique bytes without a host call each time: a random start, drawn once, and a counter.
-#[derive(Debug, Default)]
-pub(crate) struct Entropy {
-    seed: Cell<Option<u128>>,
-    counter: Cell<u64>,
 }
 
 // === impl Gateway ===
@@ -222,37 +216,9 @@ impl Gateway {
     }
 }
 
-// === impl Entropy ===
-
-impl Entropy {
-    /// Sixteen bytes that no other exchange has.
-    pub(crate) fn next(&self) -> [u8; 16] {
-        let seed = self.seed.get().unwrap_or_else(|| {
-            let seed = random_seed();
-            self.seed.set(Some(seed));
-            seed
-        });
-        let count = self.counter.get();
-        self.counter.set(count.wrapping_add(1));
-        // Multiplying by an odd number is a bijection: different counts never meet.
-        seed.wrapping_add(u128::from(count))
-            .wrapping_mul(0x2d35_8dcc_aa6c_78a5_8bb8_4b93_962e_acc9)
-            .to_be_bytes()
-    }
-}
-
 /// Enough of a worker's name to tell it from the others of its Envoy.
 fn short_name(worker: [u8; 16]) -> String {
     worker.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A random start from the host; the time where it has no randomness to give.
-fn random_seed() -> u128 {
-    let mut seed = [0; 16];
-    if getrandom::fill(&mut seed).is_err() {
-        return u128::from(host::now().0) << 64;
-    }
-    u128::from_le_bytes(seed)
 }
 
 /// The client's address as Envoy determined it (`use_remote_address`, `xff_num_trusted_hops`), without the port.
@@ -282,19 +248,4 @@ fn jwt_identity(jwt: &Jwt) -> Option<Identity> {
         session: jwt.session.as_deref().and_then(claim),
         ..Identity::default()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_exchanges_share_their_bytes() {
-        let entropy = Entropy {
-            seed: Cell::new(Some(7)),
-            counter: Cell::new(u64::MAX - 5),
-        };
-        let drawn: std::collections::HashSet<[u8; 16]> = (0..1000).map(|_| entropy.next()).collect();
-        assert_eq!(drawn.len(), 1000);
-    }
 }

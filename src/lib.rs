@@ -7,6 +7,7 @@ mod access_log;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod alloc;
 mod configuration;
+mod entropy;
 mod gateway;
 mod host;
 mod metrics;

@@ -37,7 +37,7 @@ pub(crate) struct Stream {
     now: UnixNanos,
     /// The callout that is waited for, and for which side.
     pending: Option<(u32, Side)>,
-    /// How much of a held response the exchange has seen.
+    /// How many bytes of a held response the exchange has seen.
     response_seen: usize,
 }
 
@@ -164,7 +164,7 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let map = host::headers(MapType::HttpRequestHeaders);
         let outside = self.gateway.outside();
-        // The context was made a moment ago, for this callback.
+        // The time is that of `Stream::new`: Envoy has made the context for this callback, a moment ago.
         let step = self.act(|exchange, env| match &map {
             Ok(map) => map.with(|headers| {
                 trap_on_request(headers);

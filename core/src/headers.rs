@@ -91,7 +91,7 @@ impl<'a> Headers<'a> {
 
 impl Names {
     /// Whether the name is one of them.
-    pub fn have(&self, name: &[u8]) -> bool {
+    pub fn contain(&self, name: &[u8]) -> bool {
         self.lengths & length_bit(name.len()) != 0 && self.names.iter().any(|one| one.as_bytes() == name)
     }
 }
@@ -158,7 +158,7 @@ mod tests {
             ("xxxxxx", false),
             (&long, true),
         ] {
-            assert_eq!(names.have(name.as_bytes()), is_there, "{name}");
+            assert_eq!(names.contain(name.as_bytes()), is_there, "{name}");
         }
     }
 

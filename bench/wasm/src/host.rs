@@ -14,7 +14,7 @@ const OK: u32 = 0;
 const CAS_MISMATCH: u32 = 8;
 
 /// Buffers and maps by their numbers in the ABI.
-pub(crate) const REQUEST: u32 = 0;
+const REQUEST: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const RESPONSE_HEADERS: u32 = 2;
 const CALLOUT_BODY: u32 = 4;

@@ -2,6 +2,7 @@
 
 use crate::auth::{self, Identity};
 use crate::dialect;
+use crate::exchange::reply::OWN_PREFIX;
 use crate::exchange::step::{Answer, Ask, Release, Step};
 use crate::exchange::{Env, Exchange, Outside, Phase};
 use crate::headers::Headers;
@@ -32,9 +33,6 @@ const MAX_SESSION_CHARS: usize = 128;
 /// Most tags of a request, and the longest that is kept, in characters.
 const MAX_TAGS: usize = 16;
 const MAX_TAG_CHARS: usize = 128;
-
-/// Headers of this prefix are Tollgate's own: what a client says in them is not sent on.
-const OWN_PREFIX: &[u8] = b"x-tollgate-";
 
 impl Exchange {
     /// The request's headers have come.
@@ -75,7 +73,7 @@ impl Exchange {
         self.request.session = self.session(headers);
         self.request.tags = self.tags(headers);
         self.request.conversation = self.conversation(headers)?;
-        self.request.removed = self.headers_to_remove(headers);
+        self.request.withheld = self.withheld_headers(headers);
         refuse_upgrade(headers)?;
         let length = content_length(headers);
         self.check_body_headers(headers, length)?;
@@ -220,11 +218,12 @@ impl Exchange {
     }
 
     /// Names of headers that must not reach the provider: the client's key, and what only Tollgate may say.
-    fn headers_to_remove(&self, headers: Headers<'_>) -> Vec<String> {
-        let is_ours = |name: &[u8]| self.config.withheld.have(name) || name.starts_with(OWN_PREFIX);
+    fn withheld_headers(&self, headers: Headers<'_>) -> Vec<String> {
+        let is_withheld =
+            |name: &[u8]| self.config.withheld.contain(name) || name.starts_with(OWN_PREFIX.as_bytes());
         let mut names: Vec<String> = headers
             .iter()
-            .filter(|(name, _)| is_ours(name))
+            .filter(|(name, _)| is_withheld(name))
             .filter_map(|(name, _)| String::from_utf8(name.to_vec()).ok())
             .collect();
         names.dedup();

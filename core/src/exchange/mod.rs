@@ -150,13 +150,16 @@ struct RequestFacts {
     dialect: Option<Dialect>,
     family: Option<Family>,
     /// Names of headers that must not reach the provider.
-    removed: Vec<String>,
+    withheld: Vec<String>,
+    /// Whether the client has sent all of it, trailers included.
     body_is_whole: bool,
     /// Whether the client has announced so little that it is there at once.
     body_is_short: bool,
+    /// Size of the body as the client sent it.
     bytes: u64,
     /// The model that the client named.
     model: Option<String>,
+    /// Whether it asked for a stream.
     stream: bool,
 }
 

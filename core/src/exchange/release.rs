@@ -95,7 +95,7 @@ impl Exchange {
 
     /// Changes to the headers of every request that goes on.
     pub(super) fn request_changes(&mut self) -> Vec<HeaderOp> {
-        let mut changes: Vec<HeaderOp> = std::mem::take(&mut self.request.removed)
+        let mut changes: Vec<HeaderOp> = std::mem::take(&mut self.request.withheld)
             .into_iter()
             .map(HeaderOp::Remove)
             .collect();

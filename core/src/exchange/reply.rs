@@ -7,6 +7,22 @@ use crate::headers::HeaderOp;
 use crate::limit::headers::Header;
 use crate::refusal::{Code, Refusal};
 
+/// Headers of this prefix are Tollgate's own: from a client they are not sent on, from a provider they are kept under
+/// `x-provider-`.
+pub(super) const OWN_PREFIX: &str = "x-tollgate-";
+
+/// Headers that Tollgate sets beside those; a provider's own of these names are kept under `x-provider-`.
+const OURS: [&str; 8] = [
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-tokens",
+    "ratelimit",
+    "ratelimit-policy",
+];
+
 /// Sent with every answer where the configuration asks for it: OWASP's list for REST APIs.
 const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
@@ -68,4 +84,9 @@ impl Exchange {
             .chain(std::mem::take(&mut self.budget_headers))
             .chain(warning)
     }
+}
+
+/// Whether an answer's header of this name is Tollgate's to set.
+pub(super) fn is_ours(name: &[u8]) -> bool {
+    OURS.iter().any(|ours| ours.as_bytes() == name) || name.starts_with(OWN_PREFIX.as_bytes())
 }

@@ -4,6 +4,7 @@ use crate::config::Moderation;
 use crate::conversation::AnswerText;
 use crate::edit::{self, Edit};
 use crate::exchange::moderate::Pending;
+use crate::exchange::reply::is_ours;
 use crate::exchange::step::{Release, Step};
 use crate::exchange::{Env, Exchange, Phase};
 use crate::headers::{HeaderOp, Headers};
@@ -11,25 +12,11 @@ use crate::refusal::Code;
 use crate::time::UnixNanos;
 use crate::usage::{Coding, End, Outcome, Passed, Reader, Withhold};
 
-/// Headers that Tollgate sets itself; a provider's own of these names are kept under `x-provider-`.
-const OURS: [&str; 8] = [
-    "x-ratelimit-limit-requests",
-    "x-ratelimit-remaining-requests",
-    "x-ratelimit-reset-requests",
-    "x-ratelimit-limit-tokens",
-    "x-ratelimit-remaining-tokens",
-    "x-ratelimit-reset-tokens",
-    "ratelimit",
-    "ratelimit-policy",
-];
-
-/// Everything of this prefix is Tollgate's.
-const OWN_PREFIX: &str = "x-tollgate-";
-
 /// What is known of the response so far.
 #[derive(Default)]
 pub(super) struct Response {
     pub(super) status: Option<u16>,
+    /// When the first byte of its body came.
     pub(super) first_byte: Option<UnixNanos>,
     /// Bytes of the body, as the provider sent them.
     pub(super) bytes: u64,
@@ -43,10 +30,13 @@ pub(super) struct Response {
     pub(super) redactions: Vec<Edit>,
     /// Set where the answer was kept from the client.
     pub(super) refused: Option<Code>,
+    /// Reads its usage.
     reader: Option<Box<Reader>>,
     /// Takes its text, where that is kept.
     pub(super) text: Option<Box<AnswerText>>,
+    /// What the reader has found, once it is done.
     outcome: Outcome,
+    /// Finds the usage event that only Tollgate has asked for.
     withhold: Option<Withhold>,
     /// Changes to the provider's own headers, while these wait for the end of the body.
     held: Option<Vec<HeaderOp>>,
@@ -145,7 +135,7 @@ impl Exchange {
         if self.response.held.is_some() {
             return self.held_data(end);
         }
-        self.withheld_data(fresh, end)
+        self.passing_data(fresh, end)
     }
 
     /// More of a held response: it goes on at its end, or when it has grown past what may be held.
@@ -180,7 +170,8 @@ impl Exchange {
         changes
     }
 
-    fn withheld_data(&mut self, fresh: &[u8], end: bool) -> Step {
+    /// More of a response that passes: all of it but the usage event that the client did not ask for.
+    fn passing_data(&mut self, fresh: &[u8], end: bool) -> Step {
         let Some(mut withhold) = self.response.withhold.take() else {
             return Step::Pass;
         };
@@ -236,8 +227,4 @@ fn keep_providers_own(headers: Headers<'_>) -> Vec<HeaderOp> {
         changes.push(HeaderOp::Add(format!("x-provider-{bare}").into(), value.to_vec()));
     }
     changes
-}
-
-fn is_ours(name: &[u8]) -> bool {
-    OURS.iter().any(|ours| ours.as_bytes() == name) || name.starts_with(OWN_PREFIX.as_bytes())
 }
