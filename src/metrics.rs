@@ -16,7 +16,7 @@ use tollgate_core::exchange::Finished;
 
 use crate::host::{self, MetricId};
 
-/// What stands in the place of a label's value past the bound, and of an absent one.
+/// What stands for values of a label beyond those that it may have, and for one that is absent.
 const OTHER: &str = "other";
 const NONE: &str = "none";
 
@@ -175,12 +175,7 @@ impl Metrics {
 
     /// Says which policy of the ledger is in force in this worker.
     pub(crate) fn policy_version(&mut self, worker: &str, version: u64) {
-        if let Some(id) = self.id(
-            MetricType::Gauge,
-            &format!("tollgate_policy_version;worker={worker}"),
-        ) {
-            host::record(id, version);
-        }
+        self.gauge(&format!("tollgate_policy_version;worker={worker}"), version);
     }
 
     /// Counts exchanges whose texts are not kept, though policy says so.
@@ -193,12 +188,7 @@ impl Metrics {
 
     /// Says how many events of this worker wait for the sidecar.
     pub(crate) fn pending_events(&mut self, worker: &str, pending: u64) {
-        if let Some(id) = self.id(
-            MetricType::Gauge,
-            &format!("tollgate_pending_events;worker={worker}"),
-        ) {
-            host::record(id, pending);
-        }
+        self.gauge(&format!("tollgate_pending_events;worker={worker}"), pending);
     }
 
     /// Where in `series` an exchange counts.
@@ -247,6 +237,12 @@ impl Metrics {
     fn count(&mut self, name: &str, by: u64) {
         if let Some(id) = self.id(MetricType::Counter, name) {
             host::increment(id, by);
+        }
+    }
+
+    fn gauge(&mut self, name: &str, value: u64) {
+        if let Some(id) = self.id(MetricType::Gauge, name) {
+            host::record(id, value);
         }
     }
 

@@ -25,6 +25,9 @@ struct Running {
     upkeep: Upkeep,
 }
 
+/// A stream of a root without a configuration: it is refused.
+struct Unconfigured;
+
 // === impl Root ===
 
 impl Root {
@@ -104,9 +107,6 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 }
-
-/// A stream of a root without a configuration: it is refused.
-struct Unconfigured;
 
 // === impl Unconfigured ===
 

@@ -23,17 +23,23 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often one worker reports the leases of its Envoy.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
+/// The cell by which workers agree on whose turn it is to report.
 const REPORT_TURN: &str = "tollgate/1/report/turn";
 
-/// The callouts of a root context that are under way.
+/// The callouts of a root context that are under way, each by the token that its answer will come with.
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
+    /// Events.
     batch: Option<u32>,
+    /// Texts of conversations.
     texts: Option<u32>,
+    /// The question which keys have changed.
     changes: Option<u32>,
+    /// The question for the ledger's policy.
     policy: Option<u32>,
+    /// A report of leases, and when it was sent.
     report: Option<(u32, UnixMillis)>,
-    /// Where the last report of leases ended.
+    /// Where in the leases the last report ended: a long list is reported in parts.
     cursor: u32,
 }
 
