@@ -34,6 +34,9 @@ struct Open {
 /// Most fields of a list: where there are more, it is walked over once more when they are asked for.
 const MAX_LISTED: usize = 256;
 
+/// There is room for so many from the start: those of a conversation of eight messages.
+const USUALLY_LISTED: usize = 16;
+
 /// Calls `each` for the fields of the object that is all of `json`: for the key without its quotes, and for the value.
 /// `None` where `json` is none, or where serde_json has to say; some fields may have been told then.
 pub(crate) fn object<'a>(json: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
@@ -150,7 +153,7 @@ impl<'a> Walk<'a> {
     /// Passes an array, which begins here: all of it, and what is in it where that are objects.
     fn list(&mut self) -> Option<(&'a str, Option<List<'a>>)> {
         let start = self.at;
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(USUALLY_LISTED);
         let (mut elements, mut is_list) = (0, true);
         self.at += 1;
         if self.peek()? == b']' {

@@ -95,10 +95,10 @@ impl Exchange {
 
     /// Changes to the headers of every request that goes on.
     pub(super) fn request_changes(&mut self) -> Vec<HeaderOp> {
-        let mut changes: Vec<HeaderOp> = std::mem::take(&mut self.request.withheld)
-            .into_iter()
-            .map(HeaderOp::Remove)
-            .collect();
+        let withheld = std::mem::take(&mut self.request.withheld);
+        // With room for the path and the length of a body that is changed.
+        let mut changes = Vec::with_capacity(withheld.len() + 3);
+        changes.extend(withheld.into_iter().map(HeaderOp::Remove));
         // Usage is read from the answer, so the answer must be readable.
         changes.push(HeaderOp::Set("accept-encoding".into(), "identity".to_owned()));
         changes
