@@ -128,6 +128,14 @@ async fn use_it(stack: &Stack) {
             body["model"] = json!(MODELS[n % MODELS.len()]);
             post(stack, CHAT, &key, &body).await.unwrap()
         };
+        let request = stack.http.post(format!("{}{CHAT}", stack.gateway));
+        let request = request
+            .bearer_auth(&key)
+            .header("x-tollgate-conversation", "ticket-4711");
+        let answer = send(request.json(&chat("echo How do I raise a budget?")))
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
         // The gateway hears of a new budget within two seconds.
         wait::until(SETTLED, "no call is charged to the budget", async || {
             call(0).await;
@@ -141,13 +149,6 @@ async fn use_it(stack: &Stack) {
             last = call(n).await;
         }
         event(stack, &last).await.unwrap();
-        let request = stack.http.post(format!("{}{CHAT}", stack.gateway));
-        let request = request
-            .bearer_auth(&key)
-            .header("x-tollgate-conversation", "ticket-4711");
-        send(request.json(&chat("echo How do I raise a budget?")))
-            .await
-            .unwrap();
     }
     for (name, count, amount, workspace) in [
         ("research-per-key", "requests", 600, "research"),

@@ -163,7 +163,7 @@ export class ConversationsView extends View {
 }
 
 /** What clients call it; an exchange by itself is told by the end of its id. */
-const nameOf = ({ name, id }) => name ?? `one exchange (…${id.slice(-6)})`;
+const nameOf = ({ name, id }) => name ?? `exchange …${id.slice(-6)}`;
 
 const plural = (number, name) => `${count(number)} ${number === 1 ? name : `${name}s`}`;
 

@@ -84,7 +84,7 @@ export class OperatorsView extends View {
       <th scope="row">${name}</th>
       <td>${roles(operator.roles)}</td>
       <td class="wide">${badge(operator.status, operator.status === 'active' ? 'ok' : 'warn')}</td>
-      <td class="wide">${operator.has_password ? 'by password' : 'by single sign-on'}</td>
+      <td class="wide nowrap">${operator.has_password ? 'by password' : 'by single sign-on'}</td>
       <td class="wide nowrap">${moment(operator.updated_at)}</td>
       <td>
         ${access.everywhere('admin') && access.mayGive(operator.roles)
