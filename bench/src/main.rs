@@ -60,9 +60,16 @@ struct Args {
     /// Measure how the cost grows with keys, limits, budgets and workers, instead of rows; into scale.md and scale.json
     #[arg(long)]
     scale: bool,
-    /// Measure what each part of governance adds, one after the other, instead of rows; into parts.md and parts.json
-    #[arg(long, conflicts_with = "scale")]
-    parts: bool,
+    /// Measure what each part of governance adds to bodies of so many bytes (2048, if none is given), instead of rows; into
+    /// parts.md and parts.json
+    #[arg(
+        long,
+        value_name = "BYTES",
+        num_args = 0..=1,
+        default_missing_value = "2048",
+        conflicts_with = "scale"
+    )]
+    parts: Option<usize>,
     /// For development: 2 KB only, 3 rounds of 1 s
     #[arg(long)]
     quick: bool,
@@ -106,7 +113,7 @@ async fn run(args: Args) -> Result<()> {
     let corpus = Corpus::read(Repository::here().root())?;
     // Building is no part of what is measured: it may use all cores.
     Repository::here().build(Filter::Shipped, &progress)?;
-    if args.parts || kinds.contains(&Kind::Floor) {
+    if args.parts.is_some() || kinds.contains(&Kind::Floor) {
         Repository::here().build_wasm(Filter::Floor, &progress)?;
     }
     progress.say("starting the rows");
@@ -116,9 +123,10 @@ async fn run(args: Args) -> Result<()> {
         let found = scale::run(upstream, &corpus, &plan, &progress).await?;
         return write(&args.out, "scale", &scale::markdown(&found), &found, &progress);
     }
-    if args.parts {
-        let found = parts::run(upstream, &corpus, &plan, &progress).await?;
-        return write(&args.out, "parts", &parts::markdown(&found), &found, &progress);
+    if let Some(bytes) = args.parts {
+        let found = parts::run(upstream, &corpus, &plan, bytes, &progress).await?;
+        let table = parts::markdown(&found, bytes);
+        return write(&args.out, "parts", &table, &found, &progress);
     }
     let mut rows = Vec::new();
     for kind in kinds {

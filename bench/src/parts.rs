@@ -13,12 +13,10 @@ use tollgate_bench_prompts::{Corpus, Prompts};
 use crate::compare::{median, range, with_range};
 use crate::plan::{CLIENTS, Plan, Slice, WARM_UP};
 use crate::progress::Progress;
+use crate::report::size;
 use crate::row::floor::{self, Work};
 use crate::row::tollgate::{self, Settings};
 use crate::row::{KEYS, Kind, Row};
-
-/// Bytes of request bodies.
-const BYTES: usize = 2_048;
 
 /// What is on, each with all that is on before it.
 const PARTS: [Part; 10] = [
@@ -108,7 +106,7 @@ pub(crate) struct Cost {
     slices: Vec<Slice>,
 }
 
-/// Measures all of it.
+/// Measures all of it with request bodies of so many bytes.
 ///
 /// # Errors
 ///
@@ -117,10 +115,11 @@ pub(crate) async fn run(
     upstream: SocketAddr,
     corpus: &Corpus,
     plan: &Plan,
+    bytes: usize,
     progress: &Progress,
 ) -> Result<Vec<Cost>> {
-    let varied = Rc::new(RefCell::new(Prompts::new(corpus, BYTES, false)));
-    let alike = Rc::new(RefCell::new(Prompts::one(corpus, BYTES)));
+    let varied = Rc::new(RefCell::new(Prompts::new(corpus, bytes, false)));
+    let alike = Rc::new(RefCell::new(Prompts::one(corpus, bytes)));
     let mut rows = Vec::new();
     for part in PARTS {
         progress.say(&format!("starting {}", part.title));
@@ -133,18 +132,19 @@ pub(crate) async fn run(
     }
     let turns: Vec<_> = rows.iter().map(|(row, prompts)| (row, *prompts)).collect();
     let slices = plan
-        .take_turns(&turns, &[1, CLIENTS], BYTES, "parts", progress)
+        .take_turns(&turns, &[1, CLIENTS], bytes, "parts", progress)
         .await?;
     Ok(costs(slices))
 }
 
 /// The table, in Markdown.
-pub(crate) fn markdown(costs: &[Cost]) -> String {
-    let mut out =
-        "| bodies of 2 KB | CPU µs a request | added (least to most of a round) | of which by this line \
-                   | requests/s (8 connections) | p50 added µs (1 connection) | p99 added µs |\n\
-                   |---|---|---|---|---|---|---|\n"
-            .to_owned();
+pub(crate) fn markdown(costs: &[Cost], bytes: usize) -> String {
+    let mut out = format!(
+        "| bodies of {} | CPU µs a request | added (least to most of a round) | of which by this line \
+         | requests/s (8 connections) | p50 added µs (1 connection) | p99 added µs |\n\
+         |---|---|---|---|---|---|---|\n",
+        size(bytes)
+    );
     for (number, cost) in costs.iter().enumerate() {
         let or_dash = |text: String| if number == 0 { "–".to_owned() } else { text };
         // Writing to a string cannot fail.
@@ -224,7 +224,7 @@ mod tests {
     fn slice(clients: usize, round: usize, cpu_us: f64) -> Slice {
         Slice {
             kind: Kind::Bare,
-            bytes: BYTES,
+            bytes: 2_048,
             clients,
             round,
             requests: 1_000,
@@ -248,7 +248,7 @@ mod tests {
             part(60.0, [70.0, 112.0]),
             part(80.0, [95.0, 135.0]),
         ]);
-        let text = markdown(&costs);
+        let text = markdown(&costs, 2_048);
         assert!(
             text.contains("| Envoy, no policy | 80 | – | – | 1000 | – | – |"),
             "{text}"

@@ -58,17 +58,13 @@ impl Report {
     }
 
     fn table(&self, out: &mut String, bytes: usize) {
-        let size = if bytes < 1_024 {
-            format!("{bytes} B")
-        } else {
-            format!("{} KB", bytes / 1_024)
-        };
         // Writing to a string cannot fail.
         let _ = write!(
             out,
-            "\n**Bodies of {size}**\n\n\
+            "\n**Bodies of {}**\n\n\
              | | p50 added µs (1 connection) | p99 added µs | p50 µs | requests/s (8 connections) | CPU µs a request | added | × bare |\n\
-             |---|---|---|---|---|---|---|---|\n"
+             |---|---|---|---|---|---|---|---|\n",
+            size(bytes)
         );
         for row in self.figures.iter().filter(|row| row.bytes == bytes) {
             let is_bare = row.kind == Kind::Bare;
@@ -114,5 +110,13 @@ impl Report {
         for row in &self.memory {
             let _ = writeln!(out, "- {}: {}.", row.kind.title(), row.kind.what());
         }
+    }
+}
+
+/// A body's size, for a table's head.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        ..1_024 => format!("{bytes} B"),
+        _ => format!("{} KB", bytes / 1_024),
     }
 }
