@@ -326,11 +326,10 @@ impl Tries {
     /// The budgets that apply, as this Envoy knows them: however long ago it learned them, if the ledger cannot say.
     fn set(self, facts: &Facts, env: &mut Env<'_>) -> Option<Rc<BudgetSet>> {
         let now = env.now.millis();
-        let known = env.money.set(env.cells, facts, now);
         if self.is_away {
-            known.or_else(|| env.money.stale_set(env.cells, facts, now))
+            env.money.latest_set(env.cells, facts, now)
         } else {
-            known
+            env.money.set(env.cells, facts, now)
         }
     }
 }

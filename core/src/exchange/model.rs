@@ -72,9 +72,8 @@ impl Exchange {
         }
         let facts = self.budget_facts(model);
         let now = env.now.millis();
-        let known = env.money.set(env.cells, &facts, now);
         // A budget that ran low while the sidecar was there has not recovered since it went away.
-        let set = known.or_else(|| env.money.stale_set(env.cells, &facts, now))?;
+        let set = env.money.latest_set(env.cells, &facts, now)?;
         let (cheaper, quoted) = self.cheaper(&set, model, env)?;
         self.warnings
             .push(format!("model {model} replaced by {cheaper}: a budget runs low"));

@@ -74,18 +74,14 @@ impl Money {
         self.sets.get(facts, now)
     }
 
-    /// The budgets that apply, however long ago that was learned.
-    pub(super) fn stale_set(
+    /// The budgets that apply, however long ago that was learned where nobody knows better.
+    pub(super) fn latest_set(
         &mut self,
         cells: &dyn Cells,
         facts: &Facts,
         now: UnixMillis,
     ) -> Option<Rc<BudgetSet>> {
-        if let Some(set) = self.sets.get_stale(facts) {
-            return Some(set);
-        }
-        self.look_around(cells, facts, now);
-        self.sets.get_stale(facts)
+        self.set(cells, facts, now).or_else(|| self.sets.get_stale(facts))
     }
 
     /// Takes over what other workers know. Where the host refuses, the ledger can be asked.
