@@ -5,6 +5,8 @@ import time
 import urllib.error
 import urllib.request
 
+# How long a change may take until it holds at the gateway.
+PROMPTLY_S = 2
 # How long it may take until the ledger knows what has been said.
 SETTLED_S = 10
 
@@ -32,13 +34,20 @@ def say(given, key, messages, name=None):
     assert status == 200, answer
 
 
+def eventually(find, is_right, within_s, wrong):
+    """What is found once that is right; `wrong` says what it is as long as it is not."""
+    since = time.monotonic()
+    while not is_right(found := find()):
+        assert time.monotonic() - since < within_s, f"{wrong}: {found}"
+        time.sleep(0.05)
+    return found
+
+
 def until_kept(given, exchanges):
     """Waits until so many exchanges are kept of all conversations."""
-    since = time.monotonic()
-    while True:
+
+    def kept():
         answer = ask(given["sidecar"] + "/admin/v1/conversations", given["token"])[1]
-        kept = sum(one["exchanges"] for one in answer["conversations"])
-        if kept == exchanges:
-            return
-        assert time.monotonic() - since < SETTLED_S, f"{kept} exchanges are kept: {answer}"
-        time.sleep(0.05)
+        return [one["exchanges"] for one in answer["conversations"]]
+
+    eventually(kept, lambda kept: sum(kept) == exchanges, SETTLED_S, f"{exchanges} exchanges are not kept")

@@ -3,26 +3,21 @@
 A limit that is made here holds at the gateway within two seconds: it refuses, is given back, is raised and is gone.
 """
 
-import time
-
-from api import ask
+from api import PROMPTLY_S, ask, eventually
 from browser import Guarded, browser, expect, settings
 
 GIVEN = settings()
-# How long a change may take.
-PROMPTLY_S = 2
 BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "echo a"}]}
 
 
 def soon(key, status):
     """Waits until the gateway answers this."""
-    since = time.monotonic()
-    while True:
-        answered, body = ask(GIVEN["gateway"] + "/v1/chat/completions", key["key"], BODY)
-        if answered == status:
-            return
-        assert time.monotonic() - since < PROMPTLY_S, f"still {answered}: {body}"
-        time.sleep(0.05)
+    eventually(
+        lambda: ask(GIVEN["gateway"] + "/v1/chat/completions", key["key"], BODY),
+        lambda answer: answer[0] == status,
+        PROMPTLY_S,
+        f"not {status}",
+    )
 
 
 def create(guarded, key):

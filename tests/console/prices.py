@@ -4,15 +4,12 @@ A price that is set here is what the next call costs, and none of its digits is 
 """
 
 import json
-import time
 
-from api import ask
+from api import SETTLED_S, ask, eventually
 from browser import Guarded, browser, expect, settings
 
 GIVEN = settings()
 PRICES = GIVEN["sidecar"] + "/admin/v1/prices"
-# How long it may take until an event tells that a price holds.
-SETTLED_S = 10
 # Floating point has no such number.
 EXACT = "0.100000000000000000000001"
 
@@ -22,22 +19,20 @@ def cost(key, seen):
     body = {"model": "our-model", "messages": [{"role": "user", "content": "echo a"}]}
     assert ask(GIVEN["gateway"] + "/v1/chat/completions", key["key"], body)[0] == 200
     events = f"{GIVEN['sidecar']}/admin/v1/events?newest=true&limit=1&key={key['id']}"
-    since = time.monotonic()
-    while True:
-        event = ask(events, GIVEN["token"])[1]["events"]
-        if event and event[0]["event_id"] not in seen:
-            seen.add(event[0]["event_id"])
-            return event[0]["cost_nanousd"]
-        assert time.monotonic() - since < SETTLED_S, "the call has no event"
-        time.sleep(0.05)
+    [event] = eventually(
+        lambda: ask(events, GIVEN["token"])[1]["events"],
+        lambda newest: newest and newest[0]["event_id"] not in seen,
+        SETTLED_S,
+        "the call has no event",
+    )
+    seen.add(event["event_id"])
+    return event["cost_nanousd"]
 
 
 def costs(key, nanos):
     """Waits until a call costs this."""
     seen = set()
-    since = time.monotonic()
-    while (found := cost(key, seen)) != nanos:
-        assert time.monotonic() - since < SETTLED_S, f"a call still costs {found}"
+    eventually(lambda: cost(key, seen), lambda found: found == nanos, SETTLED_S, "a call still costs")
 
 
 def create(guarded):

@@ -80,6 +80,12 @@ export const remove = (path, options) => call('DELETE', path, options);
 /** A thing as it is now, and its version: `{ value, etag }`. */
 export const tagged = (path, options) => ask('GET', path, options);
 
+/** Deletes a thing as it is now. */
+export async function removeAsItIs(path) {
+  const { etag } = await tagged(path);
+  await remove(path, { headers: { 'if-match': etag } });
+}
+
 /** Everything in a collection, a page after the other. */
 export async function everything(path, name, query, signal, options) {
   const all = [];

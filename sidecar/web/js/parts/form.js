@@ -1,8 +1,10 @@
 // Forms in dialogs: fields with their faults, and a button that does one thing at a time.
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
+import { tagged } from '../api.js';
 import { openDialog } from './dialog.js';
 import { sentence } from './states.js';
+import { tell } from './toast.js';
 
 /**
  * One field of a form.
@@ -39,6 +41,22 @@ export const textField = ({ value = '', type = 'text', isRequired = false, place
     />`,
   });
 
+/** A field for many lines of text. */
+export const areaField = ({ value = '', rows, isCode = false, ...rest }) =>
+  field({
+    ...rest,
+    control: ({ id, describedBy, invalid }) => html`<textarea
+      class=${isCode ? 'code' : nothing}
+      id=${id}
+      name=${rest.name}
+      rows=${rows}
+      spellcheck="false"
+      aria-describedby=${describedBy}
+      aria-invalid=${invalid}
+      .defaultValue=${value}
+    ></textarea>`,
+  });
+
 /** A field that chooses one of `[value, text]`. */
 export const choiceField = ({ value, options, ...rest }) =>
   field({
@@ -52,6 +70,28 @@ export const choiceField = ({ value, options, ...rest }) =>
       ${options.map(([key, text]) => html`<option value=${key} ?selected=${key === value}>${text}</option>`)}
     </select>`,
   });
+
+/** What is wrong with a field, for `submit` to throw. */
+export const faultOf = (name, text) => Object.assign(new Error(text), { fields: { [name]: text } });
+
+/** The JSON that was written into a field. */
+export function readJson(name, text, parse = JSON.parse) {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw faultOf(name, `This is no JSON: ${error.message}`);
+  }
+}
+
+/** A thing as it is now and its version, to be changed; null where that cannot be told, which is said. */
+export async function current(path, options) {
+  try {
+    return await tagged(path, options);
+  } catch (error) {
+    tell(sentence(error.message));
+    return null;
+  }
+}
 
 /**
  * Opens a form, and answers what `submit` answered; undefined where it was dismissed.

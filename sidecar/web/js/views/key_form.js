@@ -3,7 +3,7 @@
 import { html } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
 import { patch, post } from '../api.js';
-import { choiceField, field, openForm, textField } from '../parts/form.js';
+import { areaField, choiceField, field, openForm, textField } from '../parts/form.js';
 import { showSecret } from '../parts/secret.js';
 import { tell } from '../parts/toast.js';
 import { workspaces } from '../workspaces.js';
@@ -111,21 +111,14 @@ const workspaceField = (faults) =>
   });
 
 const sharedFields = (faults, key = {}) => html`
-  ${field({
+  ${areaField({
     name: 'models',
     label: 'Models',
+    value: (key.models ?? []).join('\n'),
+    rows: 3,
     isWhole: true,
     fault: faults.models,
     hint: 'One a line, * stands for anything: gpt-4o*. Empty means all',
-    control: ({ id, describedBy, invalid }) => html`<textarea
-      id=${id}
-      name="models"
-      rows="3"
-      spellcheck="false"
-      aria-describedby=${describedBy}
-      aria-invalid=${invalid}
-      .defaultValue=${(key.models ?? []).join('\n')}
-    ></textarea>`,
   })}
   ${textField({
     name: 'expires_at',

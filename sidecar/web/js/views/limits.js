@@ -2,7 +2,7 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
-import { everything, remove, tagged } from '../api.js';
+import { everything, removeAsItIs } from '../api.js';
 import { count } from '../format.js';
 import { badge } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
@@ -44,9 +44,7 @@ export class LimitsView extends View {
       text: 'Within two seconds no gateway holds requests against it any more.',
       action: 'Delete',
       run: async () => {
-        const path = `limits/${limit.id}`;
-        const { etag } = await tagged(path);
-        await remove(path, { headers: { 'if-match': etag } });
+        await removeAsItIs(`limits/${limit.id}`);
         tell(`${limit.name}: deleted.`);
         await this.limits.refresh();
       },

@@ -2,8 +2,8 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access, ROLES } from '../access.js';
-import { attempt, patch, post, replaceSession, tagged } from '../api.js';
-import { choiceField, openForm, textField } from '../parts/form.js';
+import { attempt, patch, post, replaceSession } from '../api.js';
+import { choiceField, current, openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
 import { sentence } from '../parts/states.js';
 import { tell } from '../parts/toast.js';
@@ -41,7 +41,7 @@ export async function createOperator() {
 
 /** Changes what an operator may do. Undefined where the person thought better of it. */
 export async function editOperator({ id, name }) {
-  const found = await current(id);
+  const found = await current(`operators/${id}`);
   if (found === null) return undefined;
   const roles = new Roles(found.value.roles);
   const changed = await openForm({
@@ -71,7 +71,7 @@ export async function editOperator({ id, name }) {
 
 /** Gives an operator another password. Undefined where the person thought better of it. */
 export async function resetPassword({ id, name }) {
-  const found = await current(id);
+  const found = await current(`operators/${id}`);
   if (found === null) return undefined;
   const changed = await openForm({
     title: `Another password for ${name}`,
@@ -103,16 +103,6 @@ export async function changeOwnPassword() {
     submit: (passwords) => replaceSession(() => post('session/password', passwords)),
   });
   if (changed !== undefined) tell('Your password is changed. Everywhere else you are signed out.');
-}
-
-/** An operator as they are now; null where that cannot be told, which is said. */
-async function current(id) {
-  try {
-    return await tagged(`operators/${id}`);
-  } catch (error) {
-    tell(sentence(error.message));
-    return null;
-  }
 }
 
 /** Roles while they are edited: one row each. */

@@ -2,7 +2,7 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
-import { everything, remove, tagged } from '../api.js';
+import { everything, removeAsItIs } from '../api.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
@@ -37,9 +37,7 @@ export class OperatorsView extends View {
       text: 'Their sessions and their tokens end at once. What they have done stays in the audit log.',
       action: 'Remove',
       run: async () => {
-        const path = `operators/${operator.id}`;
-        const { etag } = await tagged(path);
-        await remove(path, { headers: { 'if-match': etag } });
+        await removeAsItIs(`operators/${operator.id}`);
         tell(`${operator.name}: removed.`);
         await this.operators.refresh();
       },

@@ -2,12 +2,12 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
-import { attempt, everything, patch, post, remove, tagged } from '../api.js';
+import { attempt, everything, patch, post, removeAsItIs } from '../api.js';
 import { badge } from '../parts/badge.js';
 import { confirmed, openDialog } from '../parts/dialog.js';
-import { field, openForm, textField } from '../parts/form.js';
+import { areaField, current, openForm, readJson, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
-import { empty, sentence, shown } from '../parts/states.js';
+import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
@@ -36,9 +36,7 @@ export class Policies {
       text: 'Only a policy that neither a key nor a workspace has can be deleted.',
       action: 'Delete',
       run: async () => {
-        const path = pathOf(id);
-        const { etag } = await tagged(path);
-        await remove(path, { headers: { 'if-match': etag } });
+        await removeAsItIs(pathOf(id));
         tell(`${id}: deleted.`);
         await this.resource.refresh();
       },
@@ -129,13 +127,8 @@ function createPolicy() {
 }
 
 async function editPolicy(id) {
-  let found;
-  try {
-    found = await tagged(pathOf(id));
-  } catch (error) {
-    tell(sentence(error.message));
-    return undefined;
-  }
+  const found = await current(pathOf(id));
+  if (found === null) return undefined;
   const changed = await openForm({
     title: `Change ${id}`,
     action: 'Save',
@@ -148,29 +141,15 @@ async function editPolicy(id) {
 }
 
 const policyField = (faults, policy) =>
-  field({
+  areaField({
     name: 'policy',
     label: 'Policy',
+    value: written(policy),
+    rows: 14,
+    isCode: true,
     isWhole: true,
     fault: faults.policy,
     hint: 'JSON, as the sidecar’s configuration has it: rules with words, regexes or detectors',
-    control: ({ id, describedBy, invalid }) => html`<textarea
-      class="code"
-      id=${id}
-      name="policy"
-      rows="14"
-      spellcheck="false"
-      aria-describedby=${describedBy}
-      aria-invalid=${invalid}
-      .defaultValue=${written(policy)}
-    ></textarea>`,
   });
 
-/** The policy that was written; where it is no JSON, the fault of its field. */
-function read(text) {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw Object.assign(new Error('not JSON'), { fields: { policy: `This is no JSON: ${error.message}` } });
-  }
-}
+const read = (text) => readJson('policy', text);

@@ -1,10 +1,9 @@
 // The forms in which a price is set and changed. People think in dollars for a million tokens; prices are for one.
 
 import { html } from '../../vendor/lit/lit-html.js';
-import { attempt, patch, post, tagged } from '../api.js';
+import { attempt, patch, post } from '../api.js';
 import { moved, numberOf, parseExact, textOf } from '../decimal.js';
-import { field, openForm, textField } from '../parts/form.js';
-import { sentence } from '../parts/states.js';
+import { areaField, current, faultOf, openForm, readJson, textField } from '../parts/form.js';
 import { tell } from '../parts/toast.js';
 
 /** What is shown for so many tokens at once: decimal places between a price and its field. */
@@ -50,13 +49,8 @@ export async function createPrice() {
 /** Changes a price. Undefined where the person thought better of it. */
 export async function editPrice({ id }) {
   const path = pathOf(id);
-  let found;
-  try {
-    found = await tagged(path, { parse: parseExact });
-  } catch (error) {
-    tell(sentence(error.message));
-    return undefined;
-  }
+  const found = await current(path, { parse: parseExact });
+  if (found === null) return undefined;
   const changed = await openForm({
     title: `Change the price of ${id}`,
     action: 'Save',
@@ -85,8 +79,8 @@ function written(price) {
 
 function priceFields(faults, price) {
   const { texts, rest } = written(price);
-  const faultOf = (name) => faults[`price/${name}`];
-  const isElsewhere = FIELDS.some(([name]) => faultOf(name));
+  const within = (name) => faults[`price/${name}`];
+  const isElsewhere = FIELDS.some(([name]) => within(name));
   return html`
     ${FIELDS.map(([name, label, places, hint]) =>
       textField({
@@ -94,26 +88,19 @@ function priceFields(faults, price) {
         name: `price/${name}`,
         label: places === 0 ? `${label} ($)` : `${label} ($ for a million tokens)`,
         value: texts[name] ?? '',
-        fault: faultOf(name),
+        fault: within(name),
         hint,
       }),
     )}
-    ${field({
+    ${areaField({
       name: 'price',
       label: 'Other fields',
+      value: Object.keys(rest).length > 0 ? JSON.stringify(rest, null, 2) : '',
+      rows: 4,
+      isCode: true,
       isWhole: true,
       fault: isElsewhere ? undefined : faults.price,
       hint: 'JSON, in dollars for one token: {"input_cost_per_token_above_200k_tokens": 4e-7, "max_output_tokens": 8192}',
-      control: ({ id, describedBy, invalid }) => html`<textarea
-        class="code"
-        id=${id}
-        name="price"
-        rows="4"
-        spellcheck="false"
-        aria-describedby=${describedBy}
-        aria-invalid=${invalid}
-        .defaultValue=${Object.keys(rest).length > 0 ? JSON.stringify(rest, null, 2) : ''}
-      ></textarea>`,
     })}
   `;
 }
@@ -130,16 +117,9 @@ function read(values) {
 
 function others(text) {
   if (text === '') return {};
-  let rest;
-  try {
-    rest = parseExact(text);
-  } catch (error) {
-    throw fault(`This is no JSON: ${error.message}`);
-  }
+  const rest = readJson('price', text, parseExact);
   if (rest === null || typeof rest !== 'object' || Array.isArray(rest) || textOf(rest) !== null) {
-    throw fault('Expected an object: {"max_output_tokens": 8192}');
+    throw faultOf('price', 'Expected an object: {"max_output_tokens": 8192}');
   }
   return rest;
 }
-
-const fault = (text) => Object.assign(new Error(text), { fields: { price: text } });

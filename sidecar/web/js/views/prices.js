@@ -2,7 +2,7 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
-import { everything, remove, tagged } from '../api.js';
+import { everything, removeAsItIs } from '../api.js';
 import { dollars, moved, parseExact, textOf } from '../decimal.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed, openDialog } from '../parts/dialog.js';
@@ -37,8 +37,7 @@ export class PricesView extends View {
       text: 'Within two seconds the price of each gateway’s configuration holds again, or the one that comes with Tollgate.',
       action: 'Delete',
       run: async () => {
-        const { etag } = await tagged(pathOf(id));
-        await remove(pathOf(id), { headers: { 'if-match': etag } });
+        await removeAsItIs(pathOf(id));
         tell(`${id}: deleted.`);
         await this.prices.refresh();
       },

@@ -1,9 +1,8 @@
 // The forms in which workspaces and users are created and changed.
 
 import { html } from '../../vendor/lit/lit-html.js';
-import { attempt, patch, post, tagged } from '../api.js';
-import { choiceField, openForm, textField } from '../parts/form.js';
-import { sentence } from '../parts/states.js';
+import { attempt, patch, post } from '../api.js';
+import { choiceField, current, openForm, textField } from '../parts/form.js';
 import { tell } from '../parts/toast.js';
 import { workspaces } from '../workspaces.js';
 
@@ -57,13 +56,8 @@ export function createUser() {
 export const editUser = ({ id, user }) => edit(`users/${id}`, user, displayName);
 
 async function edit(path, name, fields) {
-  let found;
-  try {
-    found = await tagged(path);
-  } catch (error) {
-    tell(sentence(error.message));
-    return undefined;
-  }
+  const found = await current(path);
+  if (found === null) return undefined;
   const changed = await openForm({
     title: `Change ${name}`,
     action: 'Save',

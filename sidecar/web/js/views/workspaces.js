@@ -2,7 +2,7 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
-import { everything, patch, remove, tagged } from '../api.js';
+import { everything, patch, removeAsItIs, tagged } from '../api.js';
 import { money, nanos } from '../format.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
@@ -62,9 +62,7 @@ export class WorkspacesView extends View {
       text: 'Only a workspace that has neither keys, events nor budgets can be deleted. Its users go with it.',
       action: 'Delete',
       run: async () => {
-        const path = pathOf(workspace);
-        const { etag } = await tagged(path);
-        await remove(path, { headers: { 'if-match': etag } });
+        await removeAsItIs(pathOf(workspace));
         tell(`${workspace.id}: deleted.`);
         await this.#with(true);
       },
