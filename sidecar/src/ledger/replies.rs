@@ -35,6 +35,19 @@ struct Row {
     sealed: Option<Vec<u8>>,
 }
 
+// === impl Row ===
+
+impl Row {
+    /// How it stands for whoever comes under its key.
+    fn begun(self, fingerprint: &[u8; 32]) -> Begun {
+        match self.sealed {
+            _ if self.fingerprint != fingerprint => Begun::Other,
+            Some(sealed) => Begun::Answered(sealed),
+            None => Begun::Running,
+        }
+    }
+}
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -48,6 +61,21 @@ impl Ledger {
         fingerprint: &[u8; 32],
         now: Timestamp,
     ) -> Result<Begun, LedgerError> {
+        loop {
+            if let Some(begun) = retry!(self.try_begin_reply(id, fingerprint, now))? {
+                return Ok(begun);
+            }
+        }
+    }
+
+    /// `None` where the one that came before was forgotten just now: it was refused, say. The turn is then free. Each
+    /// round of this takes another request that has had its turn and given it up, so that nobody goes round for long.
+    async fn try_begin_reply(
+        &self,
+        id: &[u8; 32],
+        fingerprint: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Begun>, LedgerError> {
         let now = now.as_millisecond();
         transact!(self, conn => {
             sqlx::query(FORGET).bind(now.saturating_sub(KEPT_MS)).execute(&mut *conn).await?;
@@ -58,15 +86,12 @@ impl Ledger {
                 .execute(&mut *conn)
                 .await?;
             if begun.rows_affected() == 0 {
-                let row: Row = sqlx::query_as(BY_ID).bind(id.as_slice()).fetch_one(&mut *conn).await?;
-                return Ok(match row.sealed {
-                    _ if row.fingerprint != fingerprint => Begun::Other,
-                    Some(sealed) => Begun::Answered(sealed),
-                    None => Begun::Running,
-                });
+                // PostgreSQL shows each statement what others have committed before it.
+                let row: Option<Row> = sqlx::query_as(BY_ID).bind(id.as_slice()).fetch_optional(&mut *conn).await?;
+                return Ok(row.map(|row| row.begun(fingerprint)));
             }
         });
-        Ok(Begun::New)
+        Ok(Some(Begun::New))
     }
 
     /// Keeps the answer, or forgets the request where there is none worth keeping: it may then be tried again.

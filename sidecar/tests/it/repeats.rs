@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 
 use super::money::TestClock;
 use super::support::{ADMIN, Sidecar, expect};
+use crate::database::execute;
 
 const KEYS: &str = "/admin/v1/keys";
+const ROUNDS: usize = 20;
+const AT_ONCE: usize = 24;
 
 async fn create(sidecar: &Sidecar, path: &str, token: &str, key: &str, body: &Value) -> Response {
     let request = sidecar.request(Method::POST, path).bearer_auth(token);
@@ -106,6 +109,58 @@ async fn many_at_once_are_one() {
         );
     }
     assert_eq!(keys(&sidecar).await, 1);
+}
+
+/// Whoever is refused may try again, so its key is free again amid the others that come under it.
+#[tokio::test]
+async fn many_at_once_that_are_refused_are_each_refused_or_told_to_wait() {
+    let one = Arc::new(Sidecar::start().await);
+    let other = Arc::new(one.beside().await);
+    for round in 0..ROUNDS {
+        let tasks: Vec<_> = (0..AT_ONCE)
+            .map(|number| {
+                let sidecar = Arc::clone(if number % 2 == 0 { &one } else { &other });
+                let idempotency = round.to_string();
+                tokio::spawn(async move { create(&sidecar, KEYS, ADMIN, &idempotency, &key("")).await })
+            })
+            .collect();
+        for task in tasks {
+            let response = task.await.unwrap();
+            let status = response.status();
+            assert!(
+                [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT].contains(&status),
+                "{status}: {}",
+                response.text().await.unwrap()
+            );
+        }
+    }
+    let made = create(&one, KEYS, ADMIN, "0", &key("k")).await;
+    assert_eq!(
+        made.status(),
+        StatusCode::CREATED,
+        "no try is left that seems to run"
+    );
+}
+
+/// Whether it was done is nowhere told, so it is not done again: better a caller who looks than two keys.
+#[tokio::test]
+async fn what_a_sidecar_died_amid_is_not_done_again_until_a_day_is_over() {
+    let clock = TestClock::at("2026-03-01T12:00:00Z");
+    let sidecar = Sidecar::start_at(clock.clock(), "").await;
+    create(&sidecar, KEYS, ADMIN, "one", &key("k")).await;
+    // As it is between what was done and its answer's being kept.
+    execute(sidecar.database(), "UPDATE replies SET sealed = NULL").await;
+    let again = create(&sidecar, KEYS, ADMIN, "one", &key("k")).await;
+    let problem = expect(again, StatusCode::CONFLICT).await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("see whether it was done, and send a new key"),
+        "{detail}"
+    );
+    assert_eq!(keys(&sidecar).await, 1);
+    clock.set("2026-03-02T12:00:00Z");
+    let later = create(&sidecar, KEYS, ADMIN, "one", &key("k")).await;
+    assert_eq!(later.status(), StatusCode::CREATED);
 }
 
 #[tokio::test]
