@@ -11,6 +11,7 @@ mod price_change;
 mod raise;
 mod refusal;
 mod rush;
+mod timeout;
 
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ const DOLLAR: u64 = 1_000_000_000;
 /// One system for the tests that need none of their own; each has a workspace of its own.
 async fn shared() -> Arc<Stack> {
     static STACK: Shared = Shared::new();
-    let stack = STACK.stack(Stack::builder).await.unwrap();
+    let build = || Stack::builder().envoy_config(timeout::impatient_route);
+    let stack = STACK.stack(build).await.unwrap();
     budgets_are_heard_of(&stack).await;
     stack
 }
