@@ -101,9 +101,30 @@ def delete(guarded):
         expect(page.get_by_role("row", name=action).first).to_be_visible()
 
 
+# Reading and writing JSON in a browser that can do neither digit by digit by itself.
+OLD_BROWSER = """delete JSON.rawJSON; delete JSON.isRawJSON;
+const parse = JSON.parse;
+JSON.parse = (text, revive) => parse(text, revive && function (key, value) { return revive.call(this, key, value); });"""
+EXACTLY = """async (text) => {
+  const base = new URL('.', document.querySelector('script[type=module]').src).href;
+  const { parseExact, stringify } = await import(`${base}decimal.js`);
+  return stringify(parseExact(text));
+}"""
+
+
+def keep_digits(guarded):
+    """JSON is written as it was read: numbers to their last digit, texts that look like some, and keys."""
+    for text in ('{"a":[1e-7,-0,0.10,10000000000000000000001],"b":{"":"1.50","\\"2":"\\\\","c":null}}', EXACT, '"1"', "[]"):
+        assert (kept := guarded.page.evaluate(EXACTLY, text)) == text, kept
+
+
 with browser(GIVEN) as running:
-    one = Guarded(running.new_context(), GIVEN["sidecar"])
+    context = running.new_context()
+    context.add_init_script(OLD_BROWSER)
+    one = Guarded(context, GIVEN["sidecar"])
     one.sign_in(GIVEN["token"])
+    assert one.page.evaluate("'rawJSON' in JSON") is False
+    keep_digits(one)
     made = ask(GIVEN["sidecar"] + "/admin/v1/keys", GIVEN["token"], {"name": "priced", "workspace": "paged"})[1]
     create(one)
     change(one)

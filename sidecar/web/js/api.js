@@ -2,6 +2,7 @@
 
 import { access } from './access.js';
 import { connection } from './connection.js';
+import { stringify } from './decimal.js';
 
 const TIMEOUT_MS = 20_000;
 const PREFIX = 'admin/v1/';
@@ -107,7 +108,7 @@ export function attempt() {
   let last = null;
   let key = '';
   return (body) => {
-    const text = JSON.stringify(body);
+    const text = stringify(body);
     if (text !== last) {
       last = text;
       // Not by `randomUUID`, which only pages that came over HTTPS have.
@@ -170,7 +171,7 @@ async function send(method, url, { body, headers = {}, signal }) {
     response = await fetch(url, {
       method,
       headers: all,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : stringify(body),
       cache: 'no-store',
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });

@@ -1,14 +1,41 @@
-// Decimals that keep every digit: prices are dollars for one token, and floating point has too few for them.
+// Decimals that keep every digit: prices are dollars for one token, and floating point has too few for them. Not by
+// `JSON.rawJSON`, which only recent browsers have.
 
-/** JSON, each of whose numbers is held as it was written; so it is written again by `JSON.stringify`. */
-export const parseExact = (text) =>
-  JSON.parse(text, (_, value, { source }) => (typeof value === 'number' ? JSON.rawJSON(source) : value));
+/** A number, held as it was written. */
+class Exact {
+  constructor(text) {
+    this.text = text;
+  }
 
-/** The text of a number that {@link parseExact} has read; null of anything else. */
-export const textOf = (value) => (JSON.isRawJSON(value) ? value.rawJSON : null);
+  /** For {@link stringify}, which takes the mark and the quotes away. */
+  toJSON() {
+    return MARK + this.text;
+  }
+}
 
-/** A number, as it was written, for `JSON.stringify`; what is no number stays text, and is refused with the reason. */
-export const numberOf = (text) => (/^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(text) ? JSON.rawJSON(text) : text);
+/** What texts begin with that are numbers while JSON is read and written; drawn here, so that no other text does. */
+const MARK = `${Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('')}:`;
+const MARKED = new RegExp(`"${MARK}([^"]*)"`, 'g');
+/** The strings and the numbers of JSON: all other digits are within strings. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** JSON, each of whose numbers is held as it was written; {@link stringify} writes it so again. */
+export function parseExact(text) {
+  // What is no JSON is told of as it was written.
+  JSON.parse(text);
+  const marked = text.replace(TOKENS, (token) => (token.startsWith('"') ? token : `"${MARK}${token}"`));
+  const isNumber = (value) => typeof value === 'string' && value.startsWith(MARK);
+  return JSON.parse(marked, (_, value) => (isNumber(value) ? new Exact(value.slice(MARK.length)) : value));
+}
+
+/** JSON of a value in which there may be numbers that are held as they were written. */
+export const stringify = (value, indent) => JSON.stringify(value, null, indent).replace(MARKED, '$1');
+
+/** The text of a number that is held as it was written; null of anything else. */
+export const textOf = (value) => (value instanceof Exact ? value.text : null);
+
+/** A number, to be held as it was written; what is no number stays text, and is refused with the reason. */
+export const numberOf = (text) => (/^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(text) ? new Exact(text) : text);
 
 /** Places beyond these are left as they were written: nobody reads so many zeros. */
 const PLACES = 60;

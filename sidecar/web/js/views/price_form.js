@@ -2,7 +2,7 @@
 
 import { html } from '../../vendor/lit/lit-html.js';
 import { attempt, patch, post } from '../api.js';
-import { moved, numberOf, parseExact, textOf } from '../decimal.js';
+import { moved, numberOf, parseExact, stringify, textOf } from '../decimal.js';
 import { areaField, current, faultOf, openForm, readJson, textField } from '../parts/form.js';
 import { tell } from '../parts/toast.js';
 
@@ -95,7 +95,7 @@ function priceFields(faults, price) {
     ${areaField({
       name: 'price',
       label: 'Other fields',
-      value: Object.keys(rest).length > 0 ? JSON.stringify(rest, null, 2) : '',
+      value: Object.keys(rest).length > 0 ? stringify(rest, 2) : '',
       rows: 4,
       isCode: true,
       isWhole: true,

@@ -3,7 +3,7 @@
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
 import { everything, removeAsItIs } from '../api.js';
-import { dollars, moved, parseExact, textOf } from '../decimal.js';
+import { dollars, moved, parseExact, stringify, textOf } from '../decimal.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed, openDialog } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
@@ -132,7 +132,7 @@ function details({ id, price }) {
   const fact = ([name, value]) => {
     const [label, places] = named.get(name) ?? [];
     const amount = label === undefined ? null : inDollars(value, places);
-    if (amount === null) return html`<dt><code>${name}</code></dt><dd><code>${JSON.stringify(value)}</code></dd>`;
+    if (amount === null) return html`<dt><code>${name}</code></dt><dd><code>${stringify(value)}</code></dd>`;
     return html`<dt>${label}</dt><dd>${amount}${places === 0 ? '' : ' for a million tokens'}</dd>`;
   };
   openDialog(
