@@ -58,7 +58,16 @@ def reset(guarded, key):
 
 def change(guarded, key):
     page = guarded.page
-    page.get_by_role("button", name="Change paged-per-key").click()
+    button = page.get_by_role("button", name="Change paged-per-key")
+    # Somebody has deleted it meanwhile, and the list is from before.
+    gone = {"type": "urn:tollgate:problem:not-found", "status": 404, "detail": "no such limit"}
+    one = "**/admin/v1/limits/*"
+    page.route(one, lambda route: route.fulfill(status=404, json=gone, headers={"x-tollgate-sidecar": "test"}))
+    with guarded.expecting(("404", "/admin/v1/limits/")):
+        button.click()
+        expect(page.get_by_text("No such limit.")).to_be_visible()
+    page.unroute(one)
+    button.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Amount").fill("1000")
     dialog.get_by_role("button", name="Save").click()

@@ -26,7 +26,8 @@ VIEWS = [
     "audit",
     "health",
 ]
-# What opens a dialog, by its view.
+# What opens a dialog, by its view. On a phone rows have one button for all that can be done with them.
+PHONE_DIALOGS = {"keys": "More about", "limits": "More about research-per-key", "operators": "More about grace"}
 DIALOGS = {
     "events": "Details of the event",
     "keys": "Create key",
@@ -91,9 +92,11 @@ def see_all(running, scheme, screen):
         assert not cut, f"{name}: what does not fit is {cut}"
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
         shot(page, name)
-        if view in DIALOGS:
-            page.locator(".view").get_by_role("button", name=DIALOGS[view]).first.click()
+        dialogs = {**DIALOGS, **(PHONE_DIALOGS if screen == "phone" else {})}
+        if view in dialogs:
+            page.locator(".view").get_by_role("button", name=dialogs[view]).first.click()
             expect(page.get_by_role("dialog")).to_be_visible()
+            guarded.check_accessibility(f"the dialog of {name}")
             cut = page.evaluate(CUT)
             assert not cut, f"the dialog of {name}: what does not fit is {cut}"
             page.keyboard.press("Escape")

@@ -3,6 +3,7 @@
 import { html, render } from '../vendor/lit/lit-html.js';
 import { currentSession, Lost, sessionEnded } from './api.js';
 import { connection } from './connection.js';
+import { lackFor } from './needs.js';
 import { empty, loading } from './parts/states.js';
 import { router } from './router.js';
 import { Shell } from './shell.js';
@@ -52,20 +53,26 @@ function show() {
   view = null;
   shell.moved();
   const Chosen = VIEWS[name];
-  if (Chosen === undefined) {
-    document.title = 'Not found · Tollgate';
-    const back = html`<a class="button" href=${router.link('overview')}>To the overview</a>`;
-    const head = html`<div class="view-head"><h1 tabindex="-1">Not found</h1></div>`;
-    render(html`${head}${empty('There is no such view', `Nothing is called “${name}” here.`, back)}`, shell.outlet);
-    return;
+  const title = Chosen?.title ?? 'Not found';
+  document.title = `${title} · Tollgate`;
+  const lack = lackFor(name);
+  if (Chosen === undefined) showInstead(title, 'There is no such view', `Nothing is called “${name}” here.`);
+  else if (lack !== null) showInstead(title, 'Your role is not enough for this', lack);
+  else {
+    view = new Chosen(shell.outlet, params);
+    view.start();
+    view.update();
   }
-  document.title = `${Chosen.title} · Tollgate`;
-  view = new Chosen(shell.outlet, params);
-  view.start();
-  view.update();
   // Whoever does not see the page is told where they are.
   queueMicrotask(() => shell.outlet.querySelector('h1')?.focus({ preventScroll: true }));
   scrollTo(0, 0);
+}
+
+/** Shows why there is no view here. */
+function showInstead(title, what, text) {
+  const back = html`<a class="button" href=${router.link('overview')}>To the overview</a>`;
+  const head = html`<div class="view-head"><h1 tabindex="-1">${title}</h1></div>`;
+  render(html`${head}${empty(what, text, back)}`, shell.outlet);
 }
 
 function enter() {

@@ -5,26 +5,26 @@ import { access } from './access.js';
 import { signOut } from './api.js';
 import { connection } from './connection.js';
 import { clock } from './format.js';
+import { lackFor } from './needs.js';
 import { icons, sign } from './parts/icons.js';
 import { tell } from './parts/toast.js';
 import { router } from './router.js';
 import { changeOwnPassword } from './views/operator_form.js';
 import { workspaces } from './workspaces.js';
 
-/** Each with whom it is for; for everybody, where nothing is said. */
 const PLACES = [
   ['overview', 'Overview'],
   ['events', 'Events'],
   ['keys', 'Keys'],
   ['budgets', 'Budgets'],
   ['limits', 'Limits'],
-  ['prices', 'Prices', () => access.everywhere('viewer')],
+  ['prices', 'Prices'],
   ['moderation', 'Moderation'],
-  ['conversations', 'Conversations', () => workspaces.allows('admin')],
+  ['conversations', 'Conversations'],
   ['workspaces', 'Workspaces'],
-  ['webhooks', 'Webhooks', () => access.everywhere('viewer')],
-  ['operators', 'Operators', () => access.everywhere('admin')],
-  ['tokens', 'API tokens', () => workspaces.allows('admin')],
+  ['webhooks', 'Webhooks'],
+  ['operators', 'Operators'],
+  ['tokens', 'API tokens'],
   ['audit', 'Audit log'],
   ['health', 'Health'],
 ];
@@ -127,7 +127,7 @@ export class Shell {
             </div>
             <nav class="nav" aria-label="Views">
               <ul>
-                ${PLACES.filter(([, , isFor]) => isFor?.() ?? true).map(
+                ${PLACES.filter(([place]) => lackFor(place) === null).map(
                   ([place, title]) => html`<li>
                     <a href=${router.link(place)} aria-current=${place === name ? 'page' : nothing}
                       >${icons[place]} ${title}</a

@@ -34,6 +34,7 @@ export const icons = {
   moon: icon(svg`<path d="M13.5 9.600A5.8 5.8 0 0 1 6.4 2.500a5.8 5.8 0 1 0 7.1 7.100z" />`),
   leave: icon(svg`<path d="M6 2.500H3v11h3M10 11l3-3-3-3M13 8H6.5" />`),
   menu: icon(svg`<path d="M2 4h12M2 8h12M2 12h12" />`),
+  more: icon(svg`<path stroke-width="2.4" d="M3 8h.01M8 8h.01M13 8h.01" />`),
   plus: icon(svg`<path d="M8 3v10M3 8h10" />`),
   copy: icon(svg`<rect x="5.5" y="5.5" width="8" height="8" rx="1.5" /><path d="M10.5 3.500v-1h-8v8h1" />`),
   pause: icon(svg`<path d="M5.5 3.500v9M10.5 3.500v9" />`),

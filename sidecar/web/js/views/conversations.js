@@ -5,6 +5,7 @@ import { get, remove } from '../api.js';
 import { count } from '../format.js';
 import { moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -152,11 +153,7 @@ export class ConversationsView extends View {
       <td class="nowrap">${moment(conversation.last_at)}</td>
       <td class="wide nowrap">${moment(conversation.first_at)}</td>
       <td>
-        <div class="row-actions">
-          <button class="button small danger" @click=${() => this.#delete(conversation)} aria-label="Delete ${name}">
-            Delete
-          </button>
-        </div>
+        ${rowActions(name, [{ label: 'Delete', run: () => this.#delete(conversation), isDanger: true }])}
       </td>
     </tr>`;
   }

@@ -6,6 +6,7 @@ import { get, post } from '../api.js';
 import { ago, badge, keyStatus, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -150,22 +151,17 @@ export class KeysView extends View {
       <td class="wide nowrap">${key.expires_at ? ago(key.expires_at) : 'never'}</td>
       <td class="wide nowrap">${moment(key.created_at)}</td>
       <td>
-        ${mayChange
-          ? html`<div class="row-actions">
-              <button class="button small wide" @click=${() => this.#edit(key)} aria-label="Change ${key.name}">Change</button>
-              <button class="button small wide" @click=${() => this.#rotate(key)} aria-label="Rotate ${key.name}">Rotate</button>
-              <button
-                class="button small"
-                @click=${() => this.#pause(key)}
-                aria-label="${key.status === 'paused' ? 'Resume' : 'Pause'} ${key.name}"
-              >
-                ${key.status === 'paused' ? 'Resume' : 'Pause'}
-              </button>
-              <button class="button small danger" @click=${() => this.#revoke(key)} aria-label="Revoke ${key.name}">
-                Revoke
-              </button>
-            </div>`
-          : nothing}
+        ${rowActions(
+          key.name,
+          mayChange
+            ? [
+                { label: 'Change', run: () => this.#edit(key) },
+                { label: 'Rotate', run: () => this.#rotate(key) },
+                { label: key.status === 'paused' ? 'Resume' : 'Pause', run: () => this.#pause(key) },
+                { label: 'Revoke', run: () => this.#revoke(key), isDanger: true },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }

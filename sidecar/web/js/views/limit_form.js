@@ -2,8 +2,8 @@
 
 import { html } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
-import { attempt, patch, post, tagged } from '../api.js';
-import { choiceField, openForm, textField } from '../parts/form.js';
+import { attempt, patch, post } from '../api.js';
+import { choiceField, current, faultOf, openForm, textField } from '../parts/form.js';
 import { tell } from '../parts/toast.js';
 import { workspaces } from '../workspaces.js';
 
@@ -75,7 +75,9 @@ export async function createLimit() {
 /** Changes a limit. Undefined where the person thought better of it. */
 export async function editLimit(limit) {
   const path = `limits/${limit.id}`;
-  const { value, etag } = await tagged(path);
+  const found = await current(path);
+  if (found === null) return undefined;
+  const { value, etag } = found;
   const changed = await openForm({
     title: `Change ${value.name}`,
     action: 'Save',
@@ -140,7 +142,7 @@ export async function resetByName() {
       ${textField({ name: 'value', label: 'Which', fault: faults.subject, hint: 'Of a key, its id' })}
     `,
     submit: async ({ limit, facet, value }) => {
-      if (limit === '') throw Object.assign(new Error('a name is missing'), { fields: { limit: 'a name is missing' } });
+      if (limit === '') throw faultOf('limit', 'a name is missing');
       await post(`limits/by-name/${encodeURIComponent(limit)}/reset`, facet === '' ? {} : { subject: { [facet]: value } });
       return limit;
     },

@@ -7,6 +7,7 @@ import { count } from '../format.js';
 import { badge } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -105,17 +106,16 @@ export class LimitsView extends View {
       <td class="wide">${matches(limit)}</td>
       <td class="wide">${badge(limit.mode, limit.mode === 'enforce' ? 'ok' : 'accent')}</td>
       <td>
-        ${access.over(limit.workspace, 'admin')
-          ? html`<div class="row-actions">
-              <button class="button small wide" @click=${() => this.#with(editLimit(limit))} aria-label="Change ${name}">
-                Change
-              </button>
-              <button class="button small" @click=${() => resetLimit(limit)} aria-label="Reset ${name}">Reset</button>
-              <button class="button small danger wide" @click=${() => this.#delete(limit)} aria-label="Delete ${name}">
-                Delete
-              </button>
-            </div>`
-          : nothing}
+        ${rowActions(
+          name,
+          access.over(limit.workspace, 'admin')
+            ? [
+                { label: 'Change', run: () => this.#with(editLimit(limit)) },
+                { label: 'Reset', run: () => resetLimit(limit) },
+                { label: 'Delete', run: () => this.#delete(limit), isDanger: true },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }

@@ -6,6 +6,7 @@ import { everything, removeAsItIs } from '../api.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -85,23 +86,16 @@ export class OperatorsView extends View {
       <td class="wide nowrap">${operator.has_password ? 'by password' : 'by single sign-on'}</td>
       <td class="wide nowrap">${moment(operator.updated_at)}</td>
       <td>
-        ${access.everywhere('admin') && access.mayGive(operator.roles)
-          ? html`<div class="row-actions">
-              <button class="button small" @click=${() => this.#with(editOperator(operator))} aria-label="Change ${name}">
-                Change
-              </button>
-              <button
-                class="button small wide"
-                @click=${() => this.#with(resetPassword(operator))}
-                aria-label="Reset the password of ${name}"
-              >
-                Reset password
-              </button>
-              <button class="button small danger" @click=${() => this.#remove(operator)} aria-label="Remove ${name}">
-                Remove
-              </button>
-            </div>`
-          : nothing}
+        ${rowActions(
+          name,
+          access.everywhere('admin') && access.mayGive(operator.roles)
+            ? [
+                { label: 'Change', run: () => this.#with(editOperator(operator)) },
+                { label: 'Reset password', run: () => this.#with(resetPassword(operator)) },
+                { label: 'Remove', run: () => this.#remove(operator), isDanger: true },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }

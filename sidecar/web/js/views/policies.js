@@ -7,6 +7,7 @@ import { badge } from '../parts/badge.js';
 import { confirmed, openDialog } from '../parts/dialog.js';
 import { areaField, current, openForm, readJson, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -81,12 +82,15 @@ export class Policies {
       <td class="right number">${policy.rules.length}</td>
       <td class="wide">${categories.map((category) => html`${badge(category)} `)}</td>
       <td>
-        ${source === 'api' && access.everywhere('admin')
-          ? html`<div class="row-actions">
-              <button class="button small" @click=${() => this.#with(editPolicy(id))} aria-label="Change ${id}">Change</button>
-              <button class="button small danger" @click=${() => this.#delete(one)} aria-label="Delete ${id}">Delete</button>
-            </div>`
-          : nothing}
+        ${rowActions(
+          id,
+          source === 'api' && access.everywhere('admin')
+            ? [
+                { label: 'Change', run: () => this.#with(editPolicy(id)) },
+                { label: 'Delete', run: () => this.#delete(one), isDanger: true },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }

@@ -7,6 +7,7 @@ import { dollars, moved, parseExact, stringify, textOf } from '../decimal.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed, openDialog } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -97,14 +98,15 @@ export class PricesView extends View {
       <td class="wide">${more(price)}</td>
       <td class="wide nowrap">${moment(one.updated_at)}</td>
       <td>
-        ${access.everywhere('admin')
-          ? html`<div class="row-actions">
-              <button class="button small" @click=${() => this.#with(editPrice(one))} aria-label="Change ${id}">Change</button>
-              <button class="button small danger wide" @click=${() => this.#delete(one)} aria-label="Delete ${id}">
-                Delete
-              </button>
-            </div>`
-          : nothing}
+        ${rowActions(
+          id,
+          access.everywhere('admin')
+            ? [
+                { label: 'Change', run: () => this.#with(editPrice(one)) },
+                { label: 'Delete', run: () => this.#delete(one), isDanger: true },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }

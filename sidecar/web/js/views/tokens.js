@@ -7,6 +7,7 @@ import { ago, badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { choiceField, openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { showSecret } from '../parts/secret.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
@@ -99,13 +100,9 @@ export class TokensView extends View {
       <td class="wide nowrap">${token.expires_at ? ago(token.expires_at) : 'never'}</td>
       <td class="wide nowrap">${moment(token.last_used_at)}</td>
       <td>
-        ${status === 'revoked'
-          ? nothing
-          : html`<div class="row-actions">
-              <button class="button small danger" @click=${() => this.#revoke(token)} aria-label="Revoke ${token.name}">
-                Revoke
-              </button>
-            </div>`}
+        ${rowActions(token.name, [
+          status !== 'revoked' && { label: 'Revoke', run: () => this.#revoke(token), isDanger: true },
+        ])}
       </td>
     </tr>`;
   }

@@ -8,6 +8,7 @@ import { ago, badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { showSecret } from '../parts/secret.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
@@ -182,21 +183,16 @@ export class WebhooksView extends View {
       <td class="wide">${webhook.kinds.length === 0 ? 'everything' : webhook.kinds.map((kind) => html`${badge(kind)} `)}</td>
       <td class="wide nowrap">${moment(webhook.created_at)}</td>
       <td>
-        ${mayChange()
-          ? html`<div class="row-actions">
-              <button class="button small wide" @click=${() => this.#edit(webhook)} aria-label="Change ${webhook.url}">Change</button>
-              <button
-                class="button small"
-                @click=${() => this.#pause(webhook)}
-                aria-label="${webhook.status === 'paused' ? 'Resume' : 'Pause'} ${webhook.url}"
-              >
-                ${webhook.status === 'paused' ? 'Resume' : 'Pause'}
-              </button>
-              <button class="button small danger" @click=${() => this.#delete(webhook)} aria-label="Delete ${webhook.url}">
-                Delete
-              </button>
-            </div>`
-          : nothing}
+        ${rowActions(
+          webhook.url,
+          mayChange()
+            ? [
+                { label: 'Change', run: () => this.#edit(webhook) },
+                { label: webhook.status === 'paused' ? 'Resume' : 'Pause', run: () => this.#pause(webhook) },
+                { label: 'Delete', run: () => this.#delete(webhook), isDanger: true },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }
@@ -254,11 +250,9 @@ export class WebhooksView extends View {
             <td class="wide nowrap">${delivery.next_attempt_at ? ago(delivery.next_attempt_at) : '–'}</td>
             <td class="wide nowrap">${moment(delivery.created_at)}</td>
             <td>
-              ${delivery.state === 'dead' && mayChange()
-                ? html`<div class="row-actions">
-                    <button class="button small" @click=${() => this.#retry(delivery)}>Try again</button>
-                  </div>`
-                : nothing}
+              ${rowActions(delivery.kind, [
+                delivery.state === 'dead' && mayChange() && { label: 'Try again', run: () => this.#retry(delivery) },
+              ])}
             </td>
           </tr>`,
         )}

@@ -7,6 +7,7 @@ import { money, nanos } from '../format.js';
 import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
+import { rowActions } from '../parts/row_actions.js';
 import { empty, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
@@ -127,27 +128,21 @@ export class WorkspacesView extends View {
       <td class="wide nowrap">${moment(workspace.first_seen_at)}</td>
       <td class="wide nowrap">${moment(workspace.last_seen_at)}</td>
       <td>
-        ${access.within(id, 'admin')
-          ? html`<div class="row-actions">
-              <button
-                class="button small wide"
-                @click=${() => this.#with(editWorkspace(workspace))}
-                aria-label="Change ${id}"
-              >
-                Change
-              </button>
-              ${pauseButton(id, status, () => this.#pause(pathOf(workspace), id, status))}
-              ${access.everywhere('admin') && workspace.first_seen_at === null
-                ? html`<button
-                    class="button small danger wide"
-                    @click=${() => this.#delete(workspace)}
-                    aria-label="Delete ${id}"
-                  >
-                    Delete
-                  </button>`
-                : nothing}
-            </div>`
-          : nothing}
+        ${rowActions(
+          id,
+          access.within(id, 'admin')
+            ? [
+                { label: 'Change', run: () => this.#with(editWorkspace(workspace)) },
+                { label: pauseOrResume(status), run: () => this.#pause(pathOf(workspace), id, status) },
+                access.everywhere('admin') &&
+                  workspace.first_seen_at === null && {
+                    label: 'Delete',
+                    run: () => this.#delete(workspace),
+                    isDanger: true,
+                  },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }
@@ -178,14 +173,15 @@ export class WorkspacesView extends View {
       <td class="wide nowrap">${moment(user.first_seen_at)}</td>
       <td class="wide nowrap">${moment(user.last_seen_at)}</td>
       <td>
-        ${access.within(user.workspace, 'admin')
-          ? html`<div class="row-actions">
-              <button class="button small wide" @click=${() => this.#with(editUser(user))} aria-label="Change ${name}">
-                Change
-              </button>
-              ${pauseButton(name, status, () => this.#pause(`users/${user.id}`, name, status))}
-            </div>`
-          : nothing}
+        ${rowActions(
+          name,
+          access.within(user.workspace, 'admin')
+            ? [
+                { label: 'Change', run: () => this.#with(editUser(user)) },
+                { label: pauseOrResume(status), run: () => this.#pause(`users/${user.id}`, name, status) },
+              ]
+            : [],
+        )}
       </td>
     </tr>`;
   }
@@ -193,7 +189,4 @@ export class WorkspacesView extends View {
 
 const pathOf = (workspace) => `workspaces/${encodeURIComponent(workspace.id)}`;
 
-function pauseButton(name, status, run) {
-  const action = status === 'paused' ? 'Resume' : 'Pause';
-  return html`<button class="button small" @click=${run} aria-label="${action} ${name}">${action}</button>`;
-}
+const pauseOrResume = (status) => (status === 'paused' ? 'Resume' : 'Pause');
