@@ -19,13 +19,12 @@ const MAX_LIST_BYTES: usize = 16 << 10;
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: Pools = Pools {
-    lists: [const { List::new() }; CLASSES],
-};
+static ALLOCATOR: Pools = Pools::new();
 
 /// Blocks that are free, by their size.
 struct Pools {
-    lists: [List; CLASSES],
+    /// By the size in steps: nothing has no size, so the first stays empty.
+    lists: [List; CLASSES + 1],
 }
 
 /// Free blocks of one size: the first bytes of each are the address of the next.
@@ -44,13 +43,20 @@ unsafe impl Sync for Pools {}
 // === impl Pools ===
 
 impl Pools {
+    const fn new() -> Self {
+        Self {
+            lists: [const { List::new() }; CLASSES + 1],
+        }
+    }
+
     /// The list for blocks of this layout, and how large its blocks are.
     fn list(&self, layout: Layout) -> Option<(&List, usize)> {
         if layout.align() > STEP {
             return None;
         }
-        let steps = layout.size().div_ceil(STEP);
-        Some((self.lists.get(steps.checked_sub(1)?)?, steps * STEP))
+        // No layout is so large that this overflows.
+        let size = (layout.size() + STEP - 1) & !(STEP - 1);
+        Some((self.lists.get(size / STEP)?, size))
     }
 }
 
@@ -61,12 +67,12 @@ unsafe impl GlobalAlloc for Pools {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some((list, size)) = self.list(layout) else {
             // SAFETY: the caller's promise.
-            return unsafe { System.alloc(layout) };
+            return unsafe { alloc_elsewhere(layout) };
         };
         // SAFETY: what the list holds are free blocks of this size; the size is not zero.
         unsafe {
             list.take(size)
-                .unwrap_or_else(|| System.alloc(Layout::from_size_align_unchecked(size, STEP)))
+                .unwrap_or_else(|| alloc_elsewhere(Layout::from_size_align_unchecked(size, STEP)))
         }
     }
 
@@ -118,6 +124,18 @@ unsafe impl GlobalAlloc for Pools {
     }
 }
 
+/// What no list has: by Rust's own allocator, out of the way of what a list has.
+///
+/// # Safety
+/// As for [`GlobalAlloc::alloc`].
+#[cold]
+#[inline(never)]
+#[expect(unsafe_code, reason = "an allocator")]
+unsafe fn alloc_elsewhere(layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { System.alloc(layout) }
+}
+
 // === impl List ===
 
 impl List {
@@ -166,16 +184,10 @@ impl List {
 mod tests {
     use super::*;
 
-    const fn pools() -> Pools {
-        Pools {
-            lists: [const { List::new() }; CLASSES],
-        }
-    }
-
     #[test]
     #[expect(unsafe_code, reason = "an allocator is tested")]
     fn a_freed_block_serves_the_next_of_its_size() {
-        let pools = pools();
+        let pools = Pools::new();
         let (odd, whole) = (Layout::new::<[u8; 17]>(), Layout::new::<[u8; 32]>());
         // SAFETY: each block is freed once, with a layout of its class.
         unsafe {
@@ -193,7 +205,7 @@ mod tests {
     #[test]
     #[expect(unsafe_code, reason = "an allocator is tested")]
     fn what_grows_and_shrinks_keeps_its_bytes() {
-        let pools = pools();
+        let pools = Pools::new();
         let mut layout = Layout::new::<[u8; 3]>();
         // SAFETY: the block always has the layout that was asked for last.
         unsafe {
@@ -212,7 +224,7 @@ mod tests {
     #[test]
     #[expect(unsafe_code, reason = "an allocator is tested")]
     fn a_list_keeps_no_more_than_it_may() {
-        let pools = pools();
+        let pools = Pools::new();
         let layout = Layout::new::<[u8; 1_024]>();
         // SAFETY: each block is freed once, with its layout.
         unsafe {

@@ -24,6 +24,9 @@ type Chunk = u128;
 
 const CHUNK: usize = size_of::<Chunk>();
 
+/// Up to so many bytes are copied without a loop.
+const SHORT: usize = 4 * CHUNK;
+
 /// Copies `len` bytes from a lower address on.
 ///
 /// # Safety
@@ -32,7 +35,7 @@ const CHUNK: usize = size_of::<Chunk>();
 pub unsafe fn copy_forward(to: *mut u8, from: *const u8, len: usize) {
     // SAFETY: all addresses are within the first `len` bytes of either; what overlaps is read before it is written.
     unsafe {
-        if len <= 2 * CHUNK {
+        if len <= SHORT {
             return copy_short(to, from, len);
         }
         // The last chunk is read first: it may be written over before the loop has come there.
@@ -55,7 +58,7 @@ pub unsafe fn copy_forward(to: *mut u8, from: *const u8, len: usize) {
 pub unsafe fn copy_backward(to: *mut u8, from: *const u8, len: usize) {
     // SAFETY: as in `copy_forward`.
     unsafe {
-        if len <= 2 * CHUNK {
+        if len <= SHORT {
             return copy_short(to, from, len);
         }
         let first = from.cast::<Chunk>().read_unaligned();
@@ -69,7 +72,9 @@ pub unsafe fn copy_backward(to: *mut u8, from: *const u8, len: usize) {
     }
 }
 
-/// Copies at most two chunks, whichever way they overlap: everything is read before anything is written.
+/// Copies at most [`SHORT`] bytes, whichever way they overlap: everything is read before anything is written.
+///
+/// Most copies are of some sixteen bytes and more, so these are told first.
 #[inline]
 unsafe fn copy_short(to: *mut u8, from: *const u8, len: usize) {
     /// Two of a type that cover all bytes together.
@@ -86,13 +91,23 @@ unsafe fn copy_short(to: *mut u8, from: *const u8, len: usize) {
     }
     // SAFETY: each type is used for lengths of one to two times its size.
     unsafe {
-        match len {
-            0 => {}
-            1 => *to = *from,
-            2..=3 => ends::<u16>(to, from, len),
-            4..=7 => ends::<u32>(to, from, len),
-            8..=15 => ends::<u64>(to, from, len),
-            _ => ends::<Chunk>(to, from, len),
+        if len > 2 * CHUNK {
+            let half = len - 2 * CHUNK;
+            let first = from.cast::<Chunk>().read_unaligned();
+            let second = from.add(CHUNK).cast::<Chunk>().read_unaligned();
+            ends::<Chunk>(to.add(half), from.add(half), 2 * CHUNK);
+            to.cast::<Chunk>().write_unaligned(first);
+            to.add(CHUNK).cast::<Chunk>().write_unaligned(second);
+        } else if len >= CHUNK {
+            ends::<Chunk>(to, from, len);
+        } else if len >= 8 {
+            ends::<u64>(to, from, len);
+        } else if len >= 4 {
+            ends::<u32>(to, from, len);
+        } else if len >= 2 {
+            ends::<u16>(to, from, len);
+        } else if len == 1 {
+            *to = *from;
         }
     }
 }
@@ -136,25 +151,21 @@ pub unsafe fn compare(one: *const u8, other: *const u8, len: usize) -> Ordering 
     }
     // SAFETY: all addresses are within the first `len` bytes. Bytes that are looked at twice are equal.
     unsafe {
-        match len {
-            0 => {}
-            1 => compare_at!(u8, 0),
-            2..=3 => {
-                compare_at!(u16, 0);
-                compare_at!(u16, len - 2);
+        if len >= 8 {
+            let mut at = 0;
+            while at + 8 < len {
+                compare_at!(u64, at);
+                at += 8;
             }
-            4..=7 => {
-                compare_at!(u32, 0);
-                compare_at!(u32, len - 4);
-            }
-            _ => {
-                let mut at = 0;
-                while at + 8 < len {
-                    compare_at!(u64, at);
-                    at += 8;
-                }
-                compare_at!(u64, len - 8);
-            }
+            compare_at!(u64, len - 8);
+        } else if len >= 4 {
+            compare_at!(u32, 0);
+            compare_at!(u32, len - 4);
+        } else if len >= 2 {
+            compare_at!(u16, 0);
+            compare_at!(u16, len - 2);
+        } else if len == 1 {
+            compare_at!(u8, 0);
         }
     }
     Ordering::Equal
