@@ -4,20 +4,24 @@
 use wide::u8x16;
 
 /// So many bytes are looked at together.
-const CHUNK: usize = 16;
+pub(crate) const CHUNK: usize = 16;
 
 /// How many bytes at the front of a string stand for themselves: up to a quote, a backslash or a control character.
 #[inline]
 pub(crate) fn plain_len(string: &[u8]) -> usize {
-    len_before(
-        string,
-        |byte| matches!(byte, b'"' | b'\\' | 0..b' '),
-        // Of all bytes a quote alone becomes a space by this.
-        |chunk| {
-            (chunk ^ u8x16::splat(b'"' ^ b' ')).simd_le(u8x16::splat(b' '))
-                | chunk.simd_eq(u8x16::splat(b'\\'))
-        },
-    )
+    len_before(string, special)
+}
+
+/// As [`plain_len`], of bytes that are a chunk: where the first is that does not stand for itself.
+#[inline]
+pub(crate) fn special_in(chunk: &[u8; CHUNK]) -> Option<usize> {
+    first_marked(special(u8x16::new(*chunk)))
+}
+
+#[inline]
+fn special(chunk: u8x16) -> u8x16 {
+    // Of all bytes a quote alone becomes a space by this.
+    (chunk ^ u8x16::splat(b'"' ^ b' ')).simd_le(u8x16::splat(b' ')) | chunk.simd_eq(u8x16::splat(b'\\'))
 }
 
 /// What stands before the first `end`, a character of ASCII, and what stands behind it; `None` where there is none.
@@ -30,61 +34,59 @@ pub(crate) fn split_at(text: &str, end: u8) -> Option<(&str, &str)> {
 /// How many bytes stand before the first `end`; `None` where there is none.
 #[inline]
 pub(crate) fn len_until(bytes: &[u8], end: u8) -> Option<usize> {
-    let len = len_before(
-        bytes,
-        |byte| byte == end,
-        |chunk| chunk.simd_eq(u8x16::splat(end)),
-    );
+    let len = len_before(bytes, |chunk| chunk.simd_eq(u8x16::splat(end)));
     (len < bytes.len()).then_some(len)
+}
+
+/// As [`len_until`], of bytes that are a chunk.
+#[inline]
+pub(crate) fn position_in(chunk: &[u8; CHUNK], byte: u8) -> Option<usize> {
+    first_marked(u8x16::new(*chunk).simd_eq(u8x16::splat(byte)))
+}
+
+#[inline]
+fn first_marked(marks: u8x16) -> Option<usize> {
+    let bits = marks.to_bitmask();
+    (bits != 0).then(|| bits.trailing_zeros() as usize)
 }
 
 /// How many bytes stand before the first quote or backslash; `None` where there is neither.
 #[inline]
 pub(crate) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    let len = len_before(
-        bytes,
-        |byte| matches!(byte, b'"' | b'\\'),
-        |chunk| chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\')),
-    );
+    let len = len_before(bytes, |chunk| {
+        chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\'))
+    });
     (len < bytes.len()).then_some(len)
 }
 
 /// How many bytes stand before the first quote or bracket; `None` where there is neither.
 #[inline]
 pub(crate) fn quote_or_bracket(bytes: &[u8]) -> Option<usize> {
-    // `[` and `{`, `]` and `}` differ in one bit.
-    let len = len_before(
-        bytes,
-        |byte| byte == b'"' || matches!(byte | 0x20, b'{' | b'}'),
-        |chunk| {
-            let folded = chunk | u8x16::splat(0x20);
-            chunk.simd_eq(u8x16::splat(b'"'))
-                | folded.simd_eq(u8x16::splat(b'{'))
-                | folded.simd_eq(u8x16::splat(b'}'))
-        },
-    );
+    let len = len_before(bytes, |chunk| {
+        // `[` and `{`, `]` and `}` differ in one bit.
+        let folded = chunk | u8x16::splat(0x20);
+        chunk.simd_eq(u8x16::splat(b'"'))
+            | folded.simd_eq(u8x16::splat(b'{'))
+            | folded.simd_eq(u8x16::splat(b'}'))
+    });
     (len < bytes.len()).then_some(len)
 }
 
-/// How many bytes stand before the first that `is_it`, whose bits `mark` sets in a chunk; all of them where there is none.
+/// How many bytes stand before the first whose bits `mark` sets in a chunk; all of them where there is none.
 #[inline]
-fn len_before(bytes: &[u8], is_it: impl Fn(u8) -> bool, mark: impl Fn(u8x16) -> u8x16) -> usize {
+fn len_before(bytes: &[u8], mark: impl Fn(u8x16) -> u8x16) -> usize {
     let (chunks, rest) = bytes.as_chunks::<CHUNK>();
     for (index, chunk) in chunks.iter().enumerate() {
-        let marked = mark(u8x16::new(*chunk)).to_bitmask();
-        if marked != 0 {
-            return index * CHUNK + marked.trailing_zeros() as usize;
+        if let Some(marked) = first_marked(mark(u8x16::new(*chunk))) {
+            return index * CHUNK + marked;
         }
     }
-    let behind = match bytes.last_chunk::<CHUNK>().filter(|_| !rest.is_empty()) {
-        // Its first bytes have been looked at, and are not marked.
-        Some(last) => match mark(u8x16::new(*last)).to_bitmask() {
-            0 => rest.len(),
-            marked => rest.len() + marked.trailing_zeros() as usize - CHUNK,
-        },
-        None => rest.iter().position(|byte| is_it(*byte)).unwrap_or(rest.len()),
-    };
-    chunks.len() * CHUNK + behind
+    let mut last = [0; CHUNK];
+    if let Some(front) = last.get_mut(..rest.len()) {
+        front.copy_from_slice(rest);
+    }
+    let marked = first_marked(mark(u8x16::new(last))).unwrap_or(CHUNK);
+    chunks.len() * CHUNK + marked.min(rest.len())
 }
 
 #[cfg(test)]
@@ -102,6 +104,13 @@ mod tests {
         fn lengths_are_those_that_are_found_byte_by_byte(bytes in prop::collection::vec(any_byte(), 0..40)) {
             let before = |is_it: fn(u8) -> bool| bytes.iter().position(|byte| is_it(*byte)).unwrap_or(bytes.len());
             prop_assert_eq!(plain_len(&bytes), before(|byte| matches!(byte, b'"' | b'\\') || byte < 32));
+        }
+
+        #[test]
+        fn what_is_found_in_a_chunk_is_found_in_its_bytes(chunk: [u8; CHUNK], byte: u8) {
+            let plain = plain_len(&chunk);
+            prop_assert_eq!(special_in(&chunk), (plain < CHUNK).then_some(plain));
+            prop_assert_eq!(position_in(&chunk, byte), len_until(&chunk, byte));
         }
 
         #[test]

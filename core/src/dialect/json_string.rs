@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::words;
+use crate::words::{self, CHUNK};
 
 /// The strings among the values of a JSON text, in order, each with the key right before it.
 pub(super) struct Strings<'a> {
@@ -66,70 +66,109 @@ impl<'a> Iterator for Strings<'a> {
 /// The text of a raw JSON string. A lone surrogate, which JavaScript clients send when they cut a text, becomes
 /// U+FFFD: whether it is taken is the provider's business.
 pub(super) fn decode(raw: &str) -> Cow<'_, str> {
-    let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return Cow::Borrowed("");
-    };
-    let Some(mut plain) = words::len_until(quoted.as_bytes(), b'\\') else {
+    let quoted = between_quotes(raw);
+    if !has_escapes(quoted) {
         return Cow::Borrowed(quoted);
-    };
-    let mut text = String::with_capacity(quoted.len());
+    }
+    let mut text = Vec::new();
+    decode_escapes(quoted.as_bytes(), &mut text);
+    Cow::Owned(String::from_utf8(text).unwrap_or_default())
+}
+
+/// As [`decode`]. A text with escapes is put into the buffer, in place of what was in it: many texts take no memory each.
+pub(super) fn decode_in<'t>(raw: &'t str, buffer: &'t mut Vec<u8>) -> &'t str {
+    let quoted = between_quotes(raw);
+    if !has_escapes(quoted) {
+        return quoted;
+    }
+    buffer.clear();
+    decode_escapes(quoted.as_bytes(), buffer);
+    simdutf8::basic::from_utf8(buffer).unwrap_or_default()
+}
+
+/// What stands between the quotes of a raw string; nothing where it is none.
+fn between_quotes(raw: &str) -> &str {
+    let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    quoted.unwrap_or_default()
+}
+
+fn has_escapes(quoted: &str) -> bool {
+    words::len_until(quoted.as_bytes(), b'\\').is_some()
+}
+
+/// Appends a text, its escapes decoded. As it is cut between characters only, what is appended is UTF-8.
+fn decode_escapes(quoted: &[u8], text: &mut Vec<u8>) {
     let mut rest = quoted;
-    while let Some((before, escaped)) = rest.split_at_checked(plain) {
-        text.push_str(before);
-        rest = unescape(escaped, &mut text);
-        plain = match words::len_until(rest.as_bytes(), b'\\') {
-            Some(next) => next,
-            None => break,
+    text.reserve(rest.len() + CHUNK);
+    while let Some((chunk, behind)) = rest.split_first_chunk::<CHUNK>() {
+        // All of it, and what is too much is cut off again: copies of one size are no calls.
+        text.extend_from_slice(chunk);
+        rest = match words::position_in(chunk, b'\\') {
+            Some(plain) => {
+                text.truncate(text.len() - CHUNK + plain);
+                decode_escape(rest.get(plain + 1..).unwrap_or_default(), text)
+            }
+            None => behind,
         };
     }
-    text.push_str(rest);
-    Cow::Owned(text)
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = if *byte == b'\\' {
+            decode_escape(behind, text)
+        } else {
+            text.push(*byte);
+            behind
+        };
+    }
 }
 
 /// Appends the character of an escape whose backslash is passed, and returns what follows it.
-fn unescape<'a>(escaped: &'a str, text: &mut String) -> &'a str {
-    let character = match escaped.as_bytes().get(1) {
-        Some(b'n') => b'\n',
-        Some(b't') => b'\t',
-        Some(b'r') => b'\r',
-        Some(b'b') => 8,
-        Some(b'f') => 12,
-        Some(b'u') => {
-            let (character, behind) = unicode(escaped.get(2..).unwrap_or_default());
-            text.push(character);
-            return behind;
-        }
-        // A quote, a slash or a backslash.
-        Some(other) if other.is_ascii() => *other,
-        // No valid JSON: the backslash is left out.
-        Some(_) | None => return escaped.get(1..).unwrap_or_default(),
+#[inline]
+fn decode_escape<'a>(escaped: &'a [u8], text: &mut Vec<u8>) -> &'a [u8] {
+    let Some((kind, behind)) = escaped.split_first() else {
+        return escaped;
     };
-    text.push(char::from(character));
-    escaped.get(2..).unwrap_or_default()
+    text.push(match kind {
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 8,
+        b'f' => 12,
+        b'u' => return unicode(behind, text),
+        // A quote, a slash or a backslash.
+        other if other.is_ascii() => *other,
+        // No valid JSON: the backslash is left out.
+        _ => return escaped,
+    });
+    behind
 }
 
-/// The character that four hexadecimal digits name, or eight where they are a pair of surrogates, and what follows.
-fn unicode(digits: &str) -> (char, &str) {
-    let Some((unit, behind)) = code_unit(digits) else {
-        return (char::REPLACEMENT_CHARACTER, "");
+/// Appends the character that four hexadecimal digits name, or eight where they are a pair of surrogates, and returns what
+/// follows.
+#[inline(never)]
+fn unicode<'a>(digits: &'a [u8], text: &mut Vec<u8>) -> &'a [u8] {
+    let mut push = |code| {
+        let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+        text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
     };
-    if let Some((low @ 0xdc00..=0xdfff, end)) = behind.strip_prefix("\\u").and_then(code_unit)
+    let Some((unit, behind)) = code_unit(digits) else {
+        push(char::REPLACEMENT_CHARACTER.into());
+        return &[];
+    };
+    if let Some((low @ 0xdc00..=0xdfff, end)) = behind.strip_prefix(b"\\u").and_then(code_unit)
         && (0xd800..=0xdbff).contains(&unit)
     {
-        let pair = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-        return (char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER), end);
+        push(0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+        return end;
     }
-    (
-        char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER),
-        behind,
-    )
+    push(unit);
+    behind
 }
 
-fn code_unit(digits: &str) -> Option<(u32, &str)> {
-    let (hex, behind) = digits.split_at_checked(4)?;
-    let unit = hex
-        .chars()
-        .try_fold(0, |unit, digit| Some(unit << 4 | digit.to_digit(16)?))?;
+fn code_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+    let (hex, behind) = digits.split_first_chunk::<4>()?;
+    let unit = hex.iter().try_fold(0, |unit, digit| {
+        Some(unit << 4 | char::from(*digit).to_digit(16)?)
+    })?;
     Some((unit, behind))
 }
 
@@ -220,7 +259,9 @@ mod tests {
                 let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
                 raw = format!("\"{units}\"");
             }
-            proptest::prop_assert_eq!(decode(&raw), text);
+            proptest::prop_assert_eq!(&decode(&raw), &text);
+            let mut buffer = b"before".to_vec();
+            proptest::prop_assert_eq!(decode_in(&raw, &mut buffer), text);
         }
     }
 }
