@@ -23,6 +23,13 @@ macro_rules! field {
     };
 }
 
+/// The same before a text, with the quote that begins it.
+macro_rules! text_field {
+    ($name:literal) => {
+        concat!(field!($name), "\"")
+    };
+}
+
 /// The JSON of one event.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -40,31 +47,31 @@ impl Record {
     /// Writes what is known of an exchange when its request goes to the provider.
     pub fn begin(event: &Event) -> Self {
         let mut json = Json(Vec::with_capacity(CAPACITY));
-        json.text("{\"event_id\":", &event.event_id);
-        json.text(field!("request_id"), &event.request_id);
-        json.raw(concat!(field!("time"), "\""));
+        json.text("{\"event_id\":\"", &event.event_id);
+        json.text(text_field!("request_id"), &event.request_id);
+        json.raw(text_field!("time"));
         // Writing to memory does not fail.
         let _ = TIME.print_timestamp(&event.time, &mut json.0);
         json.raw("\"");
         if let Some(trace) = &event.trace {
-            json.text(field!("trace_id"), &trace.trace_id.to_hex());
-            json.text(field!("parent_span_id"), &trace.parent_span_id.to_hex());
+            json.text(text_field!("trace_id"), &trace.trace_id.to_hex());
+            json.text(text_field!("parent_span_id"), &trace.parent_span_id.to_hex());
             json.boolean(field!("trace_sampled"), trace.trace_sampled);
         }
-        json.known_text(field!("workspace"), event.workspace.as_deref());
-        json.known_text(field!("user"), event.user.as_deref());
-        json.known_text(field!("session"), event.session.as_deref());
-        json.known_text(field!("key_id"), event.key_id.as_deref());
-        json.known_text(field!("dialect"), event.dialect.map(Dialect::as_str));
-        json.known_text(field!("provider"), event.provider.as_deref());
-        json.known_text(field!("request_model"), event.request_model.as_deref());
-        json.known_text(field!("downgraded_model"), event.downgraded_model.as_deref());
+        json.known_text(text_field!("workspace"), event.workspace.as_deref());
+        json.known_text(text_field!("user"), event.user.as_deref());
+        json.known_text(text_field!("session"), event.session.as_deref());
+        json.known_text(text_field!("key_id"), event.key_id.as_deref());
+        json.known_text(text_field!("dialect"), event.dialect.map(Dialect::as_str));
+        json.known_text(text_field!("provider"), event.provider.as_deref());
+        json.known_text(text_field!("request_model"), event.request_model.as_deref());
+        json.known_text(text_field!("downgraded_model"), event.downgraded_model.as_deref());
         json.boolean(field!("stream"), event.stream);
         json.number(field!("request_bytes"), event.request_bytes);
-        json.text(field!("gateway_id"), &event.gateway_id);
-        json.known_text(field!("region"), event.region.as_deref());
+        json.text(text_field!("gateway_id"), &event.gateway_id);
+        json.known_text(text_field!("region"), event.region.as_deref());
         json.list(field!("would_refuse"), &event.would_refuse, |json, name| {
-            json.string(name);
+            json.text("\"", name);
         });
         let known = json.0.len();
         Self { json, known }
@@ -75,9 +82,9 @@ impl Record {
     pub fn complete(&mut self, event: &Event) -> &[u8] {
         let json = &mut self.json;
         json.0.truncate(self.known);
-        json.known_text(field!("response_model"), event.response_model.as_deref());
+        json.known_text(text_field!("response_model"), event.response_model.as_deref());
         json.number(field!("status"), event.status.into());
-        json.known_text(field!("error_code"), event.error_code.as_deref());
+        json.known_text(text_field!("error_code"), event.error_code.as_deref());
         let usage = &event.usage;
         json.number(field!("input_tokens"), usage.input_tokens);
         json.number(field!("output_tokens"), usage.output_tokens);
@@ -87,7 +94,7 @@ impl Record {
             usage.cache_creation_input_tokens,
         );
         json.number(field!("reasoning_output_tokens"), usage.reasoning_output_tokens);
-        json.text(field!("usage_status"), usage.status.as_str());
+        json.text(text_field!("usage_status"), usage.status.as_str());
         json.number(field!("cost_nanousd"), event.cost_nanousd.0);
         if event.price_fallback {
             json.boolean(field!("price_fallback"), true);
@@ -115,9 +122,15 @@ impl Json {
         self.0.extend_from_slice(json.as_bytes());
     }
 
-    fn text(&mut self, name: &str, text: &str) {
-        self.raw(name);
-        self.string(text);
+    /// A text behind all that stands before it, its first quote included.
+    fn text(&mut self, before: &str, text: &str) {
+        self.raw(before);
+        if plain_len(text.as_bytes()) == text.len() {
+            self.raw(text);
+            self.0.push(b'"');
+        } else {
+            self.0.extend(encode(text).into_iter().skip(1));
+        }
     }
 
     fn known_text(&mut self, name: &str, text: Option<&str>) {
@@ -154,23 +167,13 @@ impl Json {
     }
 
     fn charge(&mut self, charge: &BudgetCharge) {
-        self.text("{\"budget_id\":", &charge.budget_id);
+        self.text("{\"budget_id\":\"", &charge.budget_id);
         if let Some(lease) = charge.lease_id {
             self.number(field!("lease_id"), lease.0);
         }
         self.number(field!("reserved"), charge.reserved);
         self.number(field!("charged"), charge.charged);
         self.raw("}");
-    }
-
-    fn string(&mut self, text: &str) {
-        if plain_len(text.as_bytes()) < text.len() {
-            self.0.extend(encode(text));
-            return;
-        }
-        self.raw("\"");
-        self.raw(text);
-        self.raw("\"");
     }
 }
 
