@@ -3,6 +3,7 @@
 use crate::auth::{self, Identity};
 use crate::dialect;
 use crate::exchange::reply::OWN_PREFIX;
+use crate::exchange::settle::clip_to;
 use crate::exchange::step::{Answer, Ask, Release, Step};
 use crate::exchange::{Env, Exchange, Outside, Phase};
 use crate::headers::Headers;
@@ -201,7 +202,7 @@ impl Exchange {
 
     fn session(&self, headers: Headers<'_>) -> Option<String> {
         let session = headers.text(&self.config.session_header)?;
-        Some(session.chars().take(MAX_SESSION_CHARS).collect())
+        Some(clip_to(session, MAX_SESSION_CHARS))
     }
 
     /// What the client calls its request: in order and each once, so that equal sets are the same caller's.
@@ -210,7 +211,7 @@ impl Exchange {
             return Vec::new();
         };
         let named = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-        let clipped = named.map(|tag| tag.chars().take(MAX_TAG_CHARS).collect());
+        let clipped = named.map(|tag| clip_to(tag, MAX_TAG_CHARS));
         let mut tags: Vec<String> = clipped.take(MAX_TAGS).collect();
         tags.sort_unstable();
         tags.dedup();

@@ -275,10 +275,15 @@ impl Exchange {
 
 /// A name that a client or a provider chose, not longer than a record of the journal may carry.
 fn clip(name: &str) -> String {
-    if name.len() <= MAX_NAME_CHARS {
-        return name.to_owned();
+    clip_to(name, MAX_NAME_CHARS)
+}
+
+/// As much of a text as so many characters.
+pub(super) fn clip_to(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars {
+        return text.to_owned();
     }
-    name.chars().take(MAX_NAME_CHARS).collect()
+    text.chars().take(max_chars).collect()
 }
 
 /// An event as the ledger reads it.
