@@ -18,7 +18,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::state::App;
@@ -55,9 +55,7 @@ pub async fn serve_until(
     clock: Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let ledger = Ledger::open(&config.database)
-        .await
-        .with_context(|| format!("cannot open the ledger {:?}", config.database))?;
+    let ledger = open_ledger(&config.database).await?;
     let patience = config.shutdown_timeout;
     let (verdicts, verdict_writer) = VerdictLog::start(ledger.clone());
     let app = App::new(config, ledger.clone(), clock, verdicts)?;
@@ -107,6 +105,16 @@ pub async fn serve_until(
     ledger.close().await;
     tracing::info!("stopped");
     ended.and(lost)
+}
+
+/// Opens the ledger, and brings it up to date.
+///
+/// # Errors
+/// Where the database cannot be opened or migrated: which it is, and why.
+pub(crate) async fn open_ledger(database: &Database) -> anyhow::Result<Ledger> {
+    Ledger::open(database)
+        .await
+        .with_context(|| format!("cannot open the ledger, {database} (`database` in the configuration)"))
 }
 
 /// All routes.

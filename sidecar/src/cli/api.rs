@@ -82,7 +82,7 @@ impl Failure {
     /// What happened, and what that came from.
     pub(super) fn chain(&self) -> String {
         match self {
-            Self::Other(error) => format!("{error:#}"),
+            Self::Other(error) => told(error.chain().map(ToString::to_string)),
             other => other.to_string(),
         }
     }
@@ -232,9 +232,12 @@ impl Api {
             .as_ref()
             .and_then(|problem| problem.get("detail"))
             .and_then(Value::as_str);
-        let detail = detail
+        let mut detail = detail
             .unwrap_or("it gave no reason; is this address a sidecar's?")
             .to_owned();
+        if status == StatusCode::UNAUTHORIZED {
+            detail.push_str("; is TOLLGATE_ADMIN_TOKEN or --token that of this sidecar?");
+        }
         Err(Failure::Refused { status, detail })
     }
 
@@ -255,17 +258,25 @@ impl Api {
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> Failure {
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
+        let causes = std::iter::successors(Some(error), |error| error.source());
         Failure::Unreachable {
             url: self.url.clone(),
-            reason,
+            reason: told(causes.map(ToString::to_string)),
         }
     }
+}
+
+/// What happened and what that came from. Some causes have told their own already: nothing is told twice.
+fn told(causes: impl Iterator<Item = String>) -> String {
+    causes
+        .reduce(|told, cause| {
+            if told.ends_with(&cause) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
+        .unwrap_or_default()
 }
 
 fn with_body(request: request::Builder, body: &Value) -> Result<Request<Full<Bytes>>, Failure> {

@@ -9,8 +9,7 @@ use tokio::net::TcpListener;
 use super::api::Failure;
 use super::block_on;
 use super::output::say;
-use crate::config::Config;
-use crate::ledger::Ledger;
+use crate::config::{Config, ConfigError};
 use crate::ledger::audit::Verified;
 use crate::{server, telemetry};
 
@@ -32,20 +31,15 @@ impl ConfigArg {
     pub(super) fn migrate(&self) -> Result<(), Failure> {
         let config = self.load()?;
         block_on(async {
-            let ledger = Ledger::open(&config.database)
-                .await
-                .map_err(anyhow::Error::from)?;
-            ledger.close().await;
-            say(&format!("{:?}: up to date", config.database))
+            server::open_ledger(&config.database).await?.close().await;
+            say(&format!("{}: up to date", config.database))
         })
     }
 
     pub(super) fn verify_audit(&self) -> Result<(), Failure> {
         let config = self.load()?;
         block_on(async {
-            let ledger = Ledger::open(&config.database)
-                .await
-                .map_err(anyhow::Error::from)?;
+            let ledger = server::open_ledger(&config.database).await?;
             let verified = ledger.verify_audit().await.map_err(anyhow::Error::from)?;
             ledger.close().await;
             match verified {
@@ -66,17 +60,24 @@ impl ConfigArg {
         block_on(async {
             let listener = TcpListener::bind(config.listen)
                 .await
-                .with_context(|| format!("cannot listen on {}", config.listen))?;
+                .with_context(|| {
+                    format!(
+                        "cannot listen on {}; is another sidecar running, and is `listen` an address of this machine?",
+                        config.listen
+                    )
+                })?;
             Ok(server::serve(listener, config).await?)
         })
     }
 
     fn load(&self) -> Result<Config, Failure> {
         Config::load(&self.config).map_err(|error| {
-            Failure::Usage(format!(
-                "{}: invalid configuration\n{error}",
-                self.config.display()
-            ))
+            Failure::Usage(match error {
+                ConfigError::Read { .. } => format!("{error}; --config names the configuration's file"),
+                ConfigError::Faults(_) => {
+                    format!("{}: invalid configuration\n{error}", self.config.display())
+                }
+            })
         })
     }
 }

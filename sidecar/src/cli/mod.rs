@@ -26,8 +26,9 @@ use self::logs::{AuditListArgs, EventsArgs};
 use self::output::warn;
 use self::stats::{ExportArgs, StatsArgs};
 use self::workspaces::{UsersArgs, WorkspacesArgs};
+use crate::config::env::OVERRIDES;
 
-const EXAMPLES: &str = "\
+const HELP: &str = "\
 Examples:
   tollgate-sidecar check --config sidecar.yaml
   tollgate-sidecar serve --config sidecar.yaml
@@ -38,12 +39,6 @@ Examples:
   tollgate-sidecar keys create --name ci --workspace research
   tollgate-sidecar stats --by model
   tollgate-sidecar export focus --output chargeback.csv
-
-Every setting but the moderation policies can be overridden by a variable of its name, with __ between the
-parts: TOLLGATE_SIDECAR__LISTEN, …__DATABASE, …__ADMIN_TOKEN, …__GATEWAY_TOKENS (with commas), …__LOG__LEVEL,
-…__LIMITS__GATEWAY_BODY_BYTES, …__LIMITS__ADMIN_BODY_BYTES, …__LIMITS__REQUEST_TIMEOUT,
-…__SHUTDOWN_TIMEOUT, …__WEBHOOKS__FIRST_RETRY, …__WEBHOOKS__MAX_RETRY, …__WEBHOOKS__ATTEMPTS,
-…__WEBHOOKS__TIMEOUT.
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 no sidecar answers, 4 the
 sidecar refused.";
@@ -60,7 +55,7 @@ Examples:
 
 /// What must outlive the proxy: keys, ledger, moderation, admin API.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate-sidecar", version, after_help = EXAMPLES)]
+#[command(name = "tollgate-sidecar", version, after_help = help())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -110,6 +105,15 @@ enum AuditCommand {
 struct CompletionsArgs {
     /// Which one.
     shell: Shell,
+}
+
+/// What stands below the commands, with the variables that there are.
+fn help() -> String {
+    let variables: Vec<&str> = OVERRIDES.iter().map(|(variable, _)| *variable).collect();
+    format!(
+        "{HELP}\n\nVariables that go before the settings of their names (lists have commas):\n  {}",
+        variables.join("\n  ")
+    )
 }
 
 /// Runs the command line of this process.

@@ -13,8 +13,10 @@ pub mod spec;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::time::Duration;
 
+use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tollgate_core::config::Fault;
 use tracing_subscriber::EnvFilter;
@@ -61,6 +63,9 @@ pub struct Config {
     /// How conversations are kept, if they are.
     pub conversations: Option<Conversations>,
 }
+
+/// What a ledger may be in.
+const DATABASES: &str = "the file of a SQLite database, or postgres://user:password@host:port/name";
 
 /// Where the ledger is.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,7 +153,7 @@ impl TryFrom<Spec> for Config {
         let database = check(&mut faults, "database", Database::parse(spec.database.as_deref()));
         let admin_token = check(&mut faults, "admin_token", token(spec.admin_token.as_deref()));
         if spec.gateway_tokens.is_empty() {
-            faults.push(Fault::at("gateway_tokens", "required: at least one token"));
+            faults.push(Fault::at("gateway_tokens", "required: at least one secret of your own, here or, with commas, in the variable TOLLGATE_SIDECAR__GATEWAY_TOKENS"));
         }
         let gateway_tokens: Vec<Token> = spec
             .gateway_tokens
@@ -206,19 +211,39 @@ impl TryFrom<Spec> for Config {
 impl Database {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
-            return Err("required: a file for SQLite, or a postgres:// URL".to_owned());
+            return Err(format!("required: {DATABASES}"));
         };
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.to_owned()));
+            // The text itself is not told: it may hold a password.
+            return match PgConnectOptions::from_str(text) {
+                Ok(_) => Ok(Self::Postgres(text.to_owned())),
+                Err(error) => Err(format!(
+                    "expected postgres://user:password@host:port/name, got {error}"
+                )),
+            };
         }
         let path = text
             .strip_prefix("sqlite://")
             .or_else(|| text.strip_prefix("sqlite:"))
             .unwrap_or(text);
         if path.contains("://") || path.starts_with(":memory:") || path.is_empty() {
-            return Err("expected a file for SQLite, or a postgres:// URL".to_owned());
+            let scheme = path.split_once("://").map_or(path, |(scheme, _)| scheme);
+            return Err(format!("expected {DATABASES}, got {scheme:?}"));
         }
         Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+impl fmt::Display for Database {
+    /// Which it is, in words, without a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "SQLite {}", path.display()),
+            Self::Postgres(url) => match PgConnectOptions::from_str(url) {
+                Ok(server) => write!(f, "PostgreSQL at {}:{}", server.get_host(), server.get_port()),
+                Err(_) => f.write_str("PostgreSQL"),
+            },
+        }
     }
 }
 
@@ -311,6 +336,8 @@ fn parse(yaml: &str) -> Result<Spec, ConfigError> {
 }
 
 fn token(text: Option<&str>) -> Result<Token, String> {
-    let text = text.ok_or_else(|| "required".to_owned())?;
+    let text = text.ok_or_else(|| {
+        "required: a secret of your own, here or in the variable TOLLGATE_SIDECAR__ADMIN_TOKEN".to_owned()
+    })?;
     Token::new(text).map_err(|error| error.to_string())
 }

@@ -45,7 +45,10 @@ pub async fn require_gateway(State(app): State<App>, request: Request, next: Nex
     if bears_one_of(request.headers(), &app.config().gateway_tokens) {
         next.run(request).await
     } else {
-        Problem::unauthorized().into_response()
+        Problem::unauthorized_because(
+            "send one of the gateway_tokens of this sidecar's configuration as authorization: Bearer …",
+        )
+        .into_response()
     }
 }
 
@@ -66,7 +69,12 @@ pub async fn identify(app: &App, method: &Method, headers: &HeaderMap) -> Result
         Some(sent) => by_token(app, sent).await?,
         None => None,
     };
-    caller.map(Some).ok_or_else(Problem::unauthorized)
+    caller.map(Some).ok_or_else(|| {
+        Problem::unauthorized_because(
+            "this token is not known here, or no longer good: send the admin_token of this sidecar's configuration, or \
+             an API token that has not ended, as authorization: Bearer …",
+        )
+    })
 }
 
 /// Whose token of the API this is, and what it allows now: no more than whoever made it may do themselves.

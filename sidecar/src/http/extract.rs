@@ -85,7 +85,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
         refuse_nul(parts.uri.query().unwrap_or_default())?;
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::malformed(rejection.body_text())),
+            Err(rejection) => Err(Problem::malformed(query_fault(&rejection.body_text()))),
         }
     }
 }
@@ -125,10 +125,7 @@ pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_data() {
-            Problem::invalid(vec![FieldError {
-                pointer,
-                detail: inner.to_string(),
-            }])
+            Problem::invalid(vec![field_fault(pointer, &inner.to_string())])
         } else {
             Problem::malformed(format!("the body is not JSON: {inner}"))
         }
@@ -137,6 +134,39 @@ pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
         .end()
         .map_err(|error| Problem::malformed(format!("the body goes on after its JSON: {error}")))?;
     Ok(value)
+}
+
+/// What is wrong with a field, for somebody who knows neither Rust nor in which line a field was sent. A field that is
+/// missing is named, not what it is missing in.
+fn field_fault(pointer: String, text: &str) -> FieldError {
+    let detail = text.rsplit_once(" at line ").map_or(text, |(detail, _)| detail);
+    let missing = detail
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(field) => FieldError {
+            pointer: format!("{pointer}/{field}"),
+            detail: "required, and missing".to_owned(),
+        },
+        None => FieldError {
+            pointer,
+            detail: detail.to_owned(),
+        },
+    }
+}
+
+/// What is wrong with the query, likewise.
+fn query_fault(text: &str) -> String {
+    let fault = text
+        .rsplit_once("query string: ")
+        .map_or(text, |(_, fault)| fault);
+    let fault = fault
+        .replace("invalid digit found in string", "expected a whole number")
+        .replace(
+            "provided string was not `true` or `false`",
+            "expected true or false",
+        );
+    format!("the query of the address: {fault}")
 }
 
 /// A path as a JSON Pointer in a URI fragment: `models[0]` is `#/models/0`.

@@ -86,10 +86,10 @@ impl Problem {
         }
     }
 
-    /// 401: no token, or not the right one.
+    /// 401: nobody says who asks the admin API.
     pub fn unauthorized() -> Self {
         Self::unauthorized_because(
-            "send the token of this sidecar's configuration as authorization: Bearer …",
+            "send the admin_token of this sidecar's configuration, or an API token, as authorization: Bearer …",
         )
     }
 
@@ -124,7 +124,7 @@ impl Problem {
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
             "Timeout",
-            "the request took too long",
+            "the request was not there, or not answered, within limits.request_timeout of the configuration: ask for less, or raise that",
         )
     }
 

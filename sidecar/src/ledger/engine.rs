@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -306,12 +307,25 @@ async fn open_sqlite(path: &Path) -> Result<Engine, LedgerError> {
 }
 
 async fn open_postgres(url: &str) -> Result<Engine, LedgerError> {
-    let pool = PgPoolOptions::new()
+    let options = PgConnectOptions::from_str(url)?;
+    let opened = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(BUSY_TIMEOUT)
-        .connect_with(PgConnectOptions::from_str(url)?)
-        .await?;
-    Ok(Engine::Postgres(pool))
+        .connect_with(options.clone())
+        .await;
+    match opened {
+        Ok(pool) => Ok(Engine::Postgres(pool)),
+        // The pool has tried again and again, and kept to itself what was in the way.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let reason = tokio::time::timeout(BUSY_TIMEOUT, options.connect()).await;
+            Err(reason
+                .ok()
+                .and_then(Result::err)
+                .unwrap_or(sqlx::Error::PoolTimedOut)
+                .into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// How long to wait before a transaction is tried again: longer each time, and not as long as the other one.

@@ -306,7 +306,11 @@ async fn what_goes_wrong_has_its_exit_code_and_says_what_to_do() {
     let tokenless = run_with(&[url], &["keys", "list"]).await;
     assert!(refused(&tokenless, 2).contains("TOLLGATE_ADMIN_TOKEN"));
     let wrong = run_with(&[url, ("TOLLGATE_ADMIN_TOKEN", "a-guess")], &["keys", "list"]).await;
-    assert!(refused(&wrong, 4).contains("401"));
+    let told = refused(&wrong, 4);
+    assert!(
+        told.contains("401") && told.contains("TOLLGATE_ADMIN_TOKEN"),
+        "{told}"
+    );
     let unknown = run(&sidecar, &["keys", "show", "key/../../readyz?"]).await;
     assert!(refused(&unknown, 4).contains("404"));
     let invalid = ["keys", "create", "--name", " ", "--workspace", "w"];

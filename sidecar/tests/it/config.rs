@@ -74,6 +74,23 @@ fn no_configuration_starts_without_tokens() {
 }
 
 #[test]
+fn a_database_that_is_none_is_told_without_its_password() {
+    for (database, told) in [
+        ("mysql://u:secret@db/x", "got \"mysql\""),
+        ("postgres://u:secret@db:port/x", "invalid port number"),
+    ] {
+        let faults = faults(&format!(
+            "database: {database}\nadmin_token: a\ngateway_tokens: [b]\n"
+        ));
+        assert!(
+            faults[0].starts_with("database: expected ") && faults[0].contains(told),
+            "{faults:?}"
+        );
+        assert!(!faults[0].contains("secret"), "{faults:?}");
+    }
+}
+
+#[test]
 fn the_environment_goes_before_the_file() {
     let vars = [("TOLLGATE_SIDECAR__LISTEN".to_owned(), "127.0.0.1:7".to_owned())];
     let config = Config::from_yaml(&format!("{GOOD}listen: 127.0.0.1:8\n"), vars).unwrap();

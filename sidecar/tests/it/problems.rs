@@ -40,10 +40,52 @@ async fn a_field_that_is_unknown_or_wrong_is_named() {
             "#/expires_at",
         ),
         (json!({"name": " ", "workspace": "w"}), "#/name"),
+        (json!({"name": "a"}), "#/workspace"),
     ] {
         let response = sidecar.admin(Method::POST, "/admin/v1/keys", &body).await;
         let problem = problem(response, StatusCode::UNPROCESSABLE_ENTITY).await;
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        assert!(!problem.to_string().contains(" line "), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_wrong_is_told_in_words_of_the_api() {
+    let sidecar = Sidecar::start().await;
+    for (query, fault) in [
+        ("limit=x", "limit: expected a whole number"),
+        ("newest=maybe", "newest: expected true or false"),
+        ("colour=blue", "colour: unknown field `colour`, expected one of "),
+    ] {
+        let request = sidecar.request(Method::GET, &format!("/admin/v1/events?{query}"));
+        let response = request.bearer_auth(ADMIN).send().await.unwrap();
+        let problem = problem(response, StatusCode::BAD_REQUEST).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with(&format!("the query of the address: {fault}")),
+            "{detail}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_known_is_told_which_token_is_asked_for() {
+    let sidecar = Sidecar::start().await;
+    for (path, token, asked) in [
+        ("/admin/v1/keys", None, "send the admin_token"),
+        ("/admin/v1/keys", Some("a-guess"), "this token is not known here"),
+        ("/admin/v1/keys", Some(GATEWAY), "this token is not known here"),
+        ("/v1/keys/changes", Some(ADMIN), "send one of the gateway_tokens"),
+    ] {
+        let mut request = sidecar.request(Method::POST, path);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let problem = problem(request.send().await.unwrap(), StatusCode::UNAUTHORIZED).await;
+        assert!(
+            problem["detail"].as_str().unwrap().starts_with(asked),
+            "{problem}"
+        );
     }
 }
 
