@@ -88,7 +88,8 @@ impl Gateway {
         self.paused.replace(policy.paused.clone());
         match self.written.compile(&policy) {
             Ok(config) => {
-                *self.config.borrow_mut() = Rc::new(config);
+                let before = self.config.replace(Rc::new(config));
+                before.limits.close(&self.cells, host::now().millis());
                 self.metrics
                     .borrow_mut()
                     .policy_version(&self.worker, policy.version);

@@ -36,7 +36,11 @@ impl Root {
     fn retire(&self) {
         if let Some(running) = &self.running {
             let gateway = &running.gateway;
-            gateway.with_env(|env| env.money.close(env.cells, env.now.millis()));
+            gateway.with_env(|env| {
+                let now = env.now.millis();
+                gateway.config().limits.close(env.cells, now);
+                env.money.close(env.cells, now);
+            });
             gateway.metrics.borrow_mut().expect_ticks(false);
         }
     }

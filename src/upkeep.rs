@@ -49,6 +49,10 @@ impl Upkeep {
     pub(crate) fn tick(&mut self, gateway: &Gateway) {
         gateway.follow_policy();
         gateway.metrics.borrow_mut().tell();
+        gateway
+            .config()
+            .limits
+            .flush(&gateway.cells, host::now().millis());
         let Some(sidecar) = &gateway.sidecar else { return };
         self.send_events(gateway, sidecar);
         write_off_lost_workers(gateway);

@@ -29,11 +29,11 @@ impl Exchange {
     ) -> Result<Receipt, Refusal> {
         let now = env.now.millis();
         let Some(facts) = self.facts(model) else {
-            return Ok(Receipt::empty(now));
+            return Ok(Receipt::empty());
         };
         let plan = self.config.limits.select(&facts);
         if plan.is_empty() {
-            return Ok(Receipt::empty(now));
+            return Ok(Receipt::empty());
         }
         let taken = self.config.limits.take(env.cells, &plan, demand, now);
         let taken = taken.map_err(|error| self.limit_refusal(error))?;

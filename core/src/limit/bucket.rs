@@ -112,14 +112,37 @@ impl Bucket {
         state.taken.remove(slice, unused);
     }
 
+    /// Takes from a share: of the backlog, some time ago, so much was `free` in it. What has refilled since is not in the
+    /// share any more: it would be there twice.
+    pub(super) fn take_from_share(
+        &self,
+        backlog: u128,
+        elapsed_ms: u64,
+        free: u64,
+        amount: u64,
+    ) -> Option<(u64, Level)> {
+        let backlog = backlog.saturating_sub(self.refill(elapsed_ms));
+        let free = if self.weight(free) <= backlog {
+            free
+        } else {
+            div_floor(backlog, self.period_ms)
+        };
+        let free = free.checked_sub(amount)?;
+        Some((free, self.level_of(backlog.saturating_sub(self.weight(free)))))
+    }
+
     /// How full the bucket is.
     pub(super) fn level(&self, state: &Meter) -> Level {
+        self.level_of(state.backlog)
+    }
+
+    fn level_of(&self, backlog: u128) -> Level {
         // What is left is what fits beside what is used, rounded: one division says both.
-        let used = div_ceil(state.backlog, self.period_ms);
+        let used = div_ceil(backlog, self.period_ms);
         Level {
             used,
             remaining: self.capacity.saturating_sub(used),
-            reset_ms: self.time_to_refill(state.backlog),
+            reset_ms: self.time_to_refill(backlog),
         }
     }
 
@@ -172,6 +195,14 @@ fn product(a: u64, b: u64) -> u128 {
 #[cold]
 fn wide_product(a: u64, b: u64) -> u128 {
     u128::from(a) * u128::from(b)
+}
+
+/// The quotient, rounded down, at most the largest number.
+fn div_floor(dividend: u128, divisor: u64) -> u64 {
+    match u64::try_from(dividend) {
+        Ok(narrow) => narrow / divisor,
+        Err(_) => u64::try_from(dividend / u128::from(divisor)).unwrap_or(u64::MAX),
+    }
 }
 
 /// The quotient, rounded up, at most the largest number. By 64 bits where that is enough: the VM has no division of 128

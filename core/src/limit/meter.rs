@@ -9,6 +9,13 @@ use crate::codec::Reader;
 /// time: then time stands still. Further back than this the clock has jumped, and what is kept moves with it.
 pub(super) const BACKWARD_SLACK_MS: u64 = 1_000;
 
+/// A share is one part in so many of what is left of a bucket: with several workers, what has refilled of a share may be
+/// handed out all the same where others give back what they took before.
+const BUCKET_SHARE: u64 = 64;
+
+/// And of what is left of a window, or of the slots.
+const WINDOW_SHARE: u64 = 16;
+
 /// How a limit counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rule {
@@ -56,6 +63,20 @@ pub(super) struct Settlement {
     pub(super) reserved_at_ms: u64,
     pub(super) reserved: u64,
     pub(super) used: u64,
+}
+
+/// What a worker remembers of a meter from which it has taken a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    /// The moment that it is right for.
+    at_ms: u64,
+    /// A bucket's.
+    backlog: u128,
+    /// A window's: all that counts, and when the last of it does no longer.
+    used: u64,
+    empty_at_ms: u64,
+    /// Until then what is taken from the share counts for as long as it must.
+    pub(super) good_until_ms: u64,
 }
 
 // === impl Level ===
@@ -145,6 +166,51 @@ impl Rule {
         match self {
             Self::Bucket(rule) => rule.absent_at_ms(meter),
             Self::Window(rule) => rule.absent_at_ms(&meter.taken),
+        }
+    }
+
+    /// How much a worker takes ahead where so much is left.
+    pub(super) const fn share_of(&self, remaining: u64) -> u64 {
+        match self {
+            Self::Bucket(_) => remaining / BUCKET_SHARE,
+            Self::Window(_) => remaining / WINDOW_SHARE,
+        }
+    }
+
+    /// What is to be remembered of a meter from which a share was taken.
+    pub(super) fn snapshot(&self, meter: &Meter, clock: Clock) -> Snapshot {
+        Snapshot {
+            at_ms: clock.now_ms,
+            backlog: meter.backlog,
+            used: meter.taken.total(),
+            empty_at_ms: self.absent_at_ms(meter),
+            good_until_ms: match self {
+                Self::Bucket(_) => u64::MAX,
+                Self::Window(rule) => rule.slice_ends_at(clock.now_ms),
+            },
+        }
+    }
+
+    /// Takes from a share of which `free` is not taken. What is free afterwards, and how full the meter is, as far as
+    /// the worker knows; `None` where there is not enough.
+    pub(super) fn take_from_share(
+        &self,
+        snapshot: &Snapshot,
+        free: u64,
+        amount: u64,
+        now_ms: u64,
+    ) -> Option<(u64, Level)> {
+        match self {
+            Self::Bucket(rule) => {
+                let elapsed_ms = now_ms.saturating_sub(snapshot.at_ms);
+                rule.take_from_share(snapshot.backlog, elapsed_ms, free, amount)
+            }
+            Self::Window(rule) => {
+                let free = free.checked_sub(amount)?;
+                let used = snapshot.used.saturating_sub(free);
+                let is_empty_at_ms = if used > 0 { snapshot.empty_at_ms } else { 0 };
+                Some((free, rule.level_of(used, is_empty_at_ms.saturating_sub(now_ms))))
+            }
         }
     }
 }

@@ -8,7 +8,8 @@
 //! taken by one compare-and-swap. Groups of different `per` are all read before any is written; where another
 //! worker comes in between and a later group then refuses, the earlier ones are given back. So a refusal burns
 //! nothing, and an admitted request costs two host calls a group, or one where the worker still knows what it wrote
-//! to it last (`cells/recall.rs`).
+//! to it last (`cells/recall.rs`), or none where it has a share of what the group's limits have for the subject
+//! (`share.rs`).
 //!
 //! Limits come from two places: the configuration's, and the ledger's ([`crate::policy`]); compiled together, they
 //! are one set.
@@ -22,8 +23,11 @@ mod receipt;
 mod records;
 mod refused;
 mod reset;
+mod rewriting;
 mod select;
 mod settle;
+mod share;
+mod shares;
 mod slices;
 mod spec;
 mod subjects;

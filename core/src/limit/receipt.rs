@@ -13,7 +13,6 @@ const FORMAT: u8 = 1;
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "settle it, or what was reserved stays counted"]
 pub struct Receipt {
-    pub(super) taken_at: UnixMillis,
     portions: Vec<Portion>,
     /// Those of all portions, one portion's after the other's.
     items: Vec<Item>,
@@ -37,26 +36,24 @@ pub(super) struct Item {
     /// The record's birth.
     pub(super) birth: u32,
     pub(super) reserved: u64,
-    /// How far the meter's clock was ahead of the receipt's, in milliseconds.
-    pub(super) ahead_ms: u64,
+    /// By the meter's clock: when the worker took it, or the share that it is from.
+    pub(super) reserved_at: UnixMillis,
 }
 
 // === impl Receipt ===
 
 impl Receipt {
     /// A receipt for nothing.
-    pub const fn empty(taken_at: UnixMillis) -> Self {
+    pub const fn empty() -> Self {
         Self {
-            taken_at,
             portions: Vec::new(),
             items: Vec::new(),
         }
     }
 
     /// A receipt for nothing, with room.
-    pub(super) fn with_room(taken_at: UnixMillis, portions: usize, items: usize) -> Self {
+    pub(super) fn with_room(portions: usize, items: usize) -> Self {
         Self {
-            taken_at,
             portions: Vec::with_capacity(portions),
             items: Vec::with_capacity(items),
         }
@@ -90,7 +87,13 @@ impl Receipt {
     /// The bytes for another worker: about 30 for one limit.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![FORMAT];
-        put(&mut out, self.taken_at.0);
+        let since = self
+            .items
+            .iter()
+            .map(|item| item.reserved_at.0)
+            .min()
+            .unwrap_or(0);
+        put(&mut out, since);
         for (portion, items) in self.portions() {
             out.push(portion.per);
             out.extend(portion.subject.0);
@@ -99,7 +102,7 @@ impl Receipt {
                 put(&mut out, item.id);
                 put(&mut out, item.birth);
                 put(&mut out, item.reserved);
-                put(&mut out, item.ahead_ms);
+                put(&mut out, item.reserved_at.0 - since);
             }
         }
         out
@@ -111,7 +114,8 @@ impl Receipt {
         if reader.byte()? != FORMAT {
             return None;
         }
-        let mut receipt = Self::empty(UnixMillis(reader.int()?));
+        let since: u64 = reader.int()?;
+        let mut receipt = Self::empty();
         while !reader.is_empty() {
             let per = reader.byte()?;
             let subject = Subject(reader.array()?);
@@ -121,7 +125,7 @@ impl Receipt {
                     id: reader.int()?,
                     birth: reader.int()?,
                     reserved: reader.int()?,
-                    ahead_ms: reader.int()?,
+                    reserved_at: UnixMillis(since.saturating_add(reader.int()?)),
                 });
             }
             receipt.portions.push(Portion {

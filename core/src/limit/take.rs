@@ -10,7 +10,7 @@ use super::receipt::Receipt;
 use super::refused::Refused;
 use super::select::Plan;
 use super::spec::Count;
-use super::taking::Taking;
+use super::taking::{Intent, Taking};
 use crate::cells::{CellError, Cells};
 use crate::time::UnixMillis;
 
@@ -65,7 +65,10 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        Taking::read(self, cells, plan, Demand::default(), now, None).map(|_| ())
+        self.without_shares_where_refused(cells, plan, now, || {
+            let intent = (Intent::Check, Demand::default());
+            Taking::read(self, cells, plan, intent, now).map(|_| ())
+        })
     }
 
     /// Takes from every limit of the plan, or, where one refuses, from none.
@@ -76,7 +79,28 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        Taking::read(self, cells, plan, demand, now, Some(&self.recall))?.write(cells)
+        self.without_shares_where_refused(cells, plan, now, || {
+            Taking::read(self, cells, plan, (Intent::Take, demand), now)?.write(cells)
+        })
+    }
+
+    /// Asks again where the answer is a refusal, and the worker had shares of these limits itself.
+    fn without_shares_where_refused<C, T>(
+        &self,
+        cells: &C,
+        plan: &Plan,
+        now: UnixMillis,
+        ask: impl Fn() -> Result<T, TakeError>,
+    ) -> Result<T, TakeError>
+    where
+        C: Cells + ?Sized,
+    {
+        let answer = ask();
+        let is_refused = matches!(answer, Err(TakeError::Refused(_)));
+        if is_refused && self.give_back_shares(cells, plan, now) {
+            return ask();
+        }
+        answer
     }
 }
 

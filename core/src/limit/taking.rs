@@ -13,13 +13,22 @@ use super::select::{Plan, PlannedGroup};
 use super::spec::Mode;
 use super::take::{Demand, Standing, TakeError, Taken};
 use super::weigh::{Asked, Line};
-use crate::cells::{CellError, Cells, MAX_ROUNDS, Recall};
+use crate::cells::{CellError, Cells, MAX_ROUNDS};
 use crate::table::{Opened, Subject};
 use crate::time::UnixMillis;
+
+/// What a request wants of its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// To know whether they would refuse.
+    Check,
+    Take,
+}
 
 /// A request and its limits.
 pub(super) struct Taking<'l> {
     limits: &'l Limits,
+    intent: Intent,
     demand: Demand,
     now: UnixMillis,
     drafts: Vec<Draft<'l>>,
@@ -28,21 +37,32 @@ pub(super) struct Taking<'l> {
     meter: Meter,
 }
 
-/// A group's entry for the subject, and what is to be written in its place.
+/// What comes of a group for the subject.
 struct Draft<'l> {
     group: &'l Group,
     subject: Subject,
     lines: Range<usize>,
-    opened: Opened,
-    /// The cell with everything taken.
-    bytes: Vec<u8>,
+    source: Source,
+}
+
+/// Where a group's limits are taken from.
+enum Source {
+    /// The worker's share: it is taken.
+    Share,
+    /// The cell.
+    Cell {
+        opened: Opened,
+        /// The cell with everything taken, to be written.
+        bytes: Vec<u8>,
+    },
 }
 
 // === impl Taking ===
 
 impl<'l> Taking<'l> {
     /// Reads all groups and takes from them in memory. What this worker remembers of a group goes for read where all
-    /// that is asked for can be taken: then it is confirmed by [`Taking::write`].
+    /// that is asked for can be taken: then it is confirmed by [`Taking::write`]. Where the worker has a share of a group,
+    /// it takes from that.
     ///
     /// # Errors
     /// The refusal: of the limit for which the client has to wait longest. Or the host's error.
@@ -50,26 +70,34 @@ impl<'l> Taking<'l> {
         limits: &'l Limits,
         cells: &C,
         plan: &Plan,
-        demand: Demand,
+        (intent, demand): (Intent, Demand),
         now: UnixMillis,
-        recall: Option<&Recall>,
     ) -> Result<Self, TakeError>
     where
         C: Cells + ?Sized,
     {
         let mut taking = Self {
             limits,
+            intent,
             demand,
             now,
             drafts: Vec::with_capacity(plan.groups.len()),
             lines: Vec::with_capacity(plan.len()),
             meter: Meter::default(),
         };
-        for planned in &plan.groups {
-            taking.draft(cells, planned, plan.limits(planned), recall)?;
-        }
-        match taking.refusal(cells) {
-            Some(refused) => Err(TakeError::Refused(refused)),
+        let drafted = plan
+            .groups
+            .iter()
+            .try_for_each(|planned| taking.draft(cells, planned, plan.limits(planned)));
+        let error = match drafted {
+            Ok(()) => taking.refusal(cells).map(TakeError::Refused),
+            Err(error) => Some(error.into()),
+        };
+        match error {
+            Some(error) => {
+                taking.take_back(cells, 0);
+                Err(error)
+            }
             None => Ok(taking),
         }
     }
@@ -95,42 +123,67 @@ impl<'l> Taking<'l> {
         })
     }
 
-    fn draft<C>(
-        &mut self,
-        cells: &C,
-        planned: &PlannedGroup,
-        places: &[usize],
-        recall: Option<&Recall>,
-    ) -> Result<(), CellError>
+    fn draft<C>(&mut self, cells: &C, planned: &PlannedGroup, places: &[usize]) -> Result<(), CellError>
     where
         C: Cells + ?Sized,
     {
-        let Some(group) = self.limits.groups.get(planned.group) else {
+        let (limits, subject) = (self.limits, planned.subject);
+        let Some(group) = limits.groups.get(planned.group) else {
             debug_assert!(false, "a plan of other limits");
             return Ok(());
         };
+        let first = self.lines.len();
+        let source = if self.intent == Intent::Take && self.take_share(cells, group, subject, places) {
+            Source::Share
+        } else {
+            self.take_in_cell(cells, group, subject, places)?
+        };
+        self.drafts.push(Draft {
+            group,
+            subject,
+            lines: first..self.lines.len(),
+            source,
+        });
+        Ok(())
+    }
+
+    fn take_share<C>(&mut self, cells: &C, group: &'l Group, subject: Subject, places: &[usize]) -> bool
+    where
+        C: Cells + ?Sized,
+    {
+        let counter = self.limits.counter(cells, self.now);
+        let mut shares = self.limits.shares.borrow_mut();
+        shares.take(&counter, (group, subject, places), self.demand, &mut self.lines)
+    }
+
+    fn take_in_cell<C>(
+        &mut self,
+        cells: &C,
+        group: &'l Group,
+        subject: Subject,
+        places: &[usize],
+    ) -> Result<Source, CellError>
+    where
+        C: Cells + ?Sized,
+    {
         let first = self.lines.len();
         let chosen = places.iter().filter_map(|at| group.limits.get(*at));
         self.lines.extend(chosen.map(Line::new));
         let lines = self.lines.get_mut(first..).unwrap_or_default();
         let asked = Asked {
-            subject: planned.subject,
+            subject,
             demand: Some(self.demand),
             now: self.now,
         };
-        let recalled = recall.and_then(|recall| asked.recall(recall, group, lines, &mut self.meter));
+        let recalled = match self.intent {
+            Intent::Check => None,
+            Intent::Take => asked.recall(&self.limits.recall, group, lines, &mut self.meter),
+        };
         let (opened, bytes) = match recalled {
             Some(recalled) => recalled,
             None => asked.read(cells, group, lines, &mut self.meter)?,
         };
-        self.drafts.push(Draft {
-            group,
-            subject: planned.subject,
-            lines: first..self.lines.len(),
-            opened,
-            bytes,
-        });
-        Ok(())
+        Ok(Source::Cell { opened, bytes })
     }
 
     /// Writes what was drafted for a group, and weighs again where another worker came in between.
@@ -143,12 +196,14 @@ impl<'l> Taking<'l> {
                 break;
             };
             let lines = self.lines.get_mut(draft.lines.clone()).unwrap_or_default();
+            let Source::Cell { opened, bytes } = &mut draft.source else {
+                return Ok(());
+            };
             if !lines.iter().any(Line::has_taken) {
                 return Ok(());
             }
-            let bytes = std::mem::take(&mut draft.bytes);
             let recall = &self.limits.recall;
-            match draft.opened.store_and_recall(cells, bytes, recall, self.now) {
+            match opened.store_and_recall(cells, std::mem::take(bytes), recall, self.now) {
                 Ok(()) => return Ok(()),
                 Err(CellError::Conflict) => {}
                 Err(CellError::Unavailable) => break,
@@ -158,7 +213,7 @@ impl<'l> Taking<'l> {
                 demand: Some(self.demand),
                 now: self.now,
             };
-            (draft.opened, draft.bytes) = asked.read(cells, draft.group, lines, &mut self.meter)?;
+            (*opened, *bytes) = asked.read(cells, draft.group, lines, &mut self.meter)?;
             if let Some(refused) = self.refusal(cells) {
                 return Err(TakeError::Refused(refused));
             }
@@ -166,18 +221,22 @@ impl<'l> Taking<'l> {
         Err(TakeError::Unavailable(CellError::Unavailable))
     }
 
-    /// Gives back what was written to the first so many groups.
+    /// Gives back what was written to the first so many groups, and what came from shares.
     fn take_back<C>(&mut self, cells: &C, groups: usize)
     where
         C: Cells + ?Sized,
     {
-        self.drafts.truncate(groups);
-        // To the last token, where nobody has written since.
         let (limits, now) = (self.limits, self.now);
+        let mut written = std::iter::repeat_n(true, groups).chain(std::iter::repeat(false));
         self.drafts.retain(|draft| {
+            let is_written = written.next().unwrap_or_default();
             let has_taken = self.lines.get(draft.lines.clone()).unwrap_or_default();
-            let has_taken = has_taken.iter().any(Line::has_taken);
-            has_taken && !draft.opened.undo(cells, &limits.recall, now)
+            has_taken.iter().any(Line::has_taken)
+                && match &draft.source {
+                    Source::Share => true,
+                    // To the last token, where nobody has written since.
+                    Source::Cell { opened, .. } => is_written && !opened.undo(cells, &limits.recall, now),
+                }
         });
         // Where the host fails here too, what was taken stays counted until it refills.
         let _ = limits.cancel(cells, self.receipt(), now);
@@ -185,7 +244,7 @@ impl<'l> Taking<'l> {
 
     /// What was taken.
     fn receipt(&self) -> Receipt {
-        let mut receipt = Receipt::with_room(self.now, self.drafts.len(), self.lines.len());
+        let mut receipt = Receipt::with_room(self.drafts.len(), self.lines.len());
         for draft in &self.drafts {
             let lines = self.lines.get(draft.lines.clone()).unwrap_or_default();
             let items = lines.iter().filter(|line| line.has_taken()).map(|line| line.item);
@@ -239,10 +298,14 @@ impl<'l> Taking<'l> {
     {
         let mut all = Vec::with_capacity(self.lines.len());
         for draft in &mut self.drafts {
-            if draft.opened.is_recalled()
-                && let Ok(opened) = draft.group.sets.open(cells, draft.subject)
+            // Where there is a share, this is all asked again without it.
+            let Source::Cell { opened, .. } = &mut draft.source else {
+                continue;
+            };
+            if opened.is_recalled()
+                && let Ok(read) = draft.group.sets.open(cells, draft.subject)
             {
-                draft.opened = opened;
+                *opened = read;
             }
             let asked = Asked {
                 subject: draft.subject,
@@ -251,7 +314,7 @@ impl<'l> Taking<'l> {
             };
             let taken = self.lines.get(draft.lines.clone()).unwrap_or_default();
             let mut lines: Vec<Line<'_>> = taken.iter().map(|line| Line::new(line.limit)).collect();
-            asked.weigh(draft.group, &draft.opened, &mut lines, &mut self.meter);
+            asked.weigh(draft.group, opened, &mut lines, &mut self.meter);
             all.append(&mut lines);
         }
         in_order(&all)

@@ -130,6 +130,21 @@ impl<'l> Line<'l> {
         }
     }
 
+    /// One from which a share has taken.
+    pub(super) const fn taken(limit: &'l Limit, item: Item, level: Level) -> Self {
+        let outcome = if item.reserved > 0 {
+            Outcome::Taken
+        } else {
+            Outcome::Untouched
+        };
+        Self {
+            limit,
+            outcome: Some(outcome),
+            level,
+            item,
+        }
+    }
+
     pub(super) const fn has_taken(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Taken))
     }
@@ -171,7 +186,7 @@ impl<'l> Line<'l> {
                 id: limit.id,
                 birth: head.birth,
                 reserved: amount,
-                ahead_ms: opened.clock.now_ms.saturating_sub(asked.now.0),
+                reserved_at: UnixMillis(opened.clock.now_ms),
             };
             writer.put(limit.id, head, &limit.rule, meter);
         } else if let Some(record) = found {

@@ -80,12 +80,23 @@ impl Window {
 
     /// How full the window is.
     pub(super) fn level(&self, taken: &Slices, now_ms: u64) -> Level {
-        let used = taken.total();
+        self.level_of(taken.total(), self.absent_at_ms(taken).saturating_sub(now_ms))
+    }
+
+    /// With so much taken, all of which is back after so long.
+    pub(super) const fn level_of(&self, used: u64, reset_ms: u64) -> Level {
         Level {
             used,
             remaining: self.amount.saturating_sub(used),
-            reset_ms: self.absent_at_ms(taken).saturating_sub(now_ms),
+            reset_ms,
         }
+    }
+
+    /// When the slice of a moment ends: what is taken until then counts as long as it would if it were taken now.
+    pub(super) const fn slice_ends_at(&self, now_ms: u64) -> u64 {
+        (now_ms / self.slice_ms)
+            .saturating_add(1)
+            .saturating_mul(self.slice_ms)
     }
 
     /// When the window will be empty.

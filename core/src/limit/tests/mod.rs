@@ -6,6 +6,7 @@ mod properties;
 mod recalled;
 mod resets;
 mod settlement;
+mod shares;
 mod subjects;
 mod workers;
 
@@ -126,6 +127,13 @@ impl World {
 fn compile(specs: Value) -> Result<Limits, Vec<crate::config::Fault>> {
     let specs: Vec<LimitSpec> = serde_json::from_value(specs).unwrap();
     Limits::compile(&[("limits", &specs)], b"salt")
+}
+
+/// Limits of a worker that takes nothing ahead.
+fn without_shares(specs: Value) -> Limits {
+    let limits = compile(specs).unwrap();
+    limits.close(&MemoryCells::new(), UnixMillis(T0));
+    limits
 }
 
 fn facts() -> Facts<'static> {

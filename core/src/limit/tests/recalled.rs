@@ -53,9 +53,12 @@ proptest! {
 
     #[test]
     fn what_is_remembered_changes_no_decision(steps in steps()) {
-        let mut plain = World::new(specs());
+        let mut plain = World {
+            limits: without_shares(specs()),
+            ..World::new(specs())
+        };
         let shared = MemoryCells::new();
-        let workers: Vec<_> = (0..3).map(|_| (OneWorker::new(&shared), compile(specs()).unwrap())).collect();
+        let workers: Vec<_> = (0..3).map(|_| (OneWorker::new(&shared), without_shares(specs()))).collect();
         let mut in_flight: Vec<(Taken, Taken)> = Vec::new();
         for step in steps {
             plain.wait(step.wait_ms);
@@ -105,7 +108,7 @@ fn exchange(cells: &OneWorker<'_>, limits: &Limits, now_ms: u64) {
 #[test]
 fn a_worker_alone_takes_and_settles_without_reading() {
     let shared = MemoryCells::new();
-    let (cells, limits) = (OneWorker::new(&shared), compile(specs()).unwrap());
+    let (cells, limits) = (OneWorker::new(&shared), without_shares(specs()));
     for _ in 0..3 {
         exchange(&cells, &limits, T0);
     }
@@ -120,7 +123,7 @@ fn a_worker_alone_takes_and_settles_without_reading() {
 fn a_refusal_rests_on_what_was_read() {
     let spec = json!([{"name": "slots", "count": "concurrent", "amount": 2, "per": ["key"]}]);
     let shared = MemoryCells::new();
-    let [first, second] = [0; 2].map(|_| (OneWorker::new(&shared), compile(spec.clone()).unwrap()));
+    let [first, second] = [0; 2].map(|_| (OneWorker::new(&shared), without_shares(spec.clone())));
     let now = UnixMillis(T0);
     let take = |(cells, limits): &(OneWorker<'_>, Limits)| {
         limits.take(cells, &limits.select(&facts()), Demand::default(), now)
@@ -143,7 +146,7 @@ fn what_was_written_before_a_refusal_is_undone_to_the_last_byte() {
         {"name": "slots", "count": "concurrent", "amount": 3, "per": ["key"]},
     ]);
     let shared = MemoryCells::new();
-    let [first, second] = [0; 2].map(|_| (OneWorker::new(&shared), compile(spec.clone()).unwrap()));
+    let [first, second] = [0; 2].map(|_| (OneWorker::new(&shared), without_shares(spec.clone())));
     let take = |(cells, limits): &(OneWorker<'_>, Limits), user, now| {
         let facts = Facts {
             user: Some(user),
@@ -168,7 +171,7 @@ fn what_was_written_before_a_refusal_is_undone_to_the_last_byte() {
 #[test]
 fn a_check_takes_nothing_and_reads() {
     let shared = MemoryCells::new();
-    let (cells, limits) = (OneWorker::new(&shared), compile(specs()).unwrap());
+    let (cells, limits) = (OneWorker::new(&shared), without_shares(specs()));
     for _ in 0..3 {
         exchange(&cells, &limits, T0);
     }

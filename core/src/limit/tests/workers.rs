@@ -24,6 +24,7 @@ fn race(spec: &Value, workers: u64, requests: u64) -> (u64, Vec<LimitState>) {
                         Err(error) => panic!("{error}"),
                     }
                 }
+                limits.close(cells, now);
             });
         }
     });
@@ -136,6 +137,7 @@ fn settling_workers_leave_nothing_behind() {
                     used.fetch_add(40 + actual.output_tokens, Ordering::SeqCst);
                     limits.settle(cells, taken.receipt, actual, now).unwrap();
                 }
+                limits.close(cells, now);
             });
         }
     });
