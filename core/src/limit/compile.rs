@@ -1,6 +1,5 @@
 //! Limits ready for use: checked, and grouped by what they are counted per.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +10,6 @@ use super::group::{Group, Limit, PerSet};
 use super::headers::Told;
 use super::meter::Rule;
 use super::reset::Resets;
-use super::shares::Shares;
 use super::spec::{Algorithm, Count, DEFAULT_SLOT_TTL, LimitSpec, Per};
 use super::window::Window;
 use crate::cells::Recall;
@@ -38,8 +36,6 @@ pub struct Limits {
     pub(super) places: Vec<(usize, usize)>,
     /// What this worker has counted last.
     pub(super) recall: Recall,
-    /// What this worker has taken ahead.
-    pub(super) shares: RefCell<Shares>,
 }
 
 /// Collects the faults of one limit.
@@ -111,7 +107,6 @@ impl Limits {
             groups,
             places,
             recall: Recall::default(),
-            shares: RefCell::default(),
         })
     }
 

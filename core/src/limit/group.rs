@@ -1,5 +1,6 @@
 //! Limits with the same `per`: they share a table, an entry and a compare-and-swap.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::headers::Told;
@@ -7,6 +8,7 @@ use super::meter::{Clock, Meter, Rule};
 use super::records::{self, Head, Record, Writer};
 use super::reset::Resets;
 use super::select::Facts;
+use super::shares::Shares;
 use super::spec::{Count, MatchSpec, Mode, Per};
 use super::subjects::Subjects;
 use crate::table::{Sets, Stamps, Subject};
@@ -57,6 +59,8 @@ pub(super) struct Group {
     /// What is in `per`, in the order in which it is hashed.
     pers: Vec<Per>,
     subjects: Subjects,
+    /// What this worker has taken ahead.
+    pub(super) shares: RefCell<Shares>,
 }
 
 // === impl PerSet ===
@@ -127,6 +131,7 @@ impl Group {
             scope: per.scope(),
             pers: per.list(),
             subjects: Subjects::new(salt, per.0),
+            shares: RefCell::default(),
         }
     }
 

@@ -78,14 +78,13 @@ impl Limits {
     {
         let mut outcome = Ok(());
         let (mut settlings, mut meter) = (Vec::new(), Meter::default());
-        let mut shares = self.shares.borrow_mut();
         for (portion, items) in receipt.portions() {
-            let Some(group) = self.group(portion.per) else {
+            let Some(group) = self.groups.iter().find(|group| group.per.0 == portion.per) else {
                 continue;
             };
             settlings.clear();
             settlings.extend(items.iter().filter_map(|item| group.settling(item, ending)));
-            if settlings.is_empty() || shares.settle(portion.per, portion.subject, &settlings) {
+            if settlings.is_empty() || group.settle_with_share(portion.subject, &settlings) {
                 continue;
             }
             let rewriting = Rewriting {

@@ -1,4 +1,4 @@
-//! The shares of one worker: of which subjects it has some, and for how long.
+//! The shares of one worker: whose of them it has, and for how long.
 //!
 //! A share costs two writes, to take it and to give it back, as one request does without. So it is taken for subjects
 //! from which the worker takes again and again; all others are counted in the cells to the last request.
@@ -11,7 +11,6 @@ use super::meter::Meter;
 use super::rewriting::{Rewriting, Settling, Wanted};
 use super::select::Plan;
 use super::share::Share;
-use super::take::Demand;
 use super::weigh::Line;
 use crate::cells::{CellError, Cells, Recall};
 use crate::table::Subject;
@@ -23,19 +22,16 @@ const BUSY_MS: u64 = 100;
 /// Where a limit has not plenty, it is not asked for a share again for so many milliseconds.
 const SCARCE_MS: u64 = 1_000;
 
-/// Subjects that a worker keeps an eye on.
-const MAX_SUBJECTS: usize = 512;
+/// Subjects of one group that a worker keeps an eye on.
+const MAX_SUBJECTS: usize = 256;
 
-/// What one worker has of limits.
+/// What one worker has of the limits of one group.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    subjects: HashMap<Key, Kept>,
+    subjects: HashMap<Subject, Kept>,
     /// No more are taken.
     is_closed: bool,
 }
-
-/// A group, by its `per`, and a subject.
-type Key = (u8, Subject);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -46,24 +42,24 @@ struct Kept {
 
 /// Where shares are taken and given back.
 pub(super) struct Counter<'a, C: ?Sized> {
-    pub(super) cells: &'a C,
-    pub(super) recall: &'a Recall,
-    pub(super) now: UnixMillis,
+    cells: &'a C,
+    recall: &'a Recall,
+    now: UnixMillis,
 }
 
 // === impl Limits ===
 
 impl Limits {
-    /// On a worker's tick: gives back the shares that are not used any more, and settles what has ended meanwhile.
-    /// Where the host refuses, the next tick does it.
+    /// On a worker's tick: gives back the shares that have ended, and settles what has ended meanwhile. Where the host
+    /// refuses, the next tick does it.
     pub fn flush<C>(&self, cells: &C, now: UnixMillis)
     where
         C: Cells + ?Sized,
     {
         let counter = self.counter(cells, now);
-        self.shares
-            .borrow_mut()
-            .retain(self, &counter, |share| share.lasts(now));
+        for group in &self.groups {
+            group.retain_shares(&counter, |share| share.lasts(now));
+        }
     }
 
     /// There will be no more ticks: gives all shares back, and takes no more.
@@ -71,9 +67,11 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        let mut shares = self.shares.borrow_mut();
-        shares.is_closed = true;
-        shares.retain(self, &self.counter(cells, now), |_| false);
+        let counter = self.counter(cells, now);
+        for group in &self.groups {
+            group.shares.borrow_mut().is_closed = true;
+            group.retain_shares(&counter, |_| false);
+        }
     }
 
     /// Gives back all shares of those whom a request counts for; whether there were any.
@@ -81,15 +79,13 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        let mut shares = self.shares.borrow_mut();
-        let groups = plan.groups.iter().filter_map(|planned| {
-            let group = self.groups.get(planned.group)?;
-            Some((group, planned.subject))
-        });
-        // Of all of them.
-        groups.fold(false, |is_any, (group, subject)| {
-            shares.give_back(&self.counter(cells, now), group, subject) || is_any
-        })
+        let counter = self.counter(cells, now);
+        let mut is_any = false;
+        for planned in &plan.groups {
+            let group = self.groups.get(planned.group);
+            is_any |= group.is_some_and(|group| group.give_back_share(&counter, planned.subject));
+        }
+        is_any
     }
 
     pub(super) const fn counter<'a, C>(&'a self, cells: &'a C, now: UnixMillis) -> Counter<'a, C>
@@ -102,36 +98,32 @@ impl Limits {
             now,
         }
     }
-
-    pub(super) fn group(&self, per: u8) -> Option<&Group> {
-        self.groups.iter().find(|group| group.per.0 == per)
-    }
 }
 
-// === impl Shares ===
+// === impl Group ===
 
-impl Shares {
-    /// Takes what a request needs from a share, and appends a line for each limit; false where it is to be taken in the
-    /// cell.
-    pub(super) fn take<'l, C>(
-        &mut self,
+impl Group {
+    /// Takes what a request needs from a share of its limits, and appends a line for each; false where it is to be taken
+    /// in the cell.
+    pub(super) fn take_from_share<'l, C>(
+        &'l self,
         counter: &Counter<'_, C>,
-        (group, subject, places): (&'l Group, Subject, &[usize]),
-        demand: Demand,
+        subject: Subject,
+        wanted: Wanted<'_>,
         lines: &mut Vec<Line<'l>>,
     ) -> bool
     where
         C: Cells + ?Sized,
     {
-        let now = counter.now;
-        let Some(kept) = self.kept(group, subject, now) else {
+        let (mut shares, now) = (self.shares.borrow_mut(), counter.now);
+        let Some(kept) = shares.kept(subject, now) else {
             return false;
         };
         if let Some(share) = &mut kept.share {
-            if !share.is_of(places) {
+            if !share.is_of(wanted.places) {
                 return false;
             }
-            if share.lasts(now) && share.take(group, demand, now, lines) {
+            if share.lasts(now) && share.take(self, wanted.demand, now, lines) {
                 return true;
             }
         }
@@ -140,28 +132,23 @@ impl Shares {
         if !is_busy || now < kept.scarce_until {
             return false;
         }
-        let settlings = kept.share.take().map_or_else(Vec::new, |share| share.ending());
-        let rewriting = Rewriting {
-            group,
-            subject,
-            settlings: &settlings,
-            now,
-        };
-        let wanted = Wanted { places, demand };
-        // As above, where the host refuses.
-        let slots = rewriting.take(counter.cells, counter.recall, &mut Meter::default(), wanted);
-        let Ok(Some(slots)) = slots else {
+        // Where the host refuses, the last one is given back with a tick.
+        if let Ok(next) = counter.renew(self, subject, kept.share.as_ref(), wanted) {
+            kept.share = next;
+        }
+        let renewed = kept.share.as_mut().filter(|share| share.lasts(now));
+        let is_taken = renewed.is_some_and(|share| share.take(self, wanted.demand, now, lines));
+        if !is_taken {
             kept.scarce_until = now.plus(SCARCE_MS);
-            return false;
-        };
-        let share = kept.share.insert(Share::new(slots, now));
-        share.take(group, demand, now, lines)
+        }
+        is_taken
     }
 
     /// Settles what a request took, if there is a share of the subject's: it is written down with that. False where it
     /// is to be settled in the cell.
-    pub(super) fn settle(&mut self, per: u8, subject: Subject, settlings: &[Settling]) -> bool {
-        let kept = self.subjects.get_mut(&(per, subject));
+    pub(super) fn settle_with_share(&self, subject: Subject, settlings: &[Settling]) -> bool {
+        let mut shares = self.shares.borrow_mut();
+        let kept = shares.subjects.get_mut(&subject);
         let Some(share) = kept.and_then(|kept| kept.share.as_mut()) else {
             return false;
         };
@@ -172,75 +159,106 @@ impl Shares {
     }
 
     /// Gives a share back, and takes none for a while; whether there was one.
-    fn give_back<C>(&mut self, counter: &Counter<'_, C>, group: &Group, subject: Subject) -> bool
+    fn give_back_share<C>(&self, counter: &Counter<'_, C>, subject: Subject) -> bool
     where
         C: Cells + ?Sized,
     {
-        let kept = self.subjects.get_mut(&(group.per.0, subject));
-        let share = kept.and_then(|kept| {
+        let mut shares = self.shares.borrow_mut();
+        shares.subjects.get_mut(&subject).is_some_and(|kept| {
             kept.scarce_until = counter.now.plus(SCARCE_MS);
-            kept.share.take()
-        });
-        // Where the host refuses, what was free of it stays counted until it has refilled.
-        share.is_some_and(|share| {
-            let _ = counter.give_back(group, subject, &share);
-            true
+            kept.give_back(counter, self, subject)
         })
+    }
+
+    /// Gives back all shares but those, and forgets subjects that are not busy.
+    fn retain_shares<C>(&self, counter: &Counter<'_, C>, stays: impl Fn(&Share) -> bool)
+    where
+        C: Cells + ?Sized,
+    {
+        self.shares.borrow_mut().subjects.retain(|subject, kept| {
+            if kept.share.as_ref().is_some_and(|share| !stays(share)) {
+                kept.give_back(counter, self, *subject);
+            }
+            let age = counter.now.0.checked_sub(kept.last_taken_at.0);
+            kept.share.is_some() || age.is_some_and(|age| age < SCARCE_MS)
+        });
+    }
+}
+
+// === impl Shares ===
+
+impl Shares {
+    /// What is kept of a subject; `None` where nothing was yet, or there is no room.
+    fn kept(&mut self, subject: Subject, now: UnixMillis) -> Option<&mut Kept> {
+        if self.is_closed {
+            return None;
+        }
+        if !self.subjects.contains_key(&subject) {
+            if self.subjects.len() < MAX_SUBJECTS {
+                let kept = Kept {
+                    last_taken_at: now,
+                    ..Kept::default()
+                };
+                self.subjects.insert(subject, kept);
+            }
+            return None;
+        }
+        self.subjects.get_mut(&subject)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.subjects.len()
     }
+}
 
-    /// Gives back all shares but those, and forgets subjects that are not busy.
-    fn retain<C>(&mut self, limits: &Limits, counter: &Counter<'_, C>, stays: impl Fn(&Share) -> bool)
+// === impl Kept ===
+
+impl Kept {
+    /// Gives the share back; whether there was one, and is no more. Where the host refuses, it stays.
+    fn give_back<C>(&mut self, counter: &Counter<'_, C>, group: &Group, subject: Subject) -> bool
     where
         C: Cells + ?Sized,
     {
-        self.subjects.retain(|(per, subject), kept| {
-            if let Some(share) = kept.share.take_if(|share| !stays(share))
-                && let Some(group) = limits.group(*per)
-                && counter.give_back(group, *subject, &share).is_err()
-            {
-                kept.share = Some(share);
-            }
-            let age = counter.now.0.checked_sub(kept.last_taken_at.0);
-            kept.share.is_some() || age.is_some_and(|age| age < SCARCE_MS)
-        });
-    }
-
-    /// What is kept of a subject; `None` where nothing was yet, or there is no room.
-    fn kept(&mut self, group: &Group, subject: Subject, now: UnixMillis) -> Option<&mut Kept> {
-        let key = (group.per.0, subject);
-        if !self.subjects.contains_key(&key) {
-            if !self.is_closed && self.subjects.len() < MAX_SUBJECTS {
-                let kept = Kept {
-                    last_taken_at: now,
-                    ..Kept::default()
-                };
-                self.subjects.insert(key, kept);
-            }
-            return None;
-        }
-        self.subjects.get_mut(&key)
+        let ended = self
+            .share
+            .take_if(|share| counter.settle(group, subject, &share.ending()).is_ok());
+        ended.is_some()
     }
 }
 
 // === impl Counter ===
 
 impl<C: Cells + ?Sized> Counter<'_, C> {
-    fn give_back(&self, group: &Group, subject: Subject, share: &Share) -> Result<(), CellError> {
-        let settlings = share.ending();
+    fn settle(&self, group: &Group, subject: Subject, settlings: &[Settling]) -> Result<(), CellError> {
         if settlings.is_empty() {
             return Ok(());
         }
         let rewriting = Rewriting {
             group,
             subject,
-            settlings: &settlings,
+            settlings,
             now: self.now,
         };
         rewriting.settle(self.cells, self.recall, &mut Meter::default())
+    }
+
+    /// Gives a share back and takes another; none where a limit has not plenty.
+    fn renew(
+        &self,
+        group: &Group,
+        subject: Subject,
+        share: Option<&Share>,
+        wanted: Wanted<'_>,
+    ) -> Result<Option<Share>, CellError> {
+        let settlings = share.map(Share::ending).unwrap_or_default();
+        let rewriting = Rewriting {
+            group,
+            subject,
+            settlings: &settlings,
+            now: self.now,
+        };
+        let slots = rewriting.take(self.cells, self.recall, &mut Meter::default(), wanted)?;
+        Ok(slots.map(|slots| Share::new(slots, self.now)))
     }
 }

@@ -9,6 +9,7 @@ use super::group::Group;
 use super::meter::Meter;
 use super::receipt::Receipt;
 use super::refused::Refused;
+use super::rewriting::Wanted;
 use super::select::{Plan, PlannedGroup};
 use super::spec::Mode;
 use super::take::{Demand, Standing, TakeError, Taken};
@@ -152,8 +153,11 @@ impl<'l> Taking<'l> {
         C: Cells + ?Sized,
     {
         let counter = self.limits.counter(cells, self.now);
-        let mut shares = self.limits.shares.borrow_mut();
-        shares.take(&counter, (group, subject, places), self.demand, &mut self.lines)
+        let wanted = Wanted {
+            places,
+            demand: self.demand,
+        };
+        group.take_from_share(&counter, subject, wanted, &mut self.lines)
     }
 
     fn take_in_cell<C>(
