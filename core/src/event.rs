@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub use self::record::Record;
 use crate::dialect::Dialect;
 use crate::money::NanoUsd;
+use crate::service_tier::ServiceTier;
 use crate::trace_context::TraceParent;
 use crate::usage::Usage;
 use crate::wire::BudgetCharge;
@@ -51,6 +52,12 @@ pub struct Event {
     /// The model that the provider says answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_model: Option<String>,
+    /// The service tier that the client asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_service_tier: Option<ServiceTier>,
+    /// The service tier by which the provider says that it was served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_service_tier: Option<ServiceTier>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// The HTTP status that the client saw; 0 where it left before there was one.

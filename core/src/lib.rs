@@ -29,6 +29,7 @@ pub mod price;
 pub mod refusal;
 #[cfg(feature = "schema")]
 mod schema;
+pub mod service_tier;
 pub mod table;
 pub mod time;
 pub mod trace_context;

@@ -31,8 +31,8 @@ fuzz_target!(|input: &[u8]| {
         let overlap = usage.cached_input_tokens + usage.cache_creation_input_tokens > usage.input_tokens;
         for model in ["gpt-4o", "claude-sonnet-4-5", "gemini-2.5-flash"] {
             let price = CATALOGUE.price(model).expect("a built-in model");
-            let reserved = price.reserve(usage.input_tokens, usage.output_tokens);
-            assert!(overlap || price.cost(&usage) <= reserved, "{model} {usage:?}");
+            let reserved = price.reserve(usage.input_tokens, usage.output_tokens, None);
+            assert!(overlap || price.cost(&usage, None) <= reserved, "{model} {usage:?}");
         }
     }
 });

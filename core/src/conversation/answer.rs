@@ -228,7 +228,7 @@ impl Sink for Said {
             Slot::Index => self.choice = serde_json::from_slice(json).unwrap_or(0),
             Slot::ItemKind => self.is_reasoning = json == b"\"reasoning\"",
             Slot::Thought => self.is_thought = json == b"true",
-            Slot::Usage | Slot::Model | Slot::Finish | Slot::Error => {}
+            Slot::Usage | Slot::Model | Slot::ServiceTier | Slot::Finish | Slot::Error => {}
         }
     }
 

@@ -8,8 +8,9 @@ use super::prompt::{PieceKind, Role};
 use super::request::{CapPlace, IncludeUsage, MessageHead, Request};
 use super::rewrite::is_reasoning_model;
 use super::{Naming, nested, scalar};
+use crate::service_tier::ServiceTier;
 
-const BODY: [&str; 18] = [
+const BODY: [&str; 19] = [
     "model",
     "models",
     "messages",
@@ -28,6 +29,7 @@ const BODY: [&str; 18] = [
     "prompt_cache_key",
     "metadata",
     "documents",
+    "service_tier",
 ];
 
 const MESSAGE: [&str; 9] = [
@@ -45,7 +47,15 @@ const MESSAGE: [&str; 9] = [
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     let fields = request.fields(&BODY)?;
     let [model, models, messages, prompt, stream, stream_options, n, ..] = fields;
-    let [.., user, safety_identifier, prompt_cache_key, metadata, documents] = fields;
+    let [
+        ..,
+        user,
+        safety_identifier,
+        prompt_cache_key,
+        metadata,
+        documents,
+        tier,
+    ] = fields;
     let [
         _,
         _,
@@ -74,6 +84,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     request.choices = scalar::count(n, &At::ROOT.field("n"))?.unwrap_or(1).max(1);
     read_stream_options(request, stream_options)?;
     read_hints(request, user.or(safety_identifier), prompt_cache_key, metadata);
+    request.service_tier = ServiceTier::asked(tier);
     match (present(messages), present(prompt)) {
         (Some(list), _) => read_messages(request, list)?,
         // OpenRouter takes `prompt` in their place.

@@ -6,8 +6,9 @@ use super::embeddings::read_input;
 use super::prompt::{PieceKind, Role};
 use super::request::Request;
 use super::scalar;
+use crate::service_tier::ServiceTier;
 
-const BODY: [&str; 11] = [
+const BODY: [&str; 12] = [
     "model",
     "prompt",
     "suffix",
@@ -19,6 +20,7 @@ const BODY: [&str; 11] = [
     "user",
     "prompt_cache_key",
     "metadata",
+    "service_tier",
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
@@ -35,12 +37,14 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         user,
         cache_key,
         metadata,
+        tier,
     ] = fields;
     request.read_model(model)?;
     request.read_stream(stream)?;
     request.read_cap("max_tokens", max_tokens)?;
     read_stream_options(request, stream_options)?;
     read_hints(request, user, cache_key, metadata);
+    request.service_tier = ServiceTier::asked(tier);
     let prompts = read_input(request, prompt, &At::ROOT.field("prompt"))?;
     if let Some(text) = suffix.filter(|json| super::fields::is_string(json)) {
         request.push(Role::User, PieceKind::Text, None, text);

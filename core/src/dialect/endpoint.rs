@@ -81,6 +81,11 @@ impl<'a> Endpoint<'a> {
         self.meaning.family
     }
 
+    /// Whether it is Gemini, on Vertex AI.
+    pub fn is_gemini_on_vertex(&self) -> bool {
+        self.family() == Family::Gemini && self.path().contains("/publishers/")
+    }
+
     /// Whether the exchange costs tokens.
     pub const fn is_metered(&self) -> bool {
         self.dialect().is_metered()

@@ -8,14 +8,16 @@ use super::fields::{array, is_array, is_object, is_string, lookup, object, prese
 use super::prompt::{Media, MediaKind, PieceKind, Role};
 use super::request::{CapPlace, MessageHead, Request};
 use super::{Dialect, Naming, scalar};
+use crate::service_tier::ServiceTier;
 
-const BODY: [&str; 7] = [
+const BODY: [&str; 8] = [
     "contents",
     "systemInstruction",
     "generationConfig",
     "tools",
     "cachedContent",
     "model",
+    "serviceTier",
     "generateContentRequest",
 ];
 
@@ -57,10 +59,11 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     }
 }
 
-fn read_fields<'a>(request: &mut Request<'a>, fields: [Option<&'a str>; 7]) -> Result<(), Invalid> {
-    let [contents, system, config, tools, cached, model, _] = fields;
+fn read_fields<'a>(request: &mut Request<'a>, fields: [Option<&'a str>; BODY.len()]) -> Result<(), Invalid> {
+    let [contents, system, config, tools, cached, model, tier, _] = fields;
     request.body_model = scalar::hint(model);
     request.hidden_context = present(cached).is_some();
+    request.service_tier = ServiceTier::asked(tier);
     if request.dialect == Dialect::GenerateContent {
         read_config(request, config)?;
     }

@@ -65,7 +65,7 @@ impl<'a> Iterator for Strings<'a> {
 
 /// The text of a raw JSON string. A lone surrogate, which JavaScript clients send when they cut a text, becomes
 /// U+FFFD: whether it is taken is the provider's business.
-pub(super) fn decode(raw: &str) -> Cow<'_, str> {
+pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
     let quoted = between_quotes(raw);
     if !has_escapes(quoted) {
         return Cow::Borrowed(quoted);

@@ -7,8 +7,9 @@ use super::fields::{is_object, object, present};
 use super::prompt::Role;
 use super::request::{MessageHead, Request};
 use super::{Dialect, Naming, nested, scalar};
+use crate::service_tier::ServiceTier;
 
-const BODY: [&str; 10] = [
+const BODY: [&str; 11] = [
     "model",
     "messages",
     "system",
@@ -19,6 +20,7 @@ const BODY: [&str; 10] = [
     "metadata",
     "output_config",
     "output_format",
+    "service_tier",
 ];
 
 pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
@@ -34,6 +36,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         metadata,
         config,
         format,
+        tier,
     ] = fields;
     request.read_model(model)?;
     if request.dialect == Dialect::Messages {
@@ -41,6 +44,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         request.read_cap("max_tokens", max_tokens)?;
     }
     super::chat_completions::read_hints(request, None, None, metadata);
+    request.service_tier = ServiceTier::asked(tier);
     if let Some(raw) = present(thinking).filter(|json| is_object(json)) {
         let at = At::ROOT.field("thinking");
         let [budget] = object(raw, Naming::Exact, &["budget_tokens"], &at)?;

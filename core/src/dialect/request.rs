@@ -11,6 +11,7 @@ use super::json_string::decode;
 use super::prompt::{Media, Piece, PieceKind, Role, Text};
 use super::syntax::List;
 use super::{Dialect, Family, Naming, scalar};
+use crate::service_tier::ServiceTier;
 
 /// A request body, read. It borrows from the body and from the path.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub hidden_context: bool,
     /// Whether a Responses call only starts here (`background`): its first answer reports no usage.
     pub background: bool,
+    /// The service tier that it asks for; [`ServiceTier::Other`] where nobody knows what it asks for.
+    pub service_tier: Option<ServiceTier>,
     /// How long what only the provider can read is, in bytes of base64 (signed thoughts, encrypted compactions),
     /// where the provider counts it as input.
     pub sealed_bytes: usize,
@@ -169,6 +172,7 @@ impl<'a> Request<'a> {
             hints: SessionHints::default(),
             hidden_context: false,
             background: false,
+            service_tier: None,
             sealed_bytes: 0,
             thinking_budget: None,
             caps: Vec::new(),

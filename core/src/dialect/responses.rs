@@ -7,8 +7,9 @@ use super::fields::{array, is_object, is_string, object, present};
 use super::prompt::{Media, MediaKind, PieceKind, Role};
 use super::request::{MessageHead, Request};
 use super::{Naming, nested, scalar};
+use crate::service_tier::ServiceTier;
 
-const BODY: [&str; 16] = [
+const BODY: [&str; 17] = [
     "model",
     "input",
     "instructions",
@@ -25,6 +26,7 @@ const BODY: [&str; 16] = [
     "prompt_cache_key",
     "metadata",
     "models",
+    "service_tier",
 ];
 
 const ITEM: [&str; 12] = [
@@ -65,6 +67,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
         cache_key,
         metadata,
         models,
+        tier,
     ] = fields;
     let first = super::chat_completions::read_fallbacks(request, models);
     // A stored prompt brings its model along.
@@ -75,6 +78,7 @@ pub(super) fn read(request: &mut Request<'_>) -> Result<(), Invalid> {
     request.read_cap("max_output_tokens", max_output_tokens)?;
     request.background = scalar::boolean(background, &At::ROOT.field("background"))?.unwrap_or(false);
     read_hints(request, user.or(safety_identifier), cache_key, metadata);
+    request.service_tier = ServiceTier::asked(tier);
     let stored = [prompt, previous, conversation].map(present);
     request.hidden_context = stored.iter().any(Option::is_some);
     if let Some(template) = present(prompt) {

@@ -250,6 +250,43 @@ fn what_only_some_provider_knows_passes() {
 }
 
 #[test]
+fn a_service_tier_is_read_and_what_is_none_is_left_to_the_provider() {
+    use crate::service_tier::ServiceTier;
+    const CHAT_FIELDS: &str = r#""messages":[{"role":"user","content":"Hi"}]"#;
+    for (path, field, rest) in [
+        (CHAT, "service_tier", CHAT_FIELDS),
+        ("/v1/responses", "service_tier", r#""input":"Hi""#),
+        ("/v1/completions", "service_tier", r#""prompt":"Hi""#),
+        ("/v1/messages", "service_tier", CHAT_FIELDS),
+        (
+            "/v1beta/models/gemini-3-pro:generateContent",
+            "service_tier",
+            r#""contents":{"parts":{"text":"Hi"}}"#,
+        ),
+        (
+            "/v1beta/models/gemini-3-pro:generateContent",
+            "serviceTier",
+            r#""contents":{"parts":{"text":"Hi"}}"#,
+        ),
+    ] {
+        for (value, tier) in [
+            (r#""priority""#, Some(ServiceTier::Priority)),
+            (r#""fle\u0078""#, Some(ServiceTier::Flex)),
+            (r#""someday""#, Some(ServiceTier::Other)),
+            ("[2]", Some(ServiceTier::Other)),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"model":"m","max_tokens":1,{rest},"{field}":{value}}}"#);
+            assert_eq!(read(path, &body).service_tier, tier, "{path}: {body}");
+        }
+        let twice = format!(r#"{{"model":"m","{field}":"flex",{rest},"{field}":"priority"}}"#);
+        assert!(refused(path, &twice).starts_with("service"), "{path}");
+    }
+    let plain = format!(r#"{{"model":"m",{CHAT_FIELDS}}}"#);
+    assert_eq!(read(CHAT, &plain).service_tier, None);
+}
+
+#[test]
 fn wrong_shapes_are_refused_by_their_place() {
     let messages = r#""messages":[{"role":"user","content":"x"}]"#;
     for (body, param) in [

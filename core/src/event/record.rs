@@ -7,6 +7,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 
 use super::Event;
 use crate::dialect::{Dialect, encode};
+use crate::service_tier::ServiceTier;
 use crate::wire::BudgetCharge;
 use crate::words::plain_len;
 
@@ -66,6 +67,8 @@ impl Record {
         json.known_text(text_field!("provider"), event.provider.as_deref());
         json.known_text(text_field!("request_model"), event.request_model.as_deref());
         json.known_text(text_field!("downgraded_model"), event.downgraded_model.as_deref());
+        let asked = event.request_service_tier.map(ServiceTier::as_str);
+        json.known_text(text_field!("request_service_tier"), asked);
         json.boolean(field!("stream"), event.stream);
         json.number(field!("request_bytes"), event.request_bytes);
         json.text(text_field!("gateway_id"), &event.gateway_id);
@@ -83,6 +86,8 @@ impl Record {
         let json = &mut self.json;
         json.0.truncate(self.known);
         json.known_text(text_field!("response_model"), event.response_model.as_deref());
+        let told = event.response_service_tier.map(ServiceTier::as_str);
+        json.known_text(text_field!("response_service_tier"), told);
         json.number(field!("status"), event.status.into());
         json.known_text(text_field!("error_code"), event.error_code.as_deref());
         let usage = &event.usage;

@@ -5,6 +5,7 @@ use super::Record;
 use crate::dialect::Dialect;
 use crate::event::Event;
 use crate::money::NanoUsd;
+use crate::service_tier::ServiceTier;
 use crate::trace_context::{SpanId, TraceId, TraceParent};
 use crate::usage::{Usage, UsageStatus};
 use crate::wire::{BudgetCharge, LeaseId};
@@ -15,6 +16,11 @@ fn text() -> impl Strategy<Value = String> {
 
 fn maybe_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(text())
+}
+
+fn any_tier() -> impl Strategy<Value = Option<ServiceTier>> {
+    let tiers = [ServiceTier::Default, ServiceTier::OnDemand, ServiceTier::Other];
+    prop::option::of(prop::sample::select(tiers.to_vec()))
 }
 
 fn any_trace() -> impl Strategy<Value = Option<TraceParent>> {
@@ -70,6 +76,7 @@ prop_compose! {
         who in (maybe_text(), maybe_text(), maybe_text(), maybe_text()),
         dialect in prop::option::of(prop::sample::select(Dialect::ALL.to_vec())),
         models in (maybe_text(), maybe_text(), maybe_text()),
+        request_service_tier in any_tier(),
         stream in any::<bool>(),
         request_bytes in any::<u64>(),
         place in (text(), maybe_text()),
@@ -89,6 +96,8 @@ prop_compose! {
             request_model: models.1,
             downgraded_model: models.2,
             response_model: None,
+            request_service_tier,
+            response_service_tier: None,
             stream,
             status: 0,
             error_code: Some("worker_lost".to_owned()),
@@ -112,6 +121,7 @@ prop_compose! {
     fn ended()(
         event in begun(),
         texts in (maybe_text(), maybe_text()),
+        response_service_tier in any_tier(),
         status in any::<u16>(),
         usage in any_usage(),
         cost in any::<u64>(),
@@ -122,6 +132,7 @@ prop_compose! {
     ) -> [Event; 2] {
         let after = Event {
             response_model: texts.0,
+            response_service_tier,
             error_code: texts.1,
             status,
             usage,

@@ -11,6 +11,7 @@ use crate::key::{KeyHash, KeyRecord};
 use crate::key_feed;
 use crate::limit::Demand;
 use crate::refusal::{Code, Refusal};
+use crate::service_tier::ServiceTier;
 use crate::table::Lookup;
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
@@ -27,6 +28,10 @@ const SINGLE: [&str; 5] = [
 /// A body up to this size is not worth a look at the limits before it has come: all limits are taken a moment
 /// later, and that look would cost a shared-data read for each scope.
 const SHORT_BODY: u64 = 16 << 10;
+
+/// How Vertex AI is asked for a service tier
+/// (<https://docs.cloud.google.com/vertex-ai/generative-ai/docs/priority-paygo>).
+const VERTEX_TIER: &str = "x-vertex-ai-llm-shared-request-type";
 
 /// Longest session name that is kept, in characters.
 const MAX_SESSION_CHARS: usize = 128;
@@ -75,6 +80,9 @@ impl Exchange {
         self.request.tags = self.tags(headers);
         self.request.conversation = self.conversation(headers)?;
         self.request.withheld = self.withheld_headers(headers);
+        if endpoint.is_gemini_on_vertex() {
+            self.request.service_tier = vertex_tier(headers);
+        }
         refuse_upgrade(headers)?;
         let length = content_length(headers);
         self.check_body_headers(headers, length)?;
@@ -253,6 +261,12 @@ impl Exchange {
         }
         Ok(())
     }
+}
+
+/// The service tier that Vertex AI is asked for; nobody knows which, where there are two.
+fn vertex_tier(headers: Headers<'_>) -> Option<ServiceTier> {
+    let name = headers.single(VERTEX_TIER).unwrap_or(Some(b"?"))?;
+    ServiceTier::named(std::str::from_utf8(name).unwrap_or("?"))
 }
 
 fn content_length(headers: Headers<'_>) -> Option<u64> {

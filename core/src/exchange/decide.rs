@@ -66,6 +66,8 @@ impl Exchange {
             .as_ref()
             .map(|model| model.name.clone().into_owned());
         self.request.stream = request.stream;
+        // Vertex AI was asked in a header.
+        self.request.service_tier = self.request.service_tier.or(request.service_tier);
         let (model, quoted) = self.choose_model(config, request, env)?;
         let changes = self.changes(config, endpoint, request, &model)?;
         let prompt_tokens = count_prompt(request, &model, config.exact_count_bytes);
@@ -86,6 +88,7 @@ impl Exchange {
             quoted,
             prompt_tokens,
             reserved_output,
+            service_tier: self.request.service_tier,
             is_background: request.background,
             receipt,
             reservation: None,

@@ -246,7 +246,7 @@ impl Exchange {
     fn need(prepared: &Prepared, output: u64) -> Amounts {
         let prompt = prepared.prompt_tokens();
         Amounts {
-            usd: prepared.price().reserve(prompt, output),
+            usd: prepared.cost_at_most(output),
             tokens: prompt.saturating_add(output),
             requests: 1,
         }

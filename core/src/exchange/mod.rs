@@ -40,6 +40,7 @@ use crate::limit::headers::Header;
 use crate::limit::{Facts, Receipt};
 use crate::policy::Paused;
 use crate::refusal::Refusal;
+use crate::service_tier::ServiceTier;
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
 use fund::Funding;
@@ -161,6 +162,8 @@ struct RequestFacts {
     model: Option<String>,
     /// Whether it asked for a stream.
     stream: bool,
+    /// The service tier that it asked for.
+    service_tier: Option<ServiceTier>,
 }
 
 // === impl Exchange ===

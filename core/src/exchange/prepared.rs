@@ -12,6 +12,7 @@ use crate::journal::Slot;
 use crate::limit::Receipt;
 use crate::money::NanoUsd;
 use crate::price::Price;
+use crate::service_tier::{PricedTier, ServiceTier};
 use crate::usage::{Outcome, Seen, Usage, UsageStatus, estimate};
 
 /// What a model costs.
@@ -49,6 +50,8 @@ pub(super) struct Released {
     pub(super) prompt_tokens: u64,
     /// Output tokens that were reserved.
     pub(super) reserved_output: u64,
+    /// The service tier that it asks for.
+    pub(super) service_tier: Option<ServiceTier>,
     /// Whether the provider goes on with it when its first answer, or its stream, is over (`background`).
     pub(super) is_background: bool,
     pub(super) receipt: Receipt,
@@ -86,9 +89,15 @@ impl Prepared {
         &self.released.model
     }
 
-    /// What the model costs.
-    pub(super) fn price(&self) -> &Price {
-        &self.released.quoted.price
+    /// What it can cost at most with so much output.
+    pub(super) fn cost_at_most(&self, output: u64) -> NanoUsd {
+        let Released {
+            quoted,
+            prompt_tokens,
+            service_tier,
+            ..
+        } = &*self.released;
+        quoted.price.reserve(*prompt_tokens, output, *service_tier)
     }
 
     pub(super) const fn prompt_tokens(&self) -> u64 {
@@ -169,9 +178,12 @@ impl Released {
         }
     }
 
-    /// What usage of the model costs, and whether its price is a fallback.
-    pub(super) fn cost(&self, usage: &Usage) -> (NanoUsd, bool) {
-        (self.quoted.price.cost(usage), self.quoted.is_fallback)
+    /// What usage of the model costs in the service tier that the answer tells, or else in the one that was asked for; and
+    /// whether its price is a fallback.
+    pub(super) fn cost(&self, usage: &Usage, told: Option<ServiceTier>) -> (NanoUsd, bool) {
+        let Quoted { price, is_fallback } = &self.quoted;
+        let tier = PricedTier::charged(self.service_tier, told);
+        (price.cost(usage, tier), *is_fallback)
     }
 
     /// The request does not go on, and nothing is written of it: gives back what it took.

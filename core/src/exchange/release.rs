@@ -76,7 +76,7 @@ impl Exchange {
             status: UsageStatus::Estimated,
             ..Usage::default()
         };
-        (event.cost_nanousd, event.price_fallback) = released.cost(&event.usage);
+        (event.cost_nanousd, event.price_fallback) = released.cost(&event.usage, None);
         event.charges = released
             .reservation
             .as_ref()

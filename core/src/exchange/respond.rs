@@ -210,7 +210,7 @@ impl Exchange {
             return None;
         };
         let usage = released.used(outcome, status, self.request.stream);
-        let (cost, _) = released.cost(&usage);
+        let (cost, _) = released.cost(&usage, outcome.service_tier);
         Some(HeaderOp::Add("x-tollgate-cost".into(), cost.text().into_bytes()))
     }
 }

@@ -130,7 +130,7 @@ impl Exchange {
         // Where Envoy has not waited for the answer, the status is its own.
         let status = self.response.status.filter(|_| !self.has_timed_out(closing));
         let usage = released.used(&outcome, status, self.request.stream);
-        let cost = released.cost(&usage);
+        let cost = released.cost(&usage, outcome.service_tier);
         let used = Demand {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
@@ -147,6 +147,7 @@ impl Exchange {
         self.end(&mut event, closing, env.now);
         event.error_code = self.error_code(&outcome, closing);
         event.response_model = outcome.response_model.as_deref().map(clip);
+        event.response_service_tier = outcome.service_tier;
         event.usage = usage;
         (event.cost_nanousd, event.price_fallback) = cost;
         let amounts = Amounts {
@@ -216,6 +217,8 @@ impl Exchange {
             request_model: self.request.model.as_deref().map(clip),
             downgraded_model: self.downgraded.as_deref().map(clip),
             response_model: None,
+            request_service_tier: self.request.service_tier,
+            response_service_tier: None,
             stream: self.request.stream,
             status: 0,
             error_code: None,

@@ -140,7 +140,7 @@ fn per_token(config: &Config, model: &str) -> u64 {
         ..crate::usage::Usage::default()
     };
     let (price, _) = config.quote("openai", model).price().expect("it has a price");
-    price.cost(&usage).0 / 1_000
+    price.cost(&usage, None).0 / 1_000
 }
 
 #[test]

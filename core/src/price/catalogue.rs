@@ -21,9 +21,14 @@ const SAMPLE: &str = "sample_spec";
 /// with an entry a model. Of an entry are read, in dollars: `input_cost_per_token`, `output_cost_per_token`,
 /// `cache_read_input_token_cost`, `cache_creation_input_token_cost` (and `…_above_1hr`),
 /// `output_cost_per_reasoning_token`, `input_cost_per_audio_token`, `output_cost_per_audio_token`,
-/// `output_cost_per_image_token`, each also with `_above_<n>k_tokens`; `tiered_pricing`; `input_cost_per_request`;
-/// prices by image, second, character and query; and `litellm_provider`, `mode`, `max_output_tokens` and
-/// `max_tokens`. Other fields, among them batch and priority prices, are passed over. Decimals are exact.
+/// `output_cost_per_image_token`, each also with `_above_<n>k_tokens`, and then with the service tier for which it holds:
+/// `_flex`, `_priority` or `_ultrafast`; `tiered_pricing`; `input_cost_per_request`; prices by image, second, character
+/// and query; and `litellm_provider`, `mode`, `max_output_tokens` and `max_tokens`. Other fields, among them prices of
+/// batches, are passed over. Decimals are exact.
+///
+/// A service tier without a rate of its own for a kind of token has the standard one. Two exceptions: reasoning then costs
+/// what output costs in that tier, and a long prompt without a rate of its own what a short one costs there, if that is
+/// more than the standard rate.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     prices: HashMap<String, Price>,

@@ -1,7 +1,11 @@
-//! One model's price: rates by kind of token, tiers by prompt length, and what they come to.
+//! One model's price: rates by service tier, kind of token and length of the prompt, and what they come to.
+
+use std::sync::Arc;
 
 use super::rate::Rate;
+use super::rates::Ladder;
 use crate::money::NanoUsd;
+use crate::service_tier::{PricedTier, ServiceTier};
 use crate::usage::Usage;
 
 /// Units of 10⁻²⁴ USD in a nano-dollar.
@@ -13,9 +17,9 @@ pub struct Price {
     pub(super) provider: Option<String>,
     pub(super) mode: Mode,
     pub(super) max_output_tokens: Option<u64>,
-    pub(super) base: Rates,
-    /// By rising threshold.
-    pub(super) tiers: Vec<Tier>,
+    pub(super) standard: Ladder,
+    /// The rates of service tiers that have their own. A price is copied for each request, and few ask for these.
+    pub(super) tiers: Option<Arc<[(PricedTier, Ladder)]>>,
     pub(super) per_request: Rate,
     pub(super) units: Vec<(Unit, Rate)>,
     /// Whether tokens or requests have a price, even if it is zero.
@@ -59,28 +63,6 @@ pub enum Unit {
     Query,
 }
 
-/// Dollars a token, for each kind of token. Nothing is open: a kind without a price of its own has that of the
-/// kind it is part of.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Rates {
-    pub(super) input: Rate,
-    pub(super) cached_input: Rate,
-    pub(super) cache_creation: Rate,
-    pub(super) cache_creation_1h: Rate,
-    pub(super) audio_input: Rate,
-    pub(super) output: Rate,
-    pub(super) reasoning: Rate,
-    pub(super) audio_output: Rate,
-    pub(super) image_output: Rate,
-}
-
-/// Rates for all tokens of a request whose prompt is longer than a threshold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tier {
-    pub(super) above: u64,
-    pub(super) rates: Rates,
-}
-
 // === impl Price ===
 
 impl Price {
@@ -89,8 +71,8 @@ impl Price {
         provider: None,
         mode: Mode::Other,
         max_output_tokens: None,
-        base: Rates::ZERO,
-        tiers: Vec::new(),
+        standard: Ladder::ZERO,
+        tiers: None,
         per_request: Rate::ZERO,
         units: Vec::new(),
         metered: true,
@@ -111,27 +93,23 @@ impl Price {
         self.max_output_tokens
     }
 
-    /// What an exchange cost: exact, and rounded once, half up, to nano-dollars. The tier is that of the whole
-    /// prompt, cached tokens included, and holds for all tokens, as providers bill.
-    pub fn cost(&self, usage: &Usage) -> NanoUsd {
-        let exact = self
-            .rates(usage.input_tokens)
-            .cost(usage)
-            .saturating_add(self.per_request.0);
+    /// What an exchange cost at the rates of a service tier: exact, and rounded once, half up, to nano-dollars.
+    pub fn cost(&self, usage: &Usage, tier: Option<PricedTier>) -> NanoUsd {
+        let exact = self.ladder(tier).cost(usage).saturating_add(self.per_request.0);
         nanos(exact.saturating_add(NANO / 2))
     }
 
-    /// At least what an exchange can cost that has `input_tokens` of prompt and generates up to `max_output` tokens:
-    /// each token at the dearest rate of its side, nothing from the cache. Since a count of the prompt may be
-    /// an estimate, tiers count from a prompt an eighth longer on. Rounded up to nano-dollars.
-    pub fn reserve(&self, input_tokens: u64, max_output: u64) -> NanoUsd {
-        let longest = input_tokens.saturating_add(input_tokens / 8);
-        let tiers = self.tiers.iter().filter(|tier| tier.above < longest);
-        let dearest = std::iter::once(&self.base)
-            .chain(tiers.map(|tier| &tier.rates))
-            .map(|rates| rates.at_most(input_tokens, max_output))
-            .max()
-            .unwrap_or(0);
+    /// At least what an exchange can cost that has `input_tokens` of prompt, generates up to `max_output` tokens and asks
+    /// for a service tier: whichever is dearer, that tier or the standard one, by which the provider may serve it all the
+    /// same. Rounded up to nano-dollars.
+    pub fn reserve(&self, input_tokens: u64, max_output: u64, asked: Option<ServiceTier>) -> NanoUsd {
+        let mut dearest = self.standard.at_most(input_tokens, max_output);
+        if let Some(asked) = asked {
+            let tiers = self.tiers.iter().flat_map(|tiers| tiers.iter());
+            for (_, ladder) in tiers.filter(|(tier, _)| asked.may_cost(*tier)) {
+                dearest = dearest.max(ladder.at_most(input_tokens, max_output));
+            }
+        }
         nanos(
             dearest
                 .saturating_add(self.per_request.0)
@@ -145,84 +123,14 @@ impl Price {
         Some(nanos(rate.times(count).saturating_add(NANO / 2)))
     }
 
-    fn rates(&self, input_tokens: u64) -> &Rates {
-        let tier = self.tiers.iter().rev().find(|tier| input_tokens > tier.above);
-        tier.map_or(&self.base, |tier| &tier.rates)
+    /// The rates of a service tier; the standard ones where it has none of its own.
+    fn ladder(&self, tier: Option<PricedTier>) -> &Ladder {
+        let own = tier.zip(self.tiers.as_deref()).and_then(|(tier, tiers)| {
+            let found = tiers.iter().find(|(known, _)| *known == tier);
+            found.map(|(_, ladder)| ladder)
+        });
+        own.unwrap_or(&self.standard)
     }
-}
-
-// === impl Rates ===
-
-impl Rates {
-    pub(super) const ZERO: Self = Self {
-        input: Rate::ZERO,
-        cached_input: Rate::ZERO,
-        cache_creation: Rate::ZERO,
-        cache_creation_1h: Rate::ZERO,
-        audio_input: Rate::ZERO,
-        output: Rate::ZERO,
-        reasoning: Rate::ZERO,
-        audio_output: Rate::ZERO,
-        image_output: Rate::ZERO,
-    };
-
-    /// The exact cost, in units of 10⁻²⁴ USD. Each token has one price, but for those that were both written to
-    /// the cache and read from it. What subsets take is no longer there for the next.
-    fn cost(&self, usage: &Usage) -> u128 {
-        let created_1h = usage
-            .apart
-            .cache_creation_1h_tokens
-            .min(usage.cache_creation_input_tokens);
-        let created = usage.cache_creation_input_tokens - created_1h;
-        let mut input = usage
-            .input_tokens
-            .saturating_sub(usage.cached_input_tokens)
-            .saturating_sub(usage.cache_creation_input_tokens);
-        let mut output = usage.output_tokens;
-        let audio_input = taken_from(&mut input, usage.apart.audio_input_tokens);
-        let reasoning = taken_from(&mut output, usage.reasoning_output_tokens);
-        let audio_output = taken_from(&mut output, usage.apart.audio_output_tokens);
-        let image_output = taken_from(&mut output, usage.apart.image_output_tokens);
-        let kinds = [
-            (&self.input, input),
-            (&self.cached_input, usage.cached_input_tokens),
-            (&self.cache_creation, created),
-            (&self.cache_creation_1h, created_1h),
-            (&self.audio_input, audio_input),
-            (&self.output, output),
-            (&self.reasoning, reasoning),
-            (&self.audio_output, audio_output),
-            (&self.image_output, image_output),
-        ];
-        // A request has tokens of two or three kinds, and the VM no numbers of 128 bits.
-        let used = kinds.iter().filter(|(_, tokens)| *tokens > 0);
-        used.fold(0, |cost: u128, (rate, tokens)| {
-            cost.saturating_add(rate.times(*tokens))
-        })
-    }
-
-    fn at_most(&self, input_tokens: u64, output_tokens: u64) -> u128 {
-        let input = self
-            .input
-            .max(self.cached_input)
-            .max(self.cache_creation)
-            .max(self.cache_creation_1h)
-            .max(self.audio_input);
-        let output = self
-            .output
-            .max(self.reasoning)
-            .max(self.audio_output)
-            .max(self.image_output);
-        input
-            .times(input_tokens)
-            .saturating_add(output.times(output_tokens))
-    }
-}
-
-fn taken_from(rest: &mut u64, part: u64) -> u64 {
-    let taken = part.min(*rest);
-    *rest -= taken;
-    taken
 }
 
 /// Whole nano-dollars in units of 10⁻²⁴ USD.
@@ -241,3 +149,6 @@ fn nanos(units: u128) -> NanoUsd {
 #[cfg(test)]
 #[path = "entry_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "tier_tests.rs"]
+mod tier_tests;

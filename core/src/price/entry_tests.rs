@@ -31,7 +31,7 @@ fn each_kind_of_token_has_its_price() {
         ..Usage::default()
     };
     let nanos = 10 * 3_000 + 100 * 300 + 600 * 3_750 + 400 * 6_000 + 7 * 15_000;
-    assert_eq!(sonnet().cost(&usage), NanoUsd(nanos));
+    assert_eq!(sonnet().cost(&usage, None), NanoUsd(nanos));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_tier_holds_for_all_tokens_of_a_longer_prompt() {
             output_tokens: 1,
             ..Usage::default()
         };
-        assert_eq!(sonnet().cost(&usage), NanoUsd(nanos), "{input_tokens}");
+        assert_eq!(sonnet().cost(&usage, None), NanoUsd(nanos), "{input_tokens}");
     }
 }
 
@@ -56,7 +56,7 @@ fn a_tier_without_a_field_has_the_base_price() {
         cache_creation_input_tokens: 300_000,
         ..Usage::default()
     };
-    assert_eq!(sonnet().cost(&usage), NanoUsd(300_000 * 3_750));
+    assert_eq!(sonnet().cost(&usage, None), NanoUsd(300_000 * 3_750));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn what_has_no_price_of_its_own_costs_what_its_whole_costs() {
         },
         ..Usage::default()
     };
-    assert_eq!(plain.cost(&usage), NanoUsd(100 * 1_000 + 50 * 2_000));
+    assert_eq!(plain.cost(&usage, None), NanoUsd(100 * 1_000 + 50 * 2_000));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_sum_is_rounded_once_and_half_up() {
             ..Usage::default()
         };
         assert_eq!(
-            tiny.cost(&usage),
+            tiny.cost(&usage, None),
             NanoUsd(nanos),
             "{input_tokens} {output_tokens}"
         );
@@ -99,15 +99,15 @@ fn the_sum_is_rounded_once_and_half_up() {
 #[test]
 fn a_request_and_a_unit_may_have_a_price() {
     let mixed = price(r#"{"input_cost_per_request":0.005,"input_cost_per_image":0.0001,"mode":"chat"}"#);
-    assert_eq!(mixed.cost(&Usage::default()), NanoUsd(5_000_000));
-    assert_eq!(mixed.reserve(10, 10), NanoUsd(5_000_000));
+    assert_eq!(mixed.cost(&Usage::default(), None), NanoUsd(5_000_000));
+    assert_eq!(mixed.reserve(10, 10, None), NanoUsd(5_000_000));
     assert_eq!(mixed.unit_cost(Unit::InputImage, 3), Some(NanoUsd(300_000)));
     assert_eq!(mixed.unit_cost(Unit::InputSecond, 3), None);
 }
 
 #[test]
 fn a_reservation_takes_the_dearest_rate_of_the_highest_tier_in_reach() {
-    let reserved = |input, output| sonnet().reserve(input, output).0;
+    let reserved = |input, output| sonnet().reserve(input, output, None).0;
     assert_eq!(reserved(1_000, 10), 1_000 * 6_000 + 10 * 15_000);
     assert_eq!(reserved(190_000, 10), 190_000 * 6_000 + 10 * 22_500);
     assert_eq!(reserved(u64::MAX, u64::MAX), u64::MAX);
@@ -144,7 +144,7 @@ fn a_cost_is_never_above_its_reservation() {
     let catalogue = Catalogue::built_in();
     proptest!(|(usage in usages(), model in prop::sample::select(MODELS))| {
         let price = catalogue.price(model).unwrap();
-        prop_assert!(price.cost(&usage) <= price.reserve(usage.input_tokens, usage.output_tokens), "{}", model);
+        prop_assert!(price.cost(&usage, None) <= price.reserve(usage.input_tokens, usage.output_tokens, None), "{}", model);
     });
 }
 
@@ -153,7 +153,7 @@ proptest! {
     fn no_usage_overflows(input_tokens: u64, output_tokens: u64, cached_input_tokens: u64, cache_creation_input_tokens: u64, above: u64) {
         let usage = Usage { input_tokens, output_tokens, cached_input_tokens, cache_creation_input_tokens, ..Usage::default() };
         let dear = price(r#"{"input_cost_per_token":1000000,"output_cost_per_token":1000000}"#);
-        let _ = (dear.cost(&usage), dear.reserve(above, output_tokens));
+        let _ = (dear.cost(&usage, None), dear.reserve(above, output_tokens, None));
     }
 }
 

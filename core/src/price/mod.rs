@@ -4,6 +4,7 @@ mod catalogue;
 mod entry;
 mod lookup;
 mod rate;
+mod rates;
 #[cfg(feature = "schema")]
 mod schema;
 mod spec;

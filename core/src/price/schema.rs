@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::Price;
 
-/// The per-token fields, in dollars a token. Each also has a form with `_above_<n>k_tokens`.
+/// The per-token fields, in dollars a token. Each also has forms with `_above_<n>k_tokens`, with a service tier, and with
+/// both.
 const PER_TOKEN: [(&str, &str); 9] = [
     ("input_cost_per_token", "Prompt tokens."),
     (
@@ -83,10 +84,16 @@ impl JsonSchema for Price {
         }
         json_schema!({
             "description": "What one model costs, in dollars. A per-token field with `_above_<n>k_tokens` at the \
-                end of its name holds for all tokens of a request whose prompt is longer than that.",
+                end of its name holds for all tokens of a request whose prompt is longer than that. One that ends with \
+                `_flex`, `_priority` or `_ultrafast` (behind the length, where there is one) holds for requests that the \
+                provider serves in this service tier; where it is absent, the standard rate does. Only reasoning costs \
+                what output costs in the tier, and a long prompt at least what a short one costs there.",
             "type": "object",
             "properties": properties,
-            "patternProperties": {"_above_[0-9]+k_tokens$": {"type": ["number", "null"], "minimum": 0}},
+            "patternProperties": {
+                "_above_[0-9]+k_tokens(_flex|_priority|_ultrafast)?$": {"type": ["number", "null"], "minimum": 0},
+                "_(cost|token|1hr)_(flex|priority|ultrafast)$": {"type": ["number", "null"], "minimum": 0},
+            },
         })
     }
 }
@@ -108,8 +115,14 @@ mod tests {
                 name == "input_cost_per_token" || is_taken(name, &json!(2e-6)),
                 "{name}"
             );
-            let tier = format!("{name}_above_200k_tokens");
-            assert!(is_taken(&tier, &json!(2e-6)), "{tier}");
+            let long = format!("{name}_above_200k_tokens");
+            assert!(is_taken(&long, &json!(2e-6)), "{long}");
+            for tier in ["flex", "priority", "ultrafast"] {
+                for field in [name, &long] {
+                    let field = format!("{field}_{tier}");
+                    assert!(is_taken(&field, &json!(2e-6)), "{field}");
+                }
+            }
         }
         for (name, kind, _) in OTHER {
             let value = if kind == "number" { json!(7) } else { json!("chat") };

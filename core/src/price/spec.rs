@@ -5,13 +5,16 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::entry::{Mode, Price, Rates, Tier, Unit};
+use super::entry::{Mode, Price, Unit};
 use super::rate::Rate;
+use super::rates::{Ladder, Rates, Step};
+use crate::service_tier::PricedTier;
 
 /// Fields of a price that a policy of one's own may have, for the error that names them.
 const KNOWN: &str = "input_cost_per_token, output_cost_per_token, cache_read_input_token_cost, \
      cache_creation_input_token_cost, output_cost_per_reasoning_token, input_cost_per_request, each per-token field \
-     also with _above_<n>k_tokens, max_output_tokens, litellm_provider and mode";
+     also with _above_<n>k_tokens, with _flex, _priority or _ultrafast, or with both in this order, max_output_tokens, \
+     litellm_provider and mode";
 
 /// An entry while it is read.
 #[derive(Default)]
@@ -20,8 +23,8 @@ struct Spec {
     mode: Mode,
     max_output_tokens: Option<u64>,
     max_tokens: Option<u64>,
-    /// By threshold; 0 is the base.
-    rates: BTreeMap<u64, Open>,
+    /// By service tier, `None` for the standard one, and threshold; 0 is the base.
+    rates: BTreeMap<(Option<PricedTier>, u64), Open>,
     per_request: Option<Rate>,
     units: Vec<(Unit, Rate)>,
 }
@@ -46,7 +49,7 @@ enum Kind {
 
 /// What a field of an entry is.
 enum Field {
-    Rate(Kind, u64),
+    Rate(Kind, Option<PricedTier>, u64),
     Unit(Unit),
     PerRequest,
     Provider,
@@ -54,7 +57,7 @@ enum Field {
     MaxOutputTokens,
     MaxTokens,
     Tiers,
-    /// Theirs, and not about money that is metered here: batch and priority prices, capabilities, notes.
+    /// Theirs, and not about money that is metered here: prices of batches, capabilities, notes.
     Other(String),
 }
 
@@ -116,12 +119,17 @@ impl Field {
     }
 
     fn rate(name: &str) -> Option<Self> {
+        let of_tier = |tier: PricedTier| Some((name.strip_suffix(tier.suffix())?, Some(tier)));
+        let (name, tier) = PricedTier::ALL
+            .into_iter()
+            .find_map(of_tier)
+            .unwrap_or((name, None));
         if let Some(kind) = Kind::of(name) {
-            return Some(Self::Rate(kind, 0));
+            return Some(Self::Rate(kind, tier, 0));
         }
         let (name, threshold) = name.strip_suffix("k_tokens")?.rsplit_once("_above_")?;
         let thousands: u64 = threshold.parse().ok()?;
-        Some(Self::Rate(Kind::of(name)?, thousands.saturating_mul(1_000)))
+        Some(Self::Rate(Kind::of(name)?, tier, thousands.saturating_mul(1_000)))
     }
 }
 
@@ -169,6 +177,25 @@ impl Open {
         Self(both)
     }
 
+    /// Of each kind the dearer of two rates.
+    fn dearer(&self, other: &Self) -> Self {
+        let mut both = self.0;
+        for (slot, rate) in both.iter_mut().zip(other.0) {
+            *slot = rate.max(*slot);
+        }
+        Self(both)
+    }
+
+    /// The same, with reasoning at the rate of output where it has none of its own: what is standard for reasoning is not
+    /// what it costs where output costs something else.
+    fn with_reasoning(&self) -> Self {
+        let mut open = self.clone();
+        if self.get(Kind::Reasoning).is_none() {
+            open.set(Kind::Reasoning, self.get(Kind::Output));
+        }
+        open
+    }
+
     fn closed(&self) -> Rates {
         let input = self.get(Kind::Input).unwrap_or_default();
         let output = self.get(Kind::Output).unwrap_or_default();
@@ -191,26 +218,70 @@ impl Open {
 
 impl Spec {
     fn price(self) -> Price {
-        let base = self.rates.get(&0).cloned().unwrap_or_default();
-        let metered = self.per_request.is_some() || self.rates.values().any(|rates| !rates.is_empty());
-        let tiers = self.rates.iter().filter(|(above, _)| **above > 0);
+        let of_tier = |tier| {
+            self.has_rates(Some(tier))
+                .then(|| (tier, self.ladder(Some(tier))))
+        };
+        let tiers: Vec<_> = PricedTier::ALL.into_iter().filter_map(of_tier).collect();
         Price {
+            standard: self.ladder(None),
+            tiers: (!tiers.is_empty()).then(|| tiers.into()),
+            metered: self.per_request.is_some() || self.has_rates(None),
             provider: self.provider,
             mode: self.mode,
             max_output_tokens: match self.mode {
                 Mode::Embedding | Mode::Other => self.max_output_tokens,
                 Mode::Chat | Mode::Completion | Mode::Responses => self.max_output_tokens.or(self.max_tokens),
             },
-            tiers: tiers
-                .map(|(above, rates)| Tier {
-                    above: *above,
-                    rates: rates.over(&base).closed(),
-                })
-                .collect(),
-            base: base.closed(),
             per_request: self.per_request.unwrap_or_default(),
             units: self.units,
-            metered,
+        }
+    }
+
+    fn has_rates(&self, tier: Option<PricedTier>) -> bool {
+        let mut rates = self.rates.iter().filter(|((of, _), _)| *of == tier);
+        rates.any(|(_, rates)| !rates.is_empty())
+    }
+
+    /// The rates of a service tier, with a step wherever it or the standard one has one.
+    fn ladder(&self, tier: Option<PricedTier>) -> Ladder {
+        let steps = self
+            .rates
+            .keys()
+            .filter(|(of, above)| *above > 0 && (of.is_none() || *of == tier));
+        let mut thresholds: Vec<u64> = steps.map(|(_, above)| *above).collect();
+        thresholds.sort_unstable();
+        thresholds.dedup();
+        Ladder {
+            base: self.open(tier, 0).closed(),
+            steps: thresholds
+                .into_iter()
+                .map(|above| Step {
+                    above,
+                    rates: self.open(tier, above).closed(),
+                })
+                .collect(),
+        }
+    }
+
+    /// The rates of a service tier from a threshold on. Where it has none of its own for a kind of token, that is charged
+    /// at the standard rate; for long prompts at the tier's own rate for short ones, should that be dearer.
+    fn open(&self, tier: Option<PricedTier>, above: u64) -> Open {
+        let base = |of| self.rates.get(&(of, 0)).cloned().unwrap_or_default();
+        let step = |of| {
+            let mut steps = self.rates.range((of, 1)..=(of, above));
+            steps
+                .next_back()
+                .map(|(_, rates)| rates.clone())
+                .unwrap_or_default()
+        };
+        let at = |of| if above == 0 { base(of) } else { step(of) };
+        let standard = at(None).over(&base(None));
+        match tier {
+            None => standard,
+            Some(_) => at(tier)
+                .with_reasoning()
+                .over(&base(tier).with_reasoning().dearer(&standard)),
         }
     }
 }
@@ -246,9 +317,9 @@ impl<'de> Visitor<'de> for PriceVisitor {
         let mut spec = Spec::default();
         while let Some(field) = map.next_key::<Field>()? {
             match field {
-                Field::Rate(kind, above) => {
+                Field::Rate(kind, tier, above) => {
                     let rate = map.next_value()?;
-                    spec.rates.entry(above).or_default().set(kind, rate);
+                    spec.rates.entry((tier, above)).or_default().set(kind, rate);
                 }
                 Field::Unit(unit) => spec
                     .units
@@ -262,7 +333,7 @@ impl<'de> Visitor<'de> for PriceVisitor {
                 Field::MaxTokens => spec.max_tokens = map.next_value::<Option<f64>>()?.map(whole),
                 Field::Tiers => {
                     for Range(above, open) in map.next_value::<Option<Vec<Range>>>()?.unwrap_or_default() {
-                        let slot = spec.rates.entry(above).or_default();
+                        let slot = spec.rates.entry((None, above)).or_default();
                         *slot = slot.over(&open);
                     }
                 }
@@ -299,7 +370,7 @@ impl<'de> Visitor<'de> for RangeVisitor {
         let mut range = Range(0, Open::default());
         while let Some(field) = map.next_key::<Field>()? {
             match field {
-                Field::Rate(kind, 0) => range.1.set(kind, map.next_value()?),
+                Field::Rate(kind, None, 0) => range.1.set(kind, map.next_value()?),
                 Field::Other(name) if name == "range" => {
                     range.0 = map.next_value::<Vec<f64>>()?.first().copied().map_or(0, whole);
                 }

@@ -11,14 +11,14 @@ fn input_cost(price: &Price, input_tokens: u64) -> u64 {
         input_tokens,
         ..Usage::default()
     };
-    price.cost(&usage).0
+    price.cost(&usage, None).0
 }
 
 #[test]
 fn fields_of_theirs_pass() {
     let price = price(
         r#"{"input_cost_per_token":1e-06,"input_cost_per_token_batches":5e-07,"input_cost_per_token_priority":2e-06,
-            "input_cost_per_token_above_272k_tokens_flex":9,"search_context_cost_per_query":{"a":0.1},"rpm":1,
+            "input_cost_per_token_above_272k_tokens_batches":9,"search_context_cost_per_query":{"a":0.1},"rpm":1,
             "supports_vision":true,"comment":"x","mode":"chat","litellm_provider":"openai"}"#,
     );
     assert_eq!(input_cost(&price, 300_000), 300_000_000);
@@ -52,7 +52,7 @@ fn a_null_is_no_price() {
     let price =
         price(r#"{"input_cost_per_token":null,"max_output_tokens":null,"mode":null,"tiered_pricing":null}"#);
     assert!(!price.metered);
-    assert_eq!(price.cost(&Usage::default()), NanoUsd(0));
+    assert_eq!(price.cost(&Usage::default(), None), NanoUsd(0));
 }
 
 #[test]

@@ -96,7 +96,7 @@ mod tests {
             assert_eq!(
                 quote
                     .price()
-                    .map(|(price, fallback)| (price.cost(&usage), fallback)),
+                    .map(|(price, fallback)| (price.cost(&usage, None), fallback)),
                 cost.map(|cost| (cost, true))
             );
             assert!(matches!(policy.quote(&catalogue, "known"), Quote::Listed(_)));

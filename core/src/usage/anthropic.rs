@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::count::{Count, part};
 use super::tree::{Node, Slot};
 use super::{PricedApart, Usage};
+use crate::service_tier::ServiceTier;
 
 /// A message, or an event of its stream.
 pub(super) static MESSAGE: Node = Node::object(&[
@@ -46,6 +47,7 @@ pub(super) struct Tally {
     output: u64,
     thinking: u64,
     compaction: Option<Compaction>,
+    service_tier: Option<ServiceTier>,
 }
 
 /// What compacting the context took, besides the answer.
@@ -65,6 +67,8 @@ struct Reported<'a> {
     cache_read_input_tokens: Count,
     cache_creation_input_tokens: Count,
     output_tokens: Count,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
     #[serde(borrow)]
     cache_creation: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -134,7 +138,17 @@ impl Tally {
         if let Some(compaction) = compaction(reported.iterations) {
             self.compaction = Some(compaction);
         }
+        let told = reported.service_tier;
+        // The start tells it, the end need not.
+        self.service_tier = told
+            .and_then(|raw| ServiceTier::told(raw.get().as_bytes()))
+            .or(self.service_tier);
         has_input || reported.output_tokens.or_zero() > 0
+    }
+
+    /// The service tier, where it was told.
+    pub(super) const fn service_tier(&self) -> Option<ServiceTier> {
+        self.service_tier
     }
 
     /// The counts, inclusive.

@@ -7,6 +7,7 @@ use super::reader::{End, Outcome};
 use super::tree::{Node, Sink, Slot};
 use super::{Seen, Usage, UsageStatus, anthropic, gemini, openai};
 use crate::dialect::Dialect;
+use crate::service_tier::ServiceTier;
 use crate::words::plain_len;
 
 /// The longest model name that is kept, in bytes.
@@ -36,6 +37,7 @@ pub(super) struct Facts {
     usage: Option<Usage>,
     message: anthropic::Tally,
     model: Option<String>,
+    service_tier: Option<ServiceTier>,
     error: Option<String>,
     seen: Seen,
     /// Whether the answer's end was announced: `finish_reason`, `stop_reason`, `response.completed`, …
@@ -103,6 +105,7 @@ impl Facts {
             usage: None,
             message: anthropic::Tally::default(),
             model: None,
+            service_tier: None,
             error: None,
             seen: Seen {
                 readable,
@@ -165,6 +168,7 @@ impl Facts {
         Outcome {
             usage: self.usage.map(|usage| Usage { status, ..usage }),
             response_model: self.model,
+            service_tier: self.service_tier,
             seen: self.seen,
             finished: self.ended || self.announced,
             error: self.error,
@@ -178,12 +182,27 @@ impl Facts {
         let found = match self.protocol {
             Protocol::Completion | Protocol::Response => openai::usage(json),
             Protocol::Embeddings => openai::embeddings_usage(json),
-            Protocol::Message => self.message.merge(json).then(|| self.message.usage()),
-            Protocol::Gemini => gemini::usage(json),
+            Protocol::Message => {
+                let says_something = self.message.merge(json);
+                self.service_tier(self.message.service_tier());
+                says_something.then(|| self.message.usage())
+            }
+            Protocol::Gemini => {
+                let (found, tier) = gemini::usage(json);
+                self.service_tier(tier);
+                found
+            }
         };
         if found.is_some() {
             self.usage = found;
             self.document.has_usage = true;
+        }
+    }
+
+    /// The last that tells anything holds: a stream of Responses begins with what was asked for.
+    fn service_tier(&mut self, told: Option<ServiceTier>) {
+        if told.is_some_and(ServiceTier::is_telling) || self.service_tier.is_none() {
+            self.service_tier = told;
         }
     }
 
@@ -210,6 +229,7 @@ impl Sink for Facts {
                     self.model = string(json).filter(|model| model.len() <= MAX_MODEL);
                 }
             }
+            Slot::ServiceTier => self.service_tier(ServiceTier::told(json)),
             Slot::Kind => match serde_json::from_slice(json) {
                 Ok(kind) => self.kind(kind),
                 // It has an escape, or is no string.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::count::{Count, part};
 use super::tree::{Node, Slot, Take};
 use super::{PricedApart, Usage};
+use crate::service_tier::ServiceTier;
 
 /// An answer, or an array of them.
 pub(super) static RESPONSE: Node = Node {
@@ -52,6 +53,11 @@ struct Reported<'a> {
     thoughts_token_count: Count,
     cached_content_token_count: Count,
     #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
+    /// Vertex AI's name for it.
+    #[serde(borrow)]
+    traffic_type: Option<&'a RawValue>,
+    #[serde(borrow)]
     prompt_tokens_details: Option<&'a RawValue>,
     #[serde(borrow)]
     candidates_tokens_details: Option<&'a RawValue>,
@@ -65,9 +71,15 @@ struct ModalityCount<'a> {
     token_count: Count,
 }
 
-/// Reads usage metadata; `None` where it reports nothing.
-pub(super) fn usage(json: &[u8]) -> Option<Usage> {
-    let reported: Reported<'_> = serde_json::from_slice(json).ok()?;
+/// Reads usage metadata: what was used and the service tier, each `None` where nothing is reported.
+pub(super) fn usage(json: &[u8]) -> (Option<Usage>, Option<ServiceTier>) {
+    let reported: Reported<'_> = serde_json::from_slice(json).unwrap_or_default();
+    let tier = reported.service_tier.or(reported.traffic_type);
+    let told = tier.and_then(|raw| ServiceTier::told(raw.get().as_bytes()));
+    (counts(&reported), told)
+}
+
+fn counts(reported: &Reported<'_>) -> Option<Usage> {
     // Thoughts are not in the candidates' count, results of tools not in the prompt's; both are billed.
     let input_tokens = reported.prompt_token_count.or_zero() + reported.tool_use_prompt_token_count.or_zero();
     let output_tokens = reported.candidates_token_count.or_zero() + reported.thoughts_token_count.or_zero();
@@ -107,11 +119,11 @@ mod tests {
 
     #[test]
     fn thoughts_and_tool_results_are_included() {
-        let found = usage(
+        let (found, _) = usage(
             br#"{"promptTokenCount":100,"toolUsePromptTokenCount":20,"candidatesTokenCount":7,
                  "thoughtsTokenCount":30,"cachedContentTokenCount":40,"totalTokenCount":157}"#,
-        )
-        .unwrap();
+        );
+        let found = found.unwrap();
         assert_eq!((found.input_tokens, found.output_tokens), (120, 37));
         assert_eq!(
             (found.cached_input_tokens, found.reasoning_output_tokens),
@@ -121,15 +133,38 @@ mod tests {
 
     #[test]
     fn modalities_with_a_price_of_their_own_are_kept() {
-        let found = usage(
+        let (found, _) = usage(
             br#"{"promptTokenCount":100,"candidatesTokenCount":1290,
                  "promptTokensDetails":[{"modality":"TEXT","tokenCount":10},{"modality":"AUDIO","tokenCount":90}],
                  "candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}]}"#,
-        )
-        .unwrap();
+        );
+        let found = found.unwrap();
         assert_eq!(
             (found.apart.audio_input_tokens, found.apart.image_output_tokens),
             (90, 1290)
         );
+    }
+
+    #[test]
+    fn a_service_tier_is_read_under_either_name() {
+        for (json, tier) in [
+            (
+                r#"{"promptTokenCount":1,"serviceTier":"priority"}"#,
+                Some(ServiceTier::Priority),
+            ),
+            (
+                r#"{"promptTokenCount":1,"trafficType":"ON_DEMAND_FLEX"}"#,
+                Some(ServiceTier::Flex),
+            ),
+            (
+                r#"{"promptTokenCount":1,"trafficType":"ON_DEMAND"}"#,
+                Some(ServiceTier::OnDemand),
+            ),
+            (r#"{"promptTokenCount":1,"serviceTier":7}"#, None),
+            (r#"{"promptTokenCount":1}"#, None),
+        ] {
+            let (found, told) = usage(json.as_bytes());
+            assert_eq!((found.unwrap().input_tokens, told), (1, tier), "{json}");
+        }
     }
 }

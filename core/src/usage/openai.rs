@@ -11,6 +11,7 @@ pub(super) static COMPLETION: Node = Node::object(&[
     ("choices", &Node::array(&CHOICE)),
     ("usage", &USAGE),
     ("model", &MODEL),
+    ("service_tier", &TIER),
     ("error", &ERROR),
     // Groq: in streams the usage is here.
     ("x_groq", &Node::object(&[("usage", &USAGE), ("error", &ERROR)])),
@@ -22,16 +23,23 @@ pub(super) static RESPONSE: Node = Node::object(&[
     ("delta", &TEXT),
     (
         "response",
-        &Node::object(&[("usage", &USAGE), ("model", &MODEL), ("error", &ERROR)]),
+        &Node::object(&[
+            ("usage", &USAGE),
+            ("model", &MODEL),
+            ("service_tier", &TIER),
+            ("error", &ERROR),
+        ]),
     ),
     ("usage", &USAGE),
     ("model", &MODEL),
+    ("service_tier", &TIER),
     ("error", &ERROR),
     ("output", &Node::array(&OUTPUT_ITEM)),
 ]);
 
 static USAGE: Node = Node::whole(Slot::Usage);
 static MODEL: Node = Node::whole(Slot::Model);
+static TIER: Node = Node::whole(Slot::ServiceTier);
 static ERROR: Node = Node::whole(Slot::Error);
 
 /// A string of generated text; a list of parts (Mistral) counts the text in them.

@@ -4,6 +4,7 @@ use super::facts::{Facts, Protocol};
 use super::json::Scanner;
 use super::{Seen, Usage, sse};
 use crate::dialect::Dialect;
+use crate::service_tier::ServiceTier;
 
 /// What ends an OpenAI stream.
 const DONE: &[u8] = b"[DONE]";
@@ -34,6 +35,8 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// The model that answered.
     pub response_model: Option<String>,
+    /// The service tier by which it was served.
+    pub service_tier: Option<ServiceTier>,
     /// What was seen, for an estimate.
     pub seen: Seen,
     /// Whether the answer came to its end: the JSON's last bracket, or the event that ends the dialect's stream.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{Coding, End, Outcome, Passed, Reader, UsageStatus, Withhold};
 use crate::dialect::Dialect;
+use crate::service_tier::ServiceTier;
 
 #[derive(Deserialize)]
 pub(crate) struct Recording {
@@ -227,6 +228,33 @@ fn usage_is_what_a_plain_reading_of_the_whole_body_gives() {
         with_usage += usize::from(found.is_some());
     }
     println!("{with_usage} recordings with usage");
+}
+
+#[test]
+fn the_service_tier_is_the_last_that_the_body_tells() {
+    let mut told = 0;
+    for recording in recordings() {
+        let documents = documents(&recording.body);
+        let places = [
+            "/service_tier",
+            "/response/service_tier",
+            "/usage/service_tier",
+            "/message/usage/service_tier",
+            "/usageMetadata/serviceTier",
+            "/usageMetadata/trafficType",
+        ];
+        let mut all = documents.iter().flat_map(|document| {
+            places
+                .iter()
+                .filter_map(|place| document.pointer(place)?.as_str())
+        });
+        let expected = all.rfind(|name| !["", "auto"].contains(name));
+        let outcome = read(dialect(&recording.path), [recording.body.as_bytes()]);
+        let found = outcome.service_tier.filter(|tier| *tier != ServiceTier::Auto);
+        assert_eq!(found, expected.and_then(ServiceTier::named), "{}", recording.id);
+        told += usize::from(found.is_some());
+    }
+    println!("{told} recordings with a service tier");
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(crate) enum Slot {
     Usage,
     /// The model that answered.
     Model,
+    /// The service tier by which it was served.
+    ServiceTier,
     /// The type of an event.
     Kind,
     /// Why the answer ended; null while it goes on.
@@ -177,7 +179,7 @@ impl Slot {
             Self::Usage => 32 * 1024,
             Self::Error => 8 * 1024,
             Self::Model => 512,
-            Self::Kind | Self::Finish | Self::ItemKind => 128,
+            Self::ServiceTier | Self::Kind | Self::Finish | Self::ItemKind => 128,
             Self::Index | Self::Thought => 16,
         }
     }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::cells::{Intrusion, Mishaps, Outbox};
 use crate::fault::Fault;
 use crate::gateway::{Act, Effect, Message, Stage, WorkerFaults, WorkerId};
-use crate::plan::{LONGEST_RESTART_MS, Outcome, PRICES, Request};
+use crate::plan::{LONGEST_RESTART_MS, Outcome, PRICES, Request, TIERS};
 use crate::worker::Worker;
 use crate::world::{Due, Ended, Underway, World};
 
@@ -247,7 +247,8 @@ impl World {
     fn ended(&mut self, number: u64, finished: &tollgate_core::exchange::Finished) {
         let event = &finished.event;
         let underway = self.requests.get_mut(&number).unwrap();
-        let (outcome, prices) = (underway.request.outcome, underway.prices);
+        let Request { outcome, tier, .. } = underway.request;
+        let prices = underway.prices;
         let ended = if event.error_code.is_none() {
             Ended::Served
         } else {
@@ -257,8 +258,12 @@ impl World {
         let is_whole = matches!(outcome, Outcome::Whole(_) | Outcome::Dearer);
         if event.error_code.is_none() && is_whole {
             let (input, output) = PRICES[prices];
+            let (_, _, quarters) = TIERS[tier];
             let cost = event.usage.input_tokens * input + event.usage.output_tokens * output;
-            self.books.costs(event, cost);
+            self.books.costs(event, cost * quarters / 4);
+            if quarters > 4 {
+                self.tally.count("dear tier");
+            }
         }
         if let Some(code) = finished.refused {
             self.tally.count(code.as_str());

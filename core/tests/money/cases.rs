@@ -45,6 +45,7 @@ fn request(takes_ms: u64) -> Request {
         gateway: 0,
         workspace: 0,
         max_tokens: 10,
+        tier: 0,
         takes_ms,
         outcome: Outcome::Whole(100),
         leaves_after_ms: None,

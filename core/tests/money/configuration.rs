@@ -42,6 +42,10 @@ fn text(plan: &Plan, input: u64, output: u64) -> String {
     let price = json!({
         "input_cost_per_token": dollars(input),
         "output_cost_per_token": dollars(output),
+        "input_cost_per_token_priority": dollars(input * 7 / 4),
+        "output_cost_per_token_priority": dollars(output * 7 / 4),
+        "input_cost_per_token_flex": dollars(input / 2),
+        "output_cost_per_token_flex": dollars(output / 2),
     });
     let config = json!({
         "gateway_id": "g",

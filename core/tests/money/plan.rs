@@ -11,6 +11,18 @@ use crate::weather::{Trouble, Weather};
 /// What a token of prompt and a token of output cost, in nano-dollars, in each configuration that a gateway may get.
 pub(crate) const PRICES: [(u64, u64); 3] = [(1_000, 2_000), (1_500, 5_000), (200, 700)];
 
+/// The service tiers that requests ask for and providers answer with, and how many times the price each costs, in
+/// quarters: by what was answered, or else by what was asked for.
+pub(crate) const TIERS: [(Option<&str>, Option<&str>, u64); 7] = [
+    (None, None, 4),
+    (Some("priority"), Some("priority"), 7),
+    (Some("priority"), Some("default"), 4),
+    (Some("priority"), None, 7),
+    (Some("flex"), Some("flex"), 2),
+    (Some("flex"), Some("default"), 4),
+    (Some("auto"), Some("default"), 4),
+];
+
 /// Most workspaces that send requests.
 pub(crate) const MAX_WORKSPACES: usize = 2;
 
@@ -71,6 +83,8 @@ pub(crate) struct Request {
     pub(crate) gateway: usize,
     pub(crate) workspace: usize,
     pub(crate) max_tokens: u64,
+    /// Which of the [`TIERS`].
+    pub(crate) tier: usize,
     /// How long the provider takes.
     pub(crate) takes_ms: u64,
     pub(crate) outcome: Outcome,
@@ -106,6 +120,14 @@ impl Plan {
     pub(crate) fn stormy(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let weather = Weather::stormy(&mut rng);
+        Self::draw(&mut rng, weather)
+    }
+
+    /// The same, where requests ask for service tiers.
+    pub(crate) fn tiers(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut weather = Weather::stormy(&mut rng);
+        weather.tiers = true;
         Self::draw(&mut rng, weather)
     }
 
@@ -241,10 +263,11 @@ impl Request {
             4..=5 if weather.dearer => Outcome::Dearer,
             _ => Outcome::Whole(rng.u64(0..=100)),
         };
-        Self {
+        let mut request = Self {
             gateway: rng.usize(0..gateways),
             workspace: rng.usize(0..workspaces),
             max_tokens: sizes[rng.usize(0..sizes.len())],
+            tier: 0,
             takes_ms: if rng.u8(0..25) == 0 {
                 rng.u64(3_000..40_000)
             } else {
@@ -252,7 +275,11 @@ impl Request {
             },
             outcome,
             leaves_after_ms: (rng.u8(0..12) == 0).then(|| rng.u64(0..6_000)),
+        };
+        if weather.tiers {
+            request.tier = rng.usize(0..TIERS.len());
         }
+        request
     }
 
     /// One to see whether a gateway still serves, when all is over.
@@ -261,6 +288,7 @@ impl Request {
             gateway,
             workspace,
             max_tokens: 20,
+            tier: 0,
             takes_ms: 50,
             outcome: Outcome::Whole(50),
             leaves_after_ms: None,

@@ -68,6 +68,7 @@ impl World {
         self.requests.values().find_map(|other| {
             let is_like = other.request.workspace == request.workspace
                 && other.request.max_tokens == request.max_tokens
+                && other.request.tier == request.tier
                 && other.prices == self.requests[&number].prices;
             other.asked.clone().filter(|_| is_like)
         })

@@ -117,3 +117,12 @@ fn what_workers_pay_from_their_own_memory_overspends_no_budget_and_refuses_no_re
         &["sublease", "budget_exceeded", "worker death", "late charge"],
     );
 }
+
+#[test]
+fn a_service_tier_overspends_no_budget_and_every_exchange_costs_what_the_tier_costs_that_served_it() {
+    let tally = run("tiers", 150, Plan::tiers);
+    assert_has_seen(
+        &tally,
+        &["dear tier", "leased charge", "budget_exceeded", "worker death"],
+    );
+}

@@ -234,7 +234,7 @@ impl World {
                         has_room &= left >= asked.least.of(self.store.budgets[at].unit);
                     }
                 }
-                if has_room && !is_served {
+                if has_room && !is_served && !self.plan.weather.tiers {
                     self.books.break_rule(Rule::RefusedForAReason, || {
                         format!("all is calm, but gateway {gateway} does not serve {asked:?}")
                     });

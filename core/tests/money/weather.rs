@@ -27,6 +27,9 @@ pub(crate) struct Weather {
     pub(crate) sidecar_deaths: u8,
     /// Whether some answers cost more than was reserved for them.
     pub(crate) dearer: bool,
+    /// Whether requests ask for service tiers. What they need at least is unlike then, and a dear one that waits may be
+    /// refused while cheaper ones take what comes back.
+    pub(crate) tiers: bool,
     kinds: Vec<Kind>,
 }
 
@@ -127,6 +130,7 @@ impl Weather {
             refusals,
             sidecar_deaths,
             dearer: rng.u8(0..5) == 0,
+            tiers: false,
             kinds: KINDS.into_iter().filter(|_| rng.u8(0..4) == 0).collect(),
         }
     }

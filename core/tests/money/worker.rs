@@ -16,7 +16,7 @@ use tollgate_core::wire::LeaseReport;
 
 use crate::cells::WorkerCells;
 use crate::gateway::{Act, Effect, Message, Reply, Scene};
-use crate::plan::{Outcome, Request};
+use crate::plan::{Outcome, Request, TIERS};
 
 /// As in `src/upkeep.rs`.
 const TIMEOUT_MS: u64 = 5_000;
@@ -49,6 +49,8 @@ struct Open {
     exchange: Exchange,
     event_id: String,
     body: Vec<u8>,
+    /// The service tier with which the provider answers, as a member of the answer.
+    answered_tier: String,
 }
 
 // === impl Worker ===
@@ -97,8 +99,11 @@ impl Worker {
         let event_id = ids.event.clone();
         let mut exchange = Exchange::new(Rc::clone(scene.config), ids, scene.now);
         let stream = request.outcome == Outcome::Cut;
+        let (asked, answered, _) = TIERS[request.tier];
+        let member = |tier: &str| format!(r#""service_tier":"{tier}","#);
+        let tier = asked.map(member).unwrap_or_default();
         let body = format!(
-            r#"{{"model":"m","stream":{stream},"max_tokens":{},"messages":[{{"role":"user","content":"hi"}}]}}"#,
+            r#"{{"model":"m",{tier}"stream":{stream},"max_tokens":{},"messages":[{{"role":"user","content":"hi"}}]}}"#,
             request.max_tokens
         )
         .into_bytes();
@@ -120,6 +125,7 @@ impl Worker {
             exchange,
             event_id,
             body,
+            answered_tier: answered.map(member).unwrap_or_default(),
         };
         self.exchanges.insert(number, open);
         self.go_on(number, step, scene);
@@ -201,12 +207,13 @@ impl Worker {
         let Some(mut open) = self.exchanges.remove(&number) else {
             return;
         };
+        let tier = &open.answered_tier;
         let (status, kind, body): (&[u8], &[u8], String) = match outcome {
             Outcome::Whole(_) | Outcome::Dearer => (
                 b"200",
                 b"application/json",
                 format!(
-                    r#"{{"model":"m","choices":[{{"message":{{"content":"Hi"}}}}],"usage":{{"prompt_tokens":{prompt_tokens},"completion_tokens":{output_tokens}}}}}"#
+                    r#"{{"model":"m",{tier}"choices":[{{"message":{{"content":"Hi"}}}}],"usage":{{"prompt_tokens":{prompt_tokens},"completion_tokens":{output_tokens}}}}}"#
                 ),
             ),
             Outcome::Cut => (

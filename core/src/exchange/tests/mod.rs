@@ -6,6 +6,7 @@ mod conversations;
 mod downgrade;
 mod life;
 mod rewrites;
+mod tiers;
 
 use std::rc::Rc;
 
