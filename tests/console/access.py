@@ -129,6 +129,21 @@ def on_a_phone(guarded):
     expect(page.get_by_role("dialog", name="Rotate ours")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="More about ours")).to_be_focused()
+    one_workspace(guarded)
+
+
+def one_workspace(guarded):
+    """Also with the menu closed a phone tells which workspace is looked at; where it has nothing, others may."""
+    page = guarded.page
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_label("Workspace").select_option("theirs")
+    guarded.go("tokens")
+    expect(page.locator(".side-head")).to_contain_text("theirs")
+    expect(page.get_by_role("heading", name="No API tokens in theirs")).to_be_visible()
+    guarded.check_accessibility("a workspace that has none, on a phone")
+    page.get_by_role("button", name="Look at all workspaces").click()
+    expect(page.get_by_role("row", name="ci")).to_be_visible()
+    expect(page.locator(".side-head")).not_to_contain_text("theirs")
 
 
 def viewer(running):
@@ -186,7 +201,7 @@ def member(running):
         assert offered(guarded) == [], (view, offered(guarded))
     guarded.go("overview")
     page.get_by_role("button", name="theirs").click()
-    expect(page.get_by_role("heading", name="Nothing has been called yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No calls in theirs")).to_be_visible()
     guarded.go("keys")
     expect(page.get_by_role("row", name="theirs")).to_be_visible()
     assert offered(guarded) == [], offered(guarded)

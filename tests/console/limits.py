@@ -88,6 +88,8 @@ def delete(guarded):
     guarded.go("audit")
     for action in ("limit.create", "limit.edit", "limit.delete", "limit.reset"):
         expect(page.get_by_role("row", name=action).first).to_be_visible()
+    # By the name that people know, also of what is gone.
+    expect(page.get_by_role("row", name="limit.delete")).to_contain_text("paged-per-key")
 
 
 def raise_budget(guarded):

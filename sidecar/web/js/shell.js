@@ -106,6 +106,11 @@ export class Shell {
         <header class="side ${this.#isOpen ? 'is-open' : ''}">
           <div class="side-head">
             <div class="brand">${sign} Tollgate</div>
+            ${workspaces.chosen
+              ? html`<div class="scope-told narrow">
+                  <span class="hidden-visually">Workspace</span><span class="badge accent clip">${workspaces.chosen}</span>
+                </div>`
+              : nothing}
             <button
               class="button menu-button"
               aria-expanded=${this.#isOpen}

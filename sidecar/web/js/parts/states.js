@@ -2,6 +2,7 @@
 
 import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { connection } from '../connection.js';
+import { workspaces } from '../workspaces.js';
 
 export const loading = (what = 'Loading') => html`<div class="loading" role="status">
   <span></span><span></span><span></span>
@@ -13,6 +14,17 @@ export const empty = (title, text, action = nothing) => html`<div class="state">
   <p>${text}</p>
   ${action}
 </div>`;
+
+/**
+ * Where there is none of what each workspace has its own of: none at all, or none in the one that is looked at.
+ * @param {string} what in the plural, e.g. `keys`
+ */
+export function emptyHere(what, title, text, action = nothing) {
+  const { chosen } = workspaces;
+  if (chosen === '') return empty(title, text, action);
+  const all = html`<button class="button" @click=${() => workspaces.choose('')}>Look at all workspaces</button>`;
+  return empty(`No ${what} in ${chosen}`, text, html`<div class="actions">${action}${all}</div>`);
+}
 
 const absent = (what) =>
   empty(

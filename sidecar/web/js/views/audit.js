@@ -6,7 +6,7 @@ import { Log } from '../log.js';
 import { badge, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
 import { logTable } from '../parts/log_table.js';
-import { empty, shown } from '../parts/states.js';
+import { emptyHere, shown } from '../parts/states.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
 
@@ -46,7 +46,7 @@ export class AuditView extends View {
       ],
       key: (entry) => entry.seq,
       row,
-      none: empty('Nothing has been changed yet', 'Every change by an operator is kept here.'),
+      none: emptyHere('changes', 'Nothing has been changed yet', 'Every change by an operator is kept here.'),
     });
   }
 }
@@ -58,12 +58,21 @@ const row = (entry) => html`<tr class="is-new" data-action=${entry.action}>
     </button>
   </td>
   <td>${badge(entry.action)}</td>
-  <td><div class="clip mono">${entry.target}</div></td>
+  <td>${what(entry)}</td>
   <td class="wide">${entry.workspace ?? '–'}</td>
   <td class="wide">${entry.actor}</td>
   <td class="wide mono">${entry.address ?? '–'}</td>
   <td class="right wide">${entry.seq}</td>
 </tr>`;
+
+/** What people call it; by its id where it has no name. */
+function what({ target, detail }) {
+  const { before, after } = detail ?? {};
+  const name = after?.name ?? before?.name ?? after?.url ?? before?.url;
+  return name === undefined
+    ? html`<div class="clip mono" title=${target}>${target}</div>`
+    : html`<div class="clip" title=${target}>${name}</div>`;
+}
 
 function details(entry) {
   const facts = [

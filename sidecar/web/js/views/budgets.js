@@ -9,7 +9,7 @@ import { badge, moment } from '../parts/badge.js';
 import { bar, level, shares } from '../parts/bar.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
-import { empty, framed } from '../parts/states.js';
+import { emptyHere, framed } from '../parts/states.js';
 import { tell } from '../parts/toast.js';
 import { projection } from '../projection.js';
 import { Resource } from '../resource.js';
@@ -126,7 +126,7 @@ export class BudgetsView extends View {
     const budgets = ordered(ofWorkspace(all), this.#order);
     if (budgets.length === 0) {
       const text = 'A budget caps what requests may cost, in dollars, tokens or calls, and is never overspent.';
-      return html`<div class="panel">${empty('No budgets', text, this.#createButton())}</div>`;
+      return html`<div class="panel">${emptyHere('budgets', 'No budgets', text, this.#createButton())}</div>`;
     }
     const plain = budgets.filter((budget) => !budget.template);
     const templates = budgets.filter((budget) => budget.template);

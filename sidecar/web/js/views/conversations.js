@@ -6,7 +6,7 @@ import { count } from '../format.js';
 import { moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { rowActions } from '../parts/row_actions.js';
-import { empty, shown } from '../parts/states.js';
+import { empty, emptyHere, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
@@ -136,7 +136,7 @@ export class ConversationsView extends View {
       const text = 'What is said is kept only where the configurations of a gateway and of the sidecar both say so.';
       return empty('Nothing is kept', text);
     }
-    return empty('No conversations yet', 'One is there as soon as something is said where a gateway’s configuration keeps it.');
+    return emptyHere('conversations', 'No conversations yet', 'One is there as soon as something is said where a gateway’s configuration keeps it.');
   }
 
   #row(conversation) {
@@ -166,5 +166,5 @@ const plural = (number, name) => `${count(number)} ${number === 1 ? name : `${na
 
 function kept(days) {
   if (days === undefined) return nothing;
-  return days === null ? 'This sidecar takes none any more.' : `Redacted, and kept for ${plural(days, 'day')}.`;
+  return days === null ? 'This sidecar keeps none.' : `Redacted, and kept for ${plural(days, 'day')}.`;
 }

@@ -7,7 +7,7 @@ import { httpStatus, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { logTable } from '../parts/log_table.js';
-import { empty, shown } from '../parts/states.js';
+import { empty, emptyHere, shown } from '../parts/states.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
@@ -94,7 +94,7 @@ export class EventsView extends View {
       row,
       none:
         this.log.rows.length === 0
-          ? empty('No events yet', 'Every call through a gateway appears here a second after it ended.')
+          ? emptyHere('events', 'No events yet', 'Every call through a gateway appears here a second after it ended.')
           : empty('None of this kind', 'Among the events that are loaded there is none of this kind.'),
     });
   }

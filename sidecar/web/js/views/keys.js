@@ -7,7 +7,7 @@ import { ago, badge, keyStatus, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { rowActions } from '../parts/row_actions.js';
-import { empty, shown } from '../parts/states.js';
+import { empty, emptyHere, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
@@ -118,9 +118,13 @@ export class KeysView extends View {
     const rows = keys.filter(isMeant);
     if (keys.length === 0) {
       const text = 'Whoever calls a model through a gateway needs a key of Tollgate’s own.';
-      return empty('No keys yet', text, this.#createButton());
+      return emptyHere('keys', 'No keys yet', text, this.#createButton());
     }
-    if (rows.length === 0) return empty('No such key', 'None of the keys has this in its name, user, prefix or id.');
+    if (rows.length === 0) {
+      return text === ''
+        ? empty('All keys are revoked', 'Tick “Revoked ones too” to see them.', this.#createButton())
+        : empty('No such key', 'None of the keys has this in its name, user, prefix or id.');
+    }
     return html`${isCut
         ? html`<p class="notice">Only the newest ${keys.length} keys are shown: choose a workspace.</p>`
         : nothing}

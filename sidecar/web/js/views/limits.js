@@ -8,7 +8,7 @@ import { badge } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { rowActions } from '../parts/row_actions.js';
-import { empty, shown } from '../parts/states.js';
+import { emptyHere, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
@@ -67,7 +67,8 @@ export class LimitsView extends View {
       <section class="panel" aria-label="Limits">
         ${shown(this.limits, 'limits', (all) =>
           all.length === 0
-            ? empty(
+            ? emptyHere(
+                'limits',
                 'No limits here',
                 'A limit made here holds on every gateway within two seconds, beside those of its configuration.',
                 this.#createButton(),

@@ -7,7 +7,7 @@ import { Log } from '../log.js';
 import { badge, moderationAction, moment } from '../parts/badge.js';
 import { openDialog } from '../parts/dialog.js';
 import { logTable } from '../parts/log_table.js';
-import { empty, shown } from '../parts/states.js';
+import { emptyHere, shown } from '../parts/states.js';
 import { router } from '../router.js';
 import { View } from '../view.js';
 import { workspaces } from '../workspaces.js';
@@ -79,7 +79,7 @@ export class ModerationView extends View {
       ],
       key: (verdict) => verdict.request_id + verdict.phase + verdict.time,
       row,
-      none: empty('No verdicts', 'Where a key or a workspace has a moderation policy, what it finds is logged here.'),
+      none: emptyHere('verdicts', 'No verdicts', 'Where a key or a workspace has a moderation policy, what it finds is logged here.'),
     });
   }
 }

@@ -4,7 +4,7 @@ import { html, nothing } from '../../vendor/lit/lit-html.js';
 import { access } from '../access.js';
 import { compact, count, duration, money, percent, shortDate, shortMoney } from '../format.js';
 import { SERIES, seriesToken } from '../parts/chart.js';
-import { empty, framed, shown } from '../parts/states.js';
+import { empty, emptyHere, framed, shown } from '../parts/states.js';
 import { Resource } from '../resource.js';
 import { router } from '../router.js';
 import { chartSeries, GROUPS, loadStats, PERIODS } from '../stats.js';
@@ -77,7 +77,8 @@ export class OverviewView extends View {
   #shownStats(stats) {
     if (stats.now.requests + stats.before.requests === 0) {
       return html`<div class="panel">
-        ${empty(
+        ${emptyHere(
+          'calls',
           'Nothing has been called yet',
           `There was no request in the last ${PERIODS[this.#period].title}. Create a key, and send the first one through a gateway.`,
           html`<a class="button primary" href=${router.link('keys')}>To the keys</a>`,

@@ -9,7 +9,7 @@ import { choiceField, openForm, textField } from '../parts/form.js';
 import { icons } from '../parts/icons.js';
 import { rowActions } from '../parts/row_actions.js';
 import { showSecret } from '../parts/secret.js';
-import { empty, shown } from '../parts/states.js';
+import { emptyHere, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
@@ -66,7 +66,7 @@ export class TokensView extends View {
       <section class="panel" aria-label="API tokens">
         ${shown(this.tokens, 'API tokens', (tokens) =>
           tokens.length === 0
-            ? empty('No API tokens', 'A program that uses the admin API needs one: with a role, scopes and an end.', create)
+            ? emptyHere('API tokens', 'No API tokens', 'A program that uses the admin API needs one: with a role, scopes and an end.', create)
             : this.#table(tokens),
         )}
       </section>`;

@@ -8,7 +8,7 @@ import { badge, moment } from '../parts/badge.js';
 import { confirmed } from '../parts/dialog.js';
 import { icons } from '../parts/icons.js';
 import { rowActions } from '../parts/row_actions.js';
-import { empty, shown } from '../parts/states.js';
+import { empty, emptyHere, shown } from '../parts/states.js';
 import { ACTIONS, table } from '../parts/table.js';
 import { tell } from '../parts/toast.js';
 import { Resource } from '../resource.js';
@@ -96,7 +96,7 @@ export class WorkspacesView extends View {
           <div class="panel-head"><h2 id="users">Users</h2></div>
           ${shown(this.users, 'users', (all) =>
             all.length === 0
-              ? empty('No users yet', 'One is there as soon as a key or a request names it.')
+              ? emptyHere('users', 'No users yet', 'One is there as soon as a key or a request names it.')
               : this.#userTable(all),
           )}
         </section>
