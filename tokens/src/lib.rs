@@ -83,7 +83,8 @@ impl Encoding {
 #[inline(never)]
 fn count<E: Expression>(tables: &Tables, memo: &Memo, text: &[u8], work: &mut Work) -> (u64, usize) {
     let (mut rest, mut tokens, mut left) = (text, 0, *work);
-    while let Some(next) = Glance::of(rest)
+    let mut end = None;
+    while let Some(next) = Glance::on_the_way(rest, &mut end)
         && !left.is_spent()
     {
         let mut len = next.piece::<E>();

@@ -47,21 +47,17 @@ pub(crate) struct Glance {
     second: u64,
 }
 
+/// The end of a text, of fewer bytes than are looked at, and what stands after it.
+pub(crate) struct End {
+    bytes: [u8; 2 * GLANCE],
+    len: usize,
+}
+
 /// The letters among the bytes: a bit for each byte, the lowest for the first.
 #[derive(Clone, Copy)]
 pub(crate) struct Letters {
     all: u32,
     lower: u32,
-}
-
-/// The end of a text, of fewer bytes.
-#[inline(never)]
-fn padded(end: &[u8]) -> [u8; GLANCE] {
-    let mut bytes = [AFTER; GLANCE];
-    for (place, &byte) in bytes.iter_mut().zip(end) {
-        *place = byte;
-    }
-    bytes
 }
 
 #[inline]
@@ -75,14 +71,16 @@ impl Glance {
     /// What a text begins with, if it is not empty.
     #[inline]
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
-        let last;
+        Self::on_the_way(text, &mut None)
+    }
+
+    /// As [`of`](Self::of), on the way through a text, of which this is what is left: its end is kept in `end`.
+    #[inline]
+    pub(crate) fn on_the_way(text: &[u8], end: &mut Option<End>) -> Option<Self> {
         let bytes = match text.first_chunk() {
             Some(bytes) => bytes,
             None if text.is_empty() => return None,
-            None => {
-                last = padded(text);
-                &last
-            }
+            None => end.get_or_insert_with(|| End::of(text)).last(text.len())?,
         };
         let [first, second] = [0, 8].map(|from| read_word(bytes, from, 8));
         Some(Self {
@@ -208,6 +206,26 @@ impl Glance {
     }
 }
 
+// === impl End ===
+
+impl End {
+    #[inline(never)]
+    fn of(text: &[u8]) -> Self {
+        let mut bytes = [AFTER; 2 * GLANCE];
+        for (place, &byte) in bytes.iter_mut().zip(text) {
+            *place = byte;
+        }
+        let len = text.len();
+        Self { bytes, len }
+    }
+
+    /// So many of its bytes, which are the last, and what stands after them.
+    #[inline]
+    fn last(&self, left: usize) -> Option<&[u8; GLANCE]> {
+        self.bytes.get(self.len.checked_sub(left)?..)?.first_chunk()
+    }
+}
+
 // === impl Letters ===
 
 impl Letters {
@@ -296,6 +314,17 @@ mod tests {
             }
         }
         assert!(told > texts.len() as u64, "{told}");
+    }
+
+    #[test]
+    fn the_end_of_a_text_looks_the_same_wherever_one_comes_from() {
+        let text = "and then an end of it, é.".as_bytes();
+        let mut end = None;
+        for at in 0..text.len() {
+            let on_the_way = Glance::on_the_way(&text[at..], &mut end).unwrap();
+            assert_eq!(on_the_way.bytes, Glance::of(&text[at..]).unwrap().bytes);
+        }
+        assert!(Glance::on_the_way(&[], &mut end).is_none());
     }
 
     #[test]
