@@ -15,6 +15,7 @@ use super::at::{At, Invalid};
 use super::naming::{Naming, Place};
 use super::scan;
 use super::syntax::{self, List};
+use crate::words;
 
 /// A body with fewer fields than this is looked through once, whatever is looked for.
 const MAX_INDEXED: usize = 24;
@@ -216,17 +217,14 @@ impl<'a> Index<'a> {
         Self(fields.map(|(key, value)| (scan::key_text(key), value)).collect())
     }
 
-    /// The value at the end of a path of names, as [`lookup`].
-    pub(super) fn lookup<'n>(
-        &self,
-        naming: Naming,
-        mut names: impl Iterator<Item = &'n str>,
-    ) -> Result<Option<&'a str>, Ambiguous> {
-        let Some(first) = names.next() else {
-            return Ok(None);
+    /// The value at the end of a path of names with dots between them, as [`lookup`].
+    pub(super) fn lookup(&self, naming: Naming, dotted: &str) -> Result<Option<&'a str>, Ambiguous> {
+        // Most have no dot.
+        let Some((first, rest)) = words::split_at(dotted, b'.') else {
+            return Ok(present(self.find(naming, dotted)?));
         };
         match present(self.find(naming, first)?) {
-            Some(value) => lookup(value, naming, names),
+            Some(value) => lookup(value, naming, rest.split('.')),
             None => Ok(None),
         }
     }

@@ -218,7 +218,7 @@ impl<'a> Request<'a> {
     /// The parameter is given twice or in another case, so that nobody knows which value the provider takes.
     pub fn parameter(&self, dotted: &str) -> Result<Option<&'a str>, Invalid> {
         let index = self.index.get_or_init(|| Index::of(self.body));
-        let found = index.lookup(self.naming(), dotted.split('.'));
+        let found = index.lookup(self.naming(), dotted);
         found.map_err(|Ambiguous| {
             Invalid::new(
                 dotted,

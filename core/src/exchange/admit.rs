@@ -16,15 +16,6 @@ use crate::table::Lookup;
 use crate::time::UnixNanos;
 use crate::trace_context::TraceContext;
 
-/// Headers that Envoy, a provider and Tollgate must not read differently, so they may come once only.
-const SINGLE: [&str; 5] = [
-    "content-type",
-    "content-length",
-    "content-encoding",
-    "transfer-encoding",
-    "host",
-];
-
 /// A body up to this size is not worth a look at the limits before it has come: all limits are taken a moment
 /// later, and that look would cost a shared-data read for each scope.
 const SHORT_BODY: u64 = 16 << 10;
@@ -84,8 +75,7 @@ impl Exchange {
             self.request.service_tier = vertex_tier(headers);
         }
         refuse_upgrade(headers)?;
-        let length = content_length(headers);
-        self.check_body_headers(headers, length)?;
+        let length = self.check_body_headers(headers)?;
         if endpoint.is_metered() && end {
             return Err(Refusal::new(
                 Code::InvalidRequest,
@@ -239,18 +229,19 @@ impl Exchange {
         names
     }
 
-    fn check_body_headers(&self, headers: Headers<'_>, length: Option<u64>) -> Result<(), Refusal> {
-        for name in SINGLE {
-            headers.single(name).map_err(|_| repeated(name))?;
-        }
+    /// Checks what the headers say of the body. How long it is to be, where they say that.
+    fn check_body_headers(&self, headers: Headers<'_>) -> Result<Option<u64>, Refusal> {
+        // Where one of these comes twice, Envoy, a provider and Tollgate may read another one each.
+        let once = |name| headers.single(name).map_err(|_| repeated(name));
+        let kind = once("content-type")?.unwrap_or_default();
+        let length = once("content-length")?.and_then(number);
+        let encoding = once("content-encoding")?.unwrap_or(b"identity");
+        once("transfer-encoding")?;
+        once("host")?;
         // Envoy joins this header's values with commas; no single one contains any.
-        if headers
-            .first("content-type")
-            .is_some_and(|value| value.contains(&b','))
-        {
+        if kind.contains(&b',') {
             return Err(repeated("content-type"));
         }
-        let encoding = headers.first("content-encoding").unwrap_or(b"identity");
         if !encoding.eq_ignore_ascii_case(b"identity") {
             let message =
                 "compressed request bodies cannot be checked; send the body without content-encoding";
@@ -259,7 +250,7 @@ impl Exchange {
         if length.is_some_and(|length| length > self.config.max_request_bytes) {
             return Err(too_large(self.config.max_request_bytes));
         }
-        Ok(())
+        Ok(length)
     }
 }
 
@@ -269,8 +260,8 @@ fn vertex_tier(headers: Headers<'_>) -> Option<ServiceTier> {
     ServiceTier::named(std::str::from_utf8(name).unwrap_or("?"))
 }
 
-fn content_length(headers: Headers<'_>) -> Option<u64> {
-    headers.text("content-length")?.parse().ok()
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 fn repeated(name: &str) -> Refusal {
