@@ -7,6 +7,7 @@ mod duration;
 mod fault;
 pub mod spec;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -150,10 +151,10 @@ pub struct Moderation {
 }
 
 /// Where a request goes: OpenTelemetry's name of the provider, and what it understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Destination<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
     /// `gen_ai.provider.name`.
-    pub provider: &'a str,
+    pub provider: Cow<'static, str>,
     /// Whether it understands `stream_options.include_usage`.
     pub stream_usage: bool,
 }
@@ -218,14 +219,14 @@ impl Config {
     }
 
     /// Where a request goes.
-    pub fn destination(&self, authority: &str, path: &str, dialect: Dialect) -> Destination<'_> {
+    pub fn destination(&self, authority: &str, path: &str, dialect: Dialect) -> Destination {
         let configured = self
             .providers
             .iter()
             .find(|provider| provider.matches(authority, path));
         if let Some(provider) = configured {
             return Destination {
-                provider: &provider.name,
+                provider: provider.name.clone().into(),
                 stream_usage: provider.stream_usage,
             };
         }
@@ -241,7 +242,7 @@ impl Config {
             | Dialect::Models => "openai",
         };
         Destination {
-            provider,
+            provider: provider.into(),
             stream_usage: true,
         }
     }

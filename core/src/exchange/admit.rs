@@ -66,7 +66,11 @@ impl Exchange {
         self.request.path = endpoint.path().to_owned();
         self.request.target = endpoint.target().to_owned();
         self.request.ip = outside.ip;
-        self.request.authority = headers.text(":authority").unwrap_or_default().to_owned();
+        let authority = headers.text(":authority").unwrap_or_default();
+        let destination = self
+            .config
+            .destination(authority, endpoint.path(), endpoint.dialect());
+        self.request.destination = Some(destination);
         self.request.session = self.session(headers);
         self.request.tags = self.tags(headers);
         self.request.conversation = self.conversation(headers)?;

@@ -69,7 +69,7 @@ impl Exchange {
         // Vertex AI was asked in a header.
         self.request.service_tier = self.request.service_tier.or(request.service_tier);
         let (model, quoted) = self.choose_model(config, request, env)?;
-        let changes = self.changes(config, endpoint, request, &model)?;
+        let changes = self.changes(endpoint, request, &model)?;
         let prompt_tokens = count_prompt(request, &model, config.exact_count_bytes);
         if let Some(facts) = self.facts(Some(&model)) {
             config
@@ -159,7 +159,6 @@ impl Exchange {
     /// What must change in the request for the provider to answer with this model and to report usage.
     fn changes(
         &self,
-        config: &Config,
         endpoint: &Endpoint<'_>,
         request: &Request<'_>,
         model: &str,
@@ -175,8 +174,8 @@ impl Exchange {
                 }
             }
         }
-        let destination = config.destination(&self.request.authority, &self.request.path, request.dialect);
-        if destination.stream_usage
+        let destination = self.request.destination.as_ref();
+        if destination.is_some_and(|destination| destination.stream_usage)
             && let Some(edit) = request.force_include_usage()
         {
             changes.asks_for_usage = true;

@@ -32,7 +32,7 @@ pub use step::{Answer, Ask, Moderate, Release, Reply, Step};
 
 use crate::auth::Identity;
 use crate::cells::Cells;
-use crate::config::Config;
+use crate::config::{Config, Destination};
 use crate::dialect::{Dialect, Family, Meaning};
 use crate::journal::Writer;
 use crate::key::{KeyHash, KeyRecord};
@@ -140,7 +140,8 @@ struct RequestFacts {
     meaning: Option<Meaning>,
     /// The path without its query.
     path: String,
-    authority: String,
+    /// Where it goes.
+    destination: Option<Destination>,
     /// The trace that it is part of.
     trace: Option<TraceContext>,
     session: Option<String>,

@@ -56,8 +56,8 @@ impl Exchange {
 
     /// What a model costs at the provider of this request; `None` where that is not known.
     fn quote(&self, model: &str) -> Option<Quoted> {
-        let provider = self.destination().map_or("", |destination| destination.provider);
-        let (price, is_fallback) = self.config.quote(provider, model).price()?;
+        let destination = self.request.destination.as_ref()?;
+        let (price, is_fallback) = self.config.quote(&destination.provider, model).price()?;
         Some(Quoted {
             price: Box::new(price.clone()),
             is_fallback,

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use crate::budget::Amounts;
 use crate::budget::purse::Reservation;
-use crate::config::Destination;
 use crate::event::{Event, Record};
 use crate::exchange::prepared::{Open, Released, Withdrawn};
 use crate::exchange::{Env, Exchange, Phase};
@@ -191,18 +190,10 @@ impl Exchange {
         }
     }
 
-    pub(super) fn destination(&self) -> Option<Destination<'_>> {
-        let dialect = self.request.dialect?;
-        Some(
-            self.config
-                .destination(&self.request.authority, &self.request.path, dialect),
-        )
-    }
-
     /// The event as far as it is known before the end.
     pub(super) fn event(&self) -> Box<Event> {
         let identity = self.identity.as_ref();
-        let destination = self.destination();
+        let destination = self.request.destination.as_ref();
         Box::new(Event {
             event_id: self.ids.event.clone(),
             request_id: self.ids.request.clone(),
@@ -213,7 +204,7 @@ impl Exchange {
             session: self.request.session.clone(),
             key_id: identity.and_then(|identity| identity.key_id.clone()),
             dialect: self.request.dialect,
-            provider: destination.map(|destination| destination.provider.to_owned()),
+            provider: destination.map(|destination| destination.provider.clone().into_owned()),
             request_model: self.request.model.as_deref().map(clip),
             downgraded_model: self.downgraded.as_deref().map(clip),
             response_model: None,
