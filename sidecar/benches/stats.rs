@@ -138,6 +138,8 @@ fn event(random: &mut fastrand::Rng, day: i64) -> StoredEvent {
         request_model: Some(format!("model-{model}")),
         downgraded_model: None,
         response_model: None,
+        request_service_tier: None,
+        response_service_tier: None,
         stream: true,
         status: if is_refused { 429 } else { 200 },
         error_code: is_refused.then(|| "rate_limit_exceeded".to_owned()),

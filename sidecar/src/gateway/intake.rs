@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use tollgate_core::event::Event;
+use tollgate_core::service_tier::ServiceTier;
 use tollgate_core::wire::BudgetCharge;
 
 use super::bounds::bounded;
@@ -99,6 +100,8 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
         request_model: event.request_model.map(bounded),
         downgraded_model: event.downgraded_model.map(bounded),
         response_model: event.response_model.map(bounded),
+        request_service_tier: event.request_service_tier.map(tier),
+        response_service_tier: event.response_service_tier.map(tier),
         stream: event.stream,
         status: i64::from(event.status),
         error_code: event.error_code.map(bounded),
@@ -132,6 +135,10 @@ fn read_one(text: &str) -> Result<StoredEvent, String> {
         ),
         charges: event.charges,
     })
+}
+
+fn tier(tier: ServiceTier) -> String {
+    tier.as_str().to_owned()
 }
 
 /// What cannot be kept as a charge: an id that is none of the ledger's.
@@ -212,6 +219,20 @@ mod tests {
         let mut newer = event("a");
         newer["colour"] = json!("blue");
         assert_eq!(read_all(&[newer]).events.len(), 1);
+    }
+
+    #[test]
+    fn a_service_tier_is_kept_and_one_of_a_newer_gateway_costs_no_event() {
+        let mut tiered = event("a");
+        tiered["request_service_tier"] = json!("auto");
+        tiered["response_service_tier"] = json!("someday");
+        let batch = read_all(&[tiered, event("b")]);
+        let kept: Vec<_> = batch
+            .events
+            .iter()
+            .map(|event| [&event.request_service_tier, &event.response_service_tier].map(Option::as_deref))
+            .collect();
+        assert_eq!(kept, [[Some("auto"), Some("other")], [None, None]]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ const INSERT: &str = "INSERT INTO events (seq, event_id, request_id, time, works
     dialect, provider, request_model, downgraded_model, response_model, stream, status, error_code, input_tokens, output_tokens, \
     cached_input_tokens, cache_creation_input_tokens, reasoning_output_tokens, usage_status, cost_nanousd, \
     price_fallback, latency_ms, time_to_first_token_ms, request_bytes, response_bytes, gateway_id, region, \
-    would_refuse, trace_id, parent_span_id, trace_sampled) ";
+    would_refuse, trace_id, parent_span_id, trace_sampled, request_service_tier, response_service_tier) ";
 const IF_NEW: &str = " ON CONFLICT (event_id) DO NOTHING RETURNING seq";
 const QUARANTINE: &str = "INSERT INTO quarantined_events (digest, received_at, reason, body) \
     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
@@ -75,6 +75,10 @@ pub struct StoredEvent {
     pub downgraded_model: Option<String>,
     /// The model that answered.
     pub response_model: Option<String>,
+    /// The service tier that the client asked for.
+    pub request_service_tier: Option<String>,
+    /// The service tier by which the provider says that it was served.
+    pub response_service_tier: Option<String>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// The HTTP status that the client saw.
@@ -356,6 +360,8 @@ fn rows_of(events: &[StoredEvent], before: i64) -> Rows<'_> {
         .maybe_texts(all().map(|event| event.trace_id.as_deref()))
         .maybe_texts(all().map(|event| event.parent_span_id.as_deref()))
         .booleans(all().map(|event| event.trace_sampled))
+        .maybe_texts(all().map(|event| event.request_service_tier.as_deref()))
+        .maybe_texts(all().map(|event| event.response_service_tier.as_deref()))
 }
 
 /// Milliseconds since the Unix epoch as RFC 3339 in UTC.

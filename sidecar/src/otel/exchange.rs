@@ -54,10 +54,13 @@ fn attributes(event: &StoredEvent, operation: &str) -> Vec<KeyValue> {
         KeyValue::new(names::GATEWAY_ID, event.gateway_id.clone()),
         KeyValue::new(names::DECISION, decision(event)),
     ];
+    let [asked_tier, served_tier] = names::service_tiers(event.dialect.as_deref());
     let texts = [
         (names::PROVIDER_NAME, &event.provider),
         (names::REQUEST_MODEL, &event.request_model),
         (names::RESPONSE_MODEL, &event.response_model),
+        (asked_tier, &event.request_service_tier),
+        (served_tier, &event.response_service_tier),
         (names::CONVERSATION_ID, &event.session),
         (names::USER_ID, &event.user),
         (names::WORKSPACE, &event.workspace),

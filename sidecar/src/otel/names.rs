@@ -73,6 +73,17 @@ pub(super) const DURATION_BOUNDARIES: [f64; 14] = [
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
 
+/// What the tiers of service are called that a request asked for and was served by: the conventions have names for
+/// OpenAI's only.
+pub(super) fn service_tiers(dialect: Option<&str>) -> [&'static str; 2] {
+    match dialect {
+        Some("chat_completions" | "responses" | "completions" | "embeddings") => {
+            ["openai.request.service_tier", "openai.response.service_tier"]
+        }
+        _ => ["tollgate.request_service_tier", "tollgate.response_service_tier"],
+    }
+}
+
 /// What the conventions call the operation of a wire format. Those that generate nothing have none there, and keep
 /// their own name.
 pub(super) fn operation(dialect: Option<&str>) -> &str {

@@ -68,6 +68,8 @@ async fn events_of_a_period_are_all_there_by_their_time() {
         ("input_tokens", "11"),
         ("user", ""),
         ("stream", "true"),
+        ("request_service_tier", "auto"),
+        ("response_service_tier", "priority"),
     ] {
         assert_eq!(first[column], value, "{column}");
     }

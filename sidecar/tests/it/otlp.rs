@@ -90,7 +90,8 @@ async fn a_settled_exchange_is_one_span_in_the_words_of_the_conventions() {
             "gen_ai.response.time_to_first_chunk": 0.095, "gen_ai.usage.input_tokens": 11,
             "gen_ai.usage.output_tokens": 7, "gen_ai.usage.cache_read.input_tokens": 5,
             "gen_ai.usage.cache_creation.input_tokens": 0, "gen_ai.usage.reasoning.output_tokens": 3,
-            "http.response.status_code": 200, "tollgate.cost_nanousd": 97_500, "tollgate.decision": "allow",
+            "http.response.status_code": 200, "openai.request.service_tier": "auto",
+            "openai.response.service_tier": "priority", "tollgate.cost_nanousd": 97_500, "tollgate.decision": "allow",
             "tollgate.downgraded_model": "gpt-4o", "tollgate.event_id": "a", "tollgate.gateway_id": "gw-1",
             "tollgate.key_id": "key-of-w", "tollgate.region": "eu", "tollgate.request_id": "req-a",
             "tollgate.usage_status": "complete", "tollgate.workspace": "w"

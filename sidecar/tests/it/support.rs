@@ -221,7 +221,8 @@ pub(crate) fn event(id: &str, workspace: &str) -> Value {
         "cache_creation_input_tokens": 0, "reasoning_output_tokens": 3, "usage_status": "complete",
         "cost_nanousd": 97_500, "latency_ms": 812, "time_to_first_token_ms": 95, "request_bytes": 130,
         "response_bytes": 2_048, "gateway_id": "gw-1", "region": "eu",
-        "trace_id": "0af7651916cd43dd8448eb211c80319c", "parent_span_id": "b7ad6b7169203331", "trace_sampled": true
+        "trace_id": "0af7651916cd43dd8448eb211c80319c", "parent_span_id": "b7ad6b7169203331", "trace_sampled": true,
+        "request_service_tier": "auto", "response_service_tier": "priority"
     })
 }
 

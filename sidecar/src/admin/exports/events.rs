@@ -45,6 +45,8 @@ const HEADER: &[&str] = &[
     "region",
     "trace_id",
     "parent_span_id",
+    "request_service_tier",
+    "response_service_tier",
 ];
 
 #[derive(Serialize)]
@@ -79,6 +81,8 @@ struct Row {
     region: String,
     trace_id: String,
     parent_span_id: String,
+    request_service_tier: String,
+    response_service_tier: String,
 }
 
 /// What is read next.
@@ -169,6 +173,8 @@ impl From<&StoredEvent> for Row {
             region: cell(event.region.as_deref()),
             trace_id: cell(event.trace_id.as_deref()),
             parent_span_id: cell(event.parent_span_id.as_deref()),
+            request_service_tier: cell(event.request_service_tier.as_deref()),
+            response_service_tier: cell(event.response_service_tier.as_deref()),
         }
     }
 }

@@ -125,6 +125,12 @@ const row = (event) => html`<tr class="is-new" data-event=${event.event_id}>
 /** The end of a key's id: the beginning is the time of its creation. */
 const shortKey = (id) => (id ? html`<span class="mono muted" title=${id}>key …${id.slice(-6)}</span>` : '–');
 
+/** The tier that served the request, and the one that it asked for, where that is another. */
+function serviceTier({ request_service_tier: asked, response_service_tier: served }) {
+  if (!asked || asked === served) return served;
+  return `${served ?? '–'}, asked for ${asked}`;
+}
+
 function details(event) {
   const tokens = (total, parts) => {
     const named = parts.filter(([value]) => value > 0).map(([value, name]) => `${count(value)} ${name}`);
@@ -143,6 +149,7 @@ function details(event) {
     ['Asked for', event.request_model],
     ['Downgraded to', event.downgraded_model],
     ['Answered by', [event.response_model, event.provider].filter(Boolean).join(' · ')],
+    ['Service tier', serviceTier(event)],
     ['Wire format', `${event.dialect ?? '–'}${event.stream ? ', streamed' : ''}`],
     [
       'Input tokens',
