@@ -9,19 +9,10 @@ pub(crate) const CHUNK: usize = 16;
 /// How many bytes at the front of a string stand for themselves: up to a quote, a backslash or a control character.
 #[inline]
 pub(crate) fn plain_len(string: &[u8]) -> usize {
-    len_before(string, special)
-}
-
-/// As [`plain_len`], of bytes that are a chunk: where the first is that does not stand for itself.
-#[inline]
-pub(crate) fn special_in(chunk: &[u8; CHUNK]) -> Option<usize> {
-    first_marked(special(u8x16::new(*chunk)))
-}
-
-#[inline]
-fn special(chunk: u8x16) -> u8x16 {
     // Of all bytes a quote alone becomes a space by this.
-    (chunk ^ u8x16::splat(b'"' ^ b' ')).simd_le(u8x16::splat(b' ')) | chunk.simd_eq(u8x16::splat(b'\\'))
+    len_before(string, |chunk| {
+        (chunk ^ u8x16::splat(b'"' ^ b' ')).simd_le(u8x16::splat(b' ')) | chunk.simd_eq(u8x16::splat(b'\\'))
+    })
 }
 
 /// What stands before the first `end`, a character of ASCII, and what stands behind it; `None` where there is none.
@@ -36,18 +27,6 @@ pub(crate) fn split_at(text: &str, end: u8) -> Option<(&str, &str)> {
 pub(crate) fn len_until(bytes: &[u8], end: u8) -> Option<usize> {
     let len = len_before(bytes, |chunk| chunk.simd_eq(u8x16::splat(end)));
     (len < bytes.len()).then_some(len)
-}
-
-/// As [`len_until`], of bytes that are a chunk.
-#[inline]
-pub(crate) fn position_in(chunk: &[u8; CHUNK], byte: u8) -> Option<usize> {
-    first_marked(u8x16::new(*chunk).simd_eq(u8x16::splat(byte)))
-}
-
-#[inline]
-fn first_marked(marks: u8x16) -> Option<usize> {
-    let bits = marks.to_bitmask();
-    (bits != 0).then(|| bits.trailing_zeros() as usize)
 }
 
 /// How many bytes stand before the first quote or backslash; `None` where there is neither.
@@ -89,6 +68,12 @@ fn len_before(bytes: &[u8], mark: impl Fn(u8x16) -> u8x16) -> usize {
     chunks.len() * CHUNK + marked.min(rest.len())
 }
 
+#[inline]
+fn first_marked(marks: u8x16) -> Option<usize> {
+    let bits = marks.to_bitmask();
+    (bits != 0).then(|| bits.trailing_zeros() as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -104,13 +89,6 @@ mod tests {
         fn lengths_are_those_that_are_found_byte_by_byte(bytes in prop::collection::vec(any_byte(), 0..40)) {
             let before = |is_it: fn(u8) -> bool| bytes.iter().position(|byte| is_it(*byte)).unwrap_or(bytes.len());
             prop_assert_eq!(plain_len(&bytes), before(|byte| matches!(byte, b'"' | b'\\') || byte < 32));
-        }
-
-        #[test]
-        fn what_is_found_in_a_chunk_is_found_in_its_bytes(chunk: [u8; CHUNK], byte: u8) {
-            let plain = plain_len(&chunk);
-            prop_assert_eq!(special_in(&chunk), (plain < CHUNK).then_some(plain));
-            prop_assert_eq!(position_in(&chunk, byte), len_until(&chunk, byte));
         }
 
         #[test]

@@ -103,7 +103,7 @@ fn decode_escapes(quoted: &[u8], text: &mut Vec<u8>) {
     while let Some((chunk, behind)) = rest.split_first_chunk::<CHUNK>() {
         // All of it, and what is too much is cut off again: copies of one size are no calls.
         text.extend_from_slice(chunk);
-        rest = match words::position_in(chunk, b'\\') {
+        rest = match words::len_until(chunk, b'\\') {
             Some(plain) => {
                 text.truncate(text.len() - CHUNK + plain);
                 decode_escape(rest.get(plain + 1..).unwrap_or_default(), text)

@@ -3,7 +3,7 @@
 //! Takes nothing that serde_json does not take, and says no to some things that it takes (nesting deeper than
 //! [`MAX_DEPTH`], escapes in the names of the outermost fields): then serde_json is asked, which also words the error.
 
-use crate::words::{self, CHUNK, plain_len};
+use crate::words::plain_len;
 
 /// So many brackets are told apart by the bits of one number.
 const MAX_DEPTH: u32 = u64::BITS;
@@ -248,16 +248,7 @@ impl<'a> Walk<'a> {
     fn string(&mut self) -> Option<()> {
         let mut rest = self.json.as_bytes().get(self.at + 1..)?;
         loop {
-            // Where escapes are close together, a look at one chunk is quicker than a search.
-            let plain = match rest.first_chunk() {
-                Some(chunk) => words::special_in(chunk),
-                None => Some(plain_len(rest)),
-            };
-            let Some(plain) = plain else {
-                rest = rest.get(CHUNK..)?;
-                continue;
-            };
-            let (special, behind) = rest.get(plain..)?.split_first()?;
+            let (special, behind) = rest.get(plain_len(rest)..)?.split_first()?;
             rest = match special {
                 b'"' => {
                     self.at = self.json.len() - behind.len();
