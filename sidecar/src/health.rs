@@ -28,7 +28,7 @@ async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem> {
         Ok(Json(json!({"status": "ready"})))
     } else {
         Err(Problem::unavailable(
-            "the ledger's schema is older than this program",
+            "the ledger's schema is older than this program: start it anew, or run `tollgate-sidecar migrate`",
         ))
     }
 }

@@ -93,7 +93,9 @@ pub async fn serve_until(
     let ended = tokio::select! {
         served = server.into_future() => served.context("the server failed"),
         () = too_late(draining, patience) => {
-            Err(anyhow::anyhow!("requests under way did not end within {patience:?}"))
+            Err(anyhow::anyhow!(
+                "requests under way did not end within {patience:?} and were cut off (`shutdown_timeout` in the configuration)"
+            ))
         }
     };
     upkeep.abort();

@@ -29,7 +29,7 @@ impl Permitted {
             .is_some_and(|scopes| !scopes.contains(&scope))
         {
             return Err(Problem::forbidden(format!(
-                "the token has not the scope {}",
+                "the token has not the scope {}: take one that has it, or one without scopes, which may what its role may",
                 scope.as_str()
             )));
         }

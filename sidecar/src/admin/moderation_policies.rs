@@ -279,7 +279,7 @@ fn tag_of(policy: &StoredPolicy) -> ETag {
 }
 
 fn taken() -> Problem {
-    Problem::conflict("a policy of this id is there already")
+    Problem::conflict("a policy of this id is there already: change that one, or take another id")
 }
 
 fn no_such_policy() -> Problem {

@@ -118,7 +118,9 @@ pub(super) async fn create(
         .insert_operator(&stored, &permitted.caller().actor())
         .await?
     {
-        return Err(Problem::conflict("an operator of this name is there already"));
+        return Err(Problem::conflict(
+            "an operator of this name is there already: change that one, or take another name",
+        ));
     }
     let location = format!("{BASE}/operators/{}", stored.id);
     Ok(Created::at(location, stored.into()))

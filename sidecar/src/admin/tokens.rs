@@ -104,7 +104,7 @@ pub(super) async fn create(
         && wanted.iter().any(|scope| !own.contains(scope))
     {
         return Err(Problem::forbidden(
-            "a token gives no scope that it has not itself",
+            "a token gives no scope that it has not itself: ask with the admin_token, or as an operator",
         ));
     }
     let now = app.clock().now();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::api::{Api, ApiArgs, Failure};
 use super::output::{show, show_rows, warn};
 use super::table::Column;
+use super::time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,7 +82,7 @@ struct NewKey {
     #[arg(long = "model")]
     models: Vec<String>,
     /// When it ends (RFC 3339); without it never.
-    #[arg(long)]
+    #[arg(long, value_parser = time)]
     expires_at: Option<Timestamp>,
     /// A moderation policy of the sidecar's configuration.
     #[arg(long)]

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
 use self::api::Failure;
 use self::budgets::BudgetsArgs;
@@ -152,6 +153,12 @@ impl Command {
             }
         }
     }
+}
+
+/// A time on the command line.
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "expected a time with its offset, like 2026-01-31T00:00:00Z".to_owned())
 }
 
 /// Runs to the end what a command does.

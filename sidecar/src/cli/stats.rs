@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::api::{Api, ApiArgs, Failure};
 use super::output::{show_rows, spelled};
 use super::table::Column;
+use super::time;
 
 const STATS_EXAMPLES: &str = "\
 Examples:
@@ -79,10 +80,10 @@ enum ExportCommand {
 #[derive(Debug, Args)]
 struct Period {
     /// Where it begins (RFC 3339); thirty days before its end unless given.
-    #[arg(long)]
+    #[arg(long, value_parser = time)]
     from: Option<Timestamp>,
     /// Where it ends; now unless given.
-    #[arg(long)]
+    #[arg(long, value_parser = time)]
     to: Option<Timestamp>,
     /// Only of this workspace.
     #[arg(long)]

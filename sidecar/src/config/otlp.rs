@@ -67,7 +67,10 @@ impl Otlp {
             faults.push(Fault::at("otlp.max_queued_spans", message));
         }
         if spec.metrics_interval.get().is_zero() {
-            faults.push(Fault::at("otlp.metrics_interval", "expected a time"));
+            faults.push(Fault::at(
+                "otlp.metrics_interval",
+                "expected more than no time, like 60s",
+            ));
         }
         (traces.is_some() || metrics.is_some()).then(|| Self {
             traces,

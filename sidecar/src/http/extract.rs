@@ -70,7 +70,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
             Ok(bytes) => Ok(Self(bytes)),
             Err(rejection) => match rejection.into_response().status() {
                 StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large("the body is over this API's limit")),
-                _ => Err(Problem::malformed("the body ended early")),
+                _ => Err(Problem::malformed("the body ended early: send it again, whole")),
             },
         }
     }

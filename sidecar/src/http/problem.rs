@@ -212,7 +212,9 @@ impl From<LedgerError> for Problem {
     /// What the database said goes to the log, not to the caller.
     fn from(error: LedgerError) -> Self {
         tracing::error!(%error, "the ledger failed");
-        Self::unavailable("the ledger is not available, try again")
+        Self::unavailable(
+            "the ledger is not available: try again; where that lasts, the sidecar's log says why",
+        )
     }
 }
 

@@ -68,7 +68,9 @@ pub(super) async fn change(
     let hash = password::hash(sent.new_password).await?;
     let change = |operator: &mut StoredOperator| {
         if operator.password_hash.as_ref() != Some(&kept) {
-            return Err(Problem::conflict("the password was changed meanwhile"));
+            return Err(Problem::conflict(
+                "the password was changed meanwhile: sign in with the one of now",
+            ));
         }
         operator.password_hash = Some(hash.clone());
         Ok(())

@@ -323,6 +323,8 @@ async fn what_goes_wrong_has_its_exit_code_and_says_what_to_do() {
     let no_url = [("TOLLGATE_URL", "localhost"), ("TOLLGATE_ADMIN_TOKEN", ADMIN)];
     assert!(refused(&run_with(&no_url, &["events"]).await, 2).contains("--url"));
     refused(&run(&sidecar, &["keys", "lisst"]).await, 2);
+    let day = run(&sidecar, &["stats", "--from", "2026-01-31"]).await;
+    assert!(refused(&day, 2).contains("like 2026-01-31T00:00:00Z"));
 }
 
 #[tokio::test]

@@ -88,13 +88,15 @@ impl Identity {
                 Ok(new)
             } else {
                 Err(Problem::conflict(format!(
-                    "an operator named {} is there already, who signs in another way",
+                    "an operator named {} is there already, who signs in another way: an admin can remove that one",
                     new.name
                 )))
             };
         };
         if !found.is_active() {
-            return Err(Problem::forbidden("this operator is disabled"));
+            return Err(Problem::forbidden(
+                "this operator is disabled: an admin can make it active again",
+            ));
         }
         if found.roles.0 == self.grants {
             return Ok(found);
