@@ -9,9 +9,12 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::{self, Progress};
 
-/// Names the profile that the sidecar and the mock provider are built in, instead of `tools`: the tests of the whole
-/// take `dev`, most of which is there by then.
+/// Names the profile that the sidecar and the mock provider are built in, instead of `tools`.
 pub const TOOLS_PROFILE: &str = "TOLLGATE_TOOLS_PROFILE";
+
+/// Names the folder where the sidecar and the mock provider are, instead of building them: whoever sets it has built
+/// them just now.
+pub const TOOLS_FOLDER: &str = "TOLLGATE_TOOLS_FOLDER";
 
 /// The repository that this program was built from.
 #[derive(Debug, Clone)]
@@ -89,6 +92,19 @@ impl Repository {
 
     fn build_all(&self, filter: Filter, progress: &dyn Progress) -> Result<Artifacts> {
         let wasm = self.build_wasm(filter, progress)?;
+        let tools = match std::env::var_os(TOOLS_FOLDER) {
+            Some(folder) => PathBuf::from(folder),
+            None => self.build_tools(progress)?,
+        };
+        Ok(Artifacts {
+            wasm,
+            sidecar: tools.join("tollgate-sidecar"),
+            mock: tools.join("tollgate-mock"),
+        })
+    }
+
+    /// Builds the sidecar and the mock provider, and returns the folder that they are in.
+    fn build_tools(&self, progress: &dyn Progress) -> Result<PathBuf> {
         let profile = std::env::var(TOOLS_PROFILE).unwrap_or_else(|_| "tools".to_owned());
         let tools = [
             "build",
@@ -106,12 +122,7 @@ impl Repository {
         )?;
         // Cargo's one profile whose folder has another name.
         let folder = if profile == "dev" { "debug" } else { &profile };
-        let built = self.target().join(folder);
-        Ok(Artifacts {
-            wasm,
-            sidecar: built.join("tollgate-sidecar"),
-            mock: built.join("tollgate-mock"),
-        })
+        Ok(self.target().join(folder))
     }
 
     /// Builds a filter alone.
@@ -158,6 +169,14 @@ impl Repository {
     pub fn cargo(&self) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.root);
+        // Where cargo runs this program, these tell of its package. Build scripts ask for theirs by the same names: `ring`,
+        // and the sidecar on it, would be built again whenever another program of the workspace starts a build.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                cargo.env_remove(&name);
+            }
+        }
         cargo
     }
 
