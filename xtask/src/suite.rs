@@ -1,26 +1,33 @@
-//! `cargo xtask test`: everything that CI runs, cheapest first.
+//! `cargo xtask test`: everything that CI runs, cheapest first. What waits, or keeps one core busy, goes beside the rest.
+
+mod binaries;
+mod step;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use tollgate_stack::debian::{CHROMIUM, PROMETHEUS};
 use tollgate_stack::envoy::EnvoySource;
 use tollgate_stack::postgres;
-use tollgate_stack::progress::{Progress, Silent, run as run_step, step};
-use tollgate_stack::repository::TOOLS_PROFILE;
+use tollgate_stack::progress::Silent;
+use tollgate_stack::repository::TOOLS_FOLDER;
 use tollgate_stack::{Filter, Repository};
 
-use crate::progress::Terminal;
+use self::binaries::Binary;
+use self::step::{Beside, Step, both};
 
 /// The version of cargo-deny that is installed where there is none.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Tests at a time. They wait for disks and processes more than they work: one more than there are cores where CI runs.
-const TEST_THREADS: &str = "3";
+/// End-to-end tests at a time. They wait for disks and processes more than they work: one more than there are cores where
+/// CI runs.
+const WHOLE_THREADS: &str = "3";
+
+/// Tests of the packages at a time, beside those.
+const PACKAGES_THREADS: &str = "2";
 
 /// Options of `test`.
 #[derive(Debug, Args)]
@@ -33,18 +40,32 @@ pub(crate) struct TestArgs {
 /// Runs all steps; the first that fails ends it.
 pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
     let repository = Repository::here();
-    let progress = Terminal::default();
-    // A test that fails says where and why; a backtrace through its runtime would only hide that.
-    let cargo = |what: &str, arguments: &[&str]| {
-        let mut cargo = repository.cargo();
-        cargo.env("RUST_BACKTRACE", "0").env(TOOLS_PROFILE, "dev");
-        cargo.env("RUST_TEST_THREADS", TEST_THREADS);
-        shown(what, cargo.args(arguments))
-    };
+    cargo("format", &["fmt", "--all", "--check"])
+        .show()
+        .context("`cargo fmt --all` mends it")?;
+    let filters = Beside::start("the filters", |_| build_filters());
+    let programs = Beside::start("Envoy, PostgreSQL, Chromium and Prometheus", |_| fetch_programs());
+    let deny = (!args.skip_deny).then(|| Beside::start("cargo-deny", deny));
+    lint()?;
+    if let Some(deny) = deny {
+        deny.join()?;
+    }
+    // Before the tests that need them, so that no test spends its patience on them.
+    let built = binaries::build(&repository)?;
+    programs.join()?;
+    filters.join()?;
+    let whole = repository.root().join("tests");
+    let (whole, packages): (Vec<_>, Vec<_>) = built.into_iter().partition(|binary| binary.is_in(&whole));
+    // Both wait more than they work, and for other things.
+    let packages = Beside::start("tests of the packages", move |log| test_packages(&packages, log));
+    let whole = test_whole(&repository, &whole);
+    both(whole, packages.join())?;
+    writeln!(std::io::stderr(), "everything passed")?;
+    Ok(ExitCode::SUCCESS)
+}
 
-    cargo("format", &["fmt", "--all", "--check"]).context("`cargo fmt --all` mends it")?;
-    let filters = std::thread::spawn(build_filters);
-    let lints = [
+fn lint() -> Result<()> {
+    let workspace = [
         "clippy",
         "--workspace",
         "--all-targets",
@@ -56,7 +77,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
         "-D",
         "warnings",
     ];
-    cargo("lints", &lints)?;
+    cargo("lints", &workspace).show()?;
     let fuzz = [
         "clippy",
         "--manifest-path",
@@ -68,45 +89,36 @@ pub(crate) fn run(args: &TestArgs) -> Result<ExitCode> {
         "-D",
         "warnings",
     ];
-    cargo("lints of the fuzz targets", &fuzz).context(
+    cargo("lints of the fuzz targets", &fuzz).show().context(
         "`cargo update --workspace --manifest-path fuzz/Cargo.toml` brings their lock file up to date",
-    )?;
-    if !args.skip_deny {
-        let mut deny = Command::new(cargo_deny(&repository, &progress)?);
-        deny.current_dir(repository.root())
-            .args(["check", "licenses", "bans", "sources"]);
-        shown("licences and sources of dependencies (deny.toml)", &mut deny)?;
+    )
+}
+
+fn test_packages(binaries: &[Binary], log: &mut Vec<u8>) -> Result<()> {
+    for binary in binaries {
+        tests(binary.step(), PACKAGES_THREADS).keep(log)?;
     }
-    // Before the tests that need it, as below.
-    postgres::programs(&repository, &progress)?;
-    cargo(
-        "tests of the packages",
-        &["test", "--workspace", "--exclude", "tollgate-tests", "--locked"],
-    )?;
-    // Before the tests that need them, so that no test spends its patience on them.
-    step(&progress, "the filters, which were built beside all this", || {
-        filters
-            .join()
-            .unwrap_or_else(|_| bail!("building the filters ended in a panic"))
-    })?;
-    let tools = [
-        "build",
-        "--locked",
-        "-p",
-        "tollgate-sidecar",
-        "-p",
-        "tollgate-mock",
-    ];
-    cargo("the sidecar and the mock provider", &tools)?;
-    EnvoySource::default().binary(&repository, &progress)?;
-    CHROMIUM.program(&repository, &progress)?;
-    PROMETHEUS.program(&repository, &progress)?;
-    cargo(
-        "end to end: the real Envoy, the SDKs, the README",
-        &["test", "-p", "tollgate-tests", "--locked"],
-    )?;
-    writeln!(std::io::stderr(), "everything passed")?;
-    Ok(ExitCode::SUCCESS)
+    let examples = ["test", "--workspace", "--doc", "--locked"];
+    tests(
+        cargo("examples in the documentation", &examples),
+        PACKAGES_THREADS,
+    )
+    .keep(log)
+}
+
+/// End to end: the real Envoy, the SDKs, the README.
+fn test_whole(repository: &Repository, binaries: &[Binary]) -> Result<()> {
+    for binary in binaries {
+        tests(binary.step(), WHOLE_THREADS)
+            .env(TOOLS_FOLDER, repository.target().join("debug"))
+            .show()?;
+    }
+    Ok(())
+}
+
+fn tests(step: Step, threads: &str) -> Step {
+    // A test that fails says where and why; a backtrace through its runtime would only hide that.
+    step.env("RUST_BACKTRACE", "0").env("RUST_TEST_THREADS", threads)
 }
 
 /// Builds the filters that end-to-end tests run. Optimising each as a whole keeps one core busy for a minute: beside steps
@@ -118,30 +130,27 @@ fn build_filters() -> Result<()> {
     Ok(())
 }
 
-/// Runs a command that shows its own progress.
-fn shown(what: &str, command: &mut Command) -> Result<()> {
-    let (since, mut err) = (Instant::now(), std::io::stderr());
-    writeln!(err, "==> {what}")?;
-    let program = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("{what}: cannot start `{program}`: is it installed? (https://rustup.rs)"))?;
-    if !status.success() {
-        let arguments: Vec<_> = command
-            .get_args()
-            .map(|argument| argument.to_string_lossy())
-            .collect();
-        bail!(
-            "{what}: `{program} {}` failed ({status}), see above",
-            arguments.join(" ")
-        );
-    }
-    writeln!(err, "    ok {what} ({:.1} s)", since.elapsed().as_secs_f32())?;
+/// Fetches the programs that tests run.
+fn fetch_programs() -> Result<()> {
+    let repository = Repository::here();
+    postgres::programs(&repository, &Silent)?;
+    EnvoySource::default().binary(&repository, &Silent)?;
+    CHROMIUM.program(&repository, &Silent)?;
+    PROMETHEUS.program(&repository, &Silent)?;
     Ok(())
 }
 
+/// Licences and sources of the dependencies (deny.toml).
+fn deny(log: &mut Vec<u8>) -> Result<()> {
+    let repository = Repository::here();
+    let mut deny = Command::new(cargo_deny(&repository, log)?);
+    deny.current_dir(repository.root())
+        .args(["check", "licenses", "bans", "sources"]);
+    Step::new("licences and sources of dependencies (deny.toml)", deny).keep(log)
+}
+
 /// cargo-deny from the PATH, or installed under `target/`.
-fn cargo_deny(repository: &Repository, progress: &dyn Progress) -> Result<PathBuf> {
+fn cargo_deny(repository: &Repository, log: &mut Vec<u8>) -> Result<PathBuf> {
     let on_path = Command::new("cargo-deny").arg("--version").output();
     if on_path.is_ok_and(|output| output.status.success()) {
         return Ok(PathBuf::from("cargo-deny"));
@@ -155,8 +164,18 @@ fn cargo_deny(repository: &Repository, progress: &dyn Progress) -> Result<PathBu
     install
         .args(["install", "--locked", "--debug", "--version", CARGO_DENY])
         .args(["cargo-deny", "--root"])
-        .arg(&root);
-    run_step(progress, "installing cargo-deny, once (minutes)", &mut install)
+        .arg(&root)
+        // Nobody looks for faults in it.
+        .env("CARGO_PROFILE_DEV_DEBUG", "none");
+    Step::new("installing cargo-deny, once", install)
+        .keep(log)
         .context("or leave it out: cargo xtask test --skip-deny")?;
     Ok(installed)
+}
+
+/// A step of the repository's cargo.
+fn cargo(what: &str, arguments: &[&str]) -> Step {
+    let mut cargo = Repository::here().cargo();
+    cargo.args(arguments);
+    Step::new(what, cargo).repeated_by(format!("cargo {}", arguments.join(" ")))
 }
