@@ -17,8 +17,6 @@ const MAX_EVENTS: usize = 1000;
 /// An id cannot be shortened without becoming another.
 const MAX_ID_CHARS: usize = 128;
 const MAX_WOULD_REFUSE: usize = 32;
-/// More budgets than any request is paid from.
-const MAX_CHARGES: usize = 256;
 
 /// A batch, sorted into what is an event and what is not.
 #[derive(Debug, Default)]
@@ -141,14 +139,9 @@ fn tier(tier: ServiceTier) -> String {
     tier.as_str().to_owned()
 }
 
-/// What cannot be kept as a charge: an id that is none of the ledger's.
+/// What cannot be kept as a charge: an id that is none of the ledger's. There may be as many as budgets apply to a request:
+/// what was charged is kept.
 fn check_charges(charges: &[BudgetCharge]) -> Result<(), String> {
-    if charges.len() > MAX_CHARGES {
-        return Err(format!(
-            "#/charges: expected at most {MAX_CHARGES}, got {}",
-            charges.len()
-        ));
-    }
     for (at, charge) in charges.iter().enumerate() {
         let id = &charge.budget_id;
         if id.is_empty() || id.len() > MAX_ID_CHARS || id.chars().any(char::is_control) {
@@ -219,6 +212,16 @@ mod tests {
         let mut newer = event("a");
         newer["colour"] = json!("blue");
         assert_eq!(read_all(&[newer]).events.len(), 1);
+    }
+
+    #[test]
+    fn an_event_of_a_request_that_hundreds_of_budgets_paid_is_kept_whole() {
+        let mut paid = event("a");
+        let charge = |number| json!({"budget_id": format!("bud_{number}"), "lease_id": number, "reserved": 9, "charged": 5});
+        paid["charges"] = (1..=1_500).map(charge).collect();
+        let batch = read_all(&[paid]);
+        assert_eq!(batch.unreadable, []);
+        assert_eq!(batch.events[0].charges.len(), 1_500);
     }
 
     #[test]

@@ -70,6 +70,33 @@ fn with_a_lease_in_hand_nobody_is_asked() {
 }
 
 #[test]
+fn a_request_may_be_paid_from_hundreds_of_budgets() {
+    let mut answer = granted(1_000_000_000, 0, 500_000_000);
+    let one = answer["budgets"][0].clone();
+    let many = (1..=300).map(|number| {
+        let mut budget = one.clone();
+        budget["id"] = json!(format!("bud_{number}"));
+        budget["lease"]["lease_id"] = json!(number);
+        budget
+    });
+    answer["budgets"] = many.collect();
+    let mut bench = Bench::with_budgets(&config(&json!({})));
+    let mut exchange = bench.exchange();
+    let (_, ended) = send_asking(&mut bench, &mut exchange, CHAT, Some(&answer));
+    assert!(matches!(ended, Ended::Released { .. }));
+    bench.answer(&mut exchange, "application/json", &[ANSWER]);
+    bench.finish(&mut exchange, Some(200));
+    let events = bench.events();
+    let charges = events[0]["charges"].as_array().unwrap();
+    assert_eq!(charges.len(), 300);
+    assert!(
+        charges
+            .iter()
+            .all(|charge| charge["charged"] == events[0]["cost_nanousd"])
+    );
+}
+
+#[test]
 fn what_one_worker_has_heard_of_a_callers_budgets_every_worker_knows() {
     let config = config(&json!({}));
     let mut bench = Bench::with_budgets(&config);
