@@ -20,6 +20,7 @@ async fn stack() -> Arc<Stack> {
         let price = json!({
             "input_cost_per_token": 1e-6, "cache_read_input_token_cost": 1e-7,
             "cache_creation_input_token_cost": 1.25e-6, "output_cost_per_token": 5e-6,
+            "input_cost_per_token_priority": 2e-6, "output_cost_per_token_priority": 9e-6,
         });
         config["prices"] = json!({
             "catalogue": MODELS.map(|model| (model, price.clone())).into_iter().collect::<BTreeMap<_, _>>(),
@@ -170,6 +171,23 @@ async fn what_anthropic_writes_into_its_cache_is_priced_as_that() {
         + 1000 * creation_price
         + number(&event, "output_tokens") * output_price;
     assert_eq!(number(&event, "cost_nanousd"), cost);
+}
+
+#[tokio::test]
+async fn a_call_costs_what_its_service_tier_costs() {
+    let stack = stack().await;
+    for is_stream in [false, true] {
+        let mut body = chat("echo a");
+        body["model"] = json!(MODELS[1]);
+        body["service_tier"] = json!("priority");
+        body["stream"] = json!(is_stream);
+        let answer = ask(&stack, "/v1/chat/completions", "", &body).await;
+        let event = event(&stack, &answer).await.unwrap();
+        let tiers = ["request_service_tier", "response_service_tier"].map(|name| event[name].clone());
+        assert_eq!(tiers, ["priority", "priority"], "{event}");
+        let cost = number(&event, "input_tokens") * 2_000 + number(&event, "output_tokens") * 9_000;
+        assert_eq!(number(&event, "cost_nanousd"), cost, "{event}");
+    }
 }
 
 #[tokio::test]

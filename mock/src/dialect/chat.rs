@@ -49,9 +49,17 @@ pub(super) fn json(body: &Value, ask: &Ask, answer: &Answer, with_usage: bool) -
         "id": id("chatcmpl-"), "object": "chat.completion", "created": now(), "model": ask.model,
         "choices": (0..choices(body)).map(choice).collect::<Vec<_>>(),
         "usage": usage(&answer.usage, choices(body)),
-        "service_tier": "default", "system_fingerprint": "fp_mock",
+        "service_tier": service_tier(body), "system_fingerprint": "fp_mock",
     });
     without_usage(whole_answer, "usage", with_usage)
+}
+
+/// The tier that serves a request: the one that it asks for, if that is one.
+fn service_tier(body: &Value) -> &str {
+    match body.get("service_tier").and_then(Value::as_str) {
+        Some(tier @ ("flex" | "priority")) => tier,
+        _ => "default",
+    }
 }
 
 pub(super) fn events(body: &Value, ask: &Ask, answer: &Answer, options: Options) -> Vec<String> {
@@ -63,7 +71,7 @@ pub(super) fn events(body: &Value, ask: &Ask, answer: &Answer, options: Options)
     let event = |listed: Value, reported: Option<Value>| {
         let mut chunk = json!({
             "id": chunk_id, "object": "chat.completion.chunk", "created": created, "model": ask.model,
-            "service_tier": "default", "system_fingerprint": "fp_mock", "choices": listed,
+            "service_tier": service_tier(body), "system_fingerprint": "fp_mock", "choices": listed,
         });
         if let (true, Some(object)) = (wants_usage, chunk.as_object_mut()) {
             object.insert("usage".to_owned(), reported.unwrap_or(Value::Null));
