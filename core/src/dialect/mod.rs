@@ -149,4 +149,6 @@ mod provider_tests;
 #[cfg(test)]
 mod recordings_tests;
 #[cfg(test)]
+mod refused_tests;
+#[cfg(test)]
 mod tests;

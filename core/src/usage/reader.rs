@@ -184,3 +184,7 @@ pub(crate) fn format_of(chunk: &[u8]) -> Format {
 #[cfg(test)]
 #[path = "reader_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reader_tier_tests.rs"]
+mod tier_tests;
