@@ -40,8 +40,8 @@ struct Kept {
     scarce_until: UnixMillis,
 }
 
-/// Where shares are taken and given back.
-pub(super) struct Counter<'a, C: ?Sized> {
+/// The worker at a moment: where it takes shares and gives them back.
+pub(super) struct Worker<'a, C: ?Sized> {
     cells: &'a C,
     recall: &'a Recall,
     now: UnixMillis,
@@ -56,9 +56,9 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        let counter = self.counter(cells, now);
+        let worker = self.worker(cells, now);
         for group in &self.groups {
-            group.retain_shares(&counter, |share| share.lasts(now));
+            group.retain_shares(&worker, |share| share.lasts(now));
         }
     }
 
@@ -67,10 +67,10 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        let counter = self.counter(cells, now);
+        let worker = self.worker(cells, now);
         for group in &self.groups {
             group.shares.borrow_mut().is_closed = true;
-            group.retain_shares(&counter, |_| false);
+            group.retain_shares(&worker, |_| false);
         }
     }
 
@@ -79,20 +79,20 @@ impl Limits {
     where
         C: Cells + ?Sized,
     {
-        let counter = self.counter(cells, now);
+        let worker = self.worker(cells, now);
         let mut is_any = false;
         for planned in &plan.groups {
             let group = self.groups.get(planned.group);
-            is_any |= group.is_some_and(|group| group.give_back_share(&counter, planned.subject));
+            is_any |= group.is_some_and(|group| group.give_back_share(&worker, planned.subject));
         }
         is_any
     }
 
-    pub(super) const fn counter<'a, C>(&'a self, cells: &'a C, now: UnixMillis) -> Counter<'a, C>
+    pub(super) const fn worker<'a, C>(&'a self, cells: &'a C, now: UnixMillis) -> Worker<'a, C>
     where
         C: Cells + ?Sized,
     {
-        Counter {
+        Worker {
             cells,
             recall: &self.recall,
             now,
@@ -107,7 +107,7 @@ impl Group {
     /// in the cell.
     pub(super) fn take_from_share<'l, C>(
         &'l self,
-        counter: &Counter<'_, C>,
+        worker: &Worker<'_, C>,
         subject: Subject,
         wanted: Wanted<'_>,
         lines: &mut Vec<Line<'l>>,
@@ -115,7 +115,7 @@ impl Group {
     where
         C: Cells + ?Sized,
     {
-        let (mut shares, now) = (self.shares.borrow_mut(), counter.now);
+        let (mut shares, now) = (self.shares.borrow_mut(), worker.now);
         let Some(kept) = shares.kept(subject, now) else {
             return false;
         };
@@ -133,7 +133,7 @@ impl Group {
             return false;
         }
         // Where the host refuses, the last one is given back with a tick.
-        if let Ok(next) = counter.renew(self, subject, kept.share.as_ref(), wanted) {
+        if let Ok(next) = worker.renew(self, subject, kept.share.as_ref(), wanted) {
             kept.share = next;
         }
         let renewed = kept.share.as_mut().filter(|share| share.lasts(now));
@@ -159,27 +159,27 @@ impl Group {
     }
 
     /// Gives a share back, and takes none for a while; whether there was one.
-    fn give_back_share<C>(&self, counter: &Counter<'_, C>, subject: Subject) -> bool
+    fn give_back_share<C>(&self, worker: &Worker<'_, C>, subject: Subject) -> bool
     where
         C: Cells + ?Sized,
     {
         let mut shares = self.shares.borrow_mut();
         shares.subjects.get_mut(&subject).is_some_and(|kept| {
-            kept.scarce_until = counter.now.plus(SCARCE_MS);
-            kept.give_back(counter, self, subject)
+            kept.scarce_until = worker.now.plus(SCARCE_MS);
+            kept.give_back(worker, self, subject)
         })
     }
 
     /// Gives back all shares but those, and forgets subjects that are not busy.
-    fn retain_shares<C>(&self, counter: &Counter<'_, C>, stays: impl Fn(&Share) -> bool)
+    fn retain_shares<C>(&self, worker: &Worker<'_, C>, stays: impl Fn(&Share) -> bool)
     where
         C: Cells + ?Sized,
     {
         self.shares.borrow_mut().subjects.retain(|subject, kept| {
             if kept.share.as_ref().is_some_and(|share| !stays(share)) {
-                kept.give_back(counter, self, *subject);
+                kept.give_back(worker, self, *subject);
             }
-            let age = counter.now.0.checked_sub(kept.last_taken_at.0);
+            let age = worker.now.0.checked_sub(kept.last_taken_at.0);
             kept.share.is_some() || age.is_some_and(|age| age < SCARCE_MS)
         });
     }
@@ -216,20 +216,20 @@ impl Shares {
 
 impl Kept {
     /// Gives the share back; whether there was one, and is no more. Where the host refuses, it stays.
-    fn give_back<C>(&mut self, counter: &Counter<'_, C>, group: &Group, subject: Subject) -> bool
+    fn give_back<C>(&mut self, worker: &Worker<'_, C>, group: &Group, subject: Subject) -> bool
     where
         C: Cells + ?Sized,
     {
         let ended = self
             .share
-            .take_if(|share| counter.settle(group, subject, &share.ending()).is_ok());
+            .take_if(|share| worker.settle(group, subject, &share.ending()).is_ok());
         ended.is_some()
     }
 }
 
-// === impl Counter ===
+// === impl Worker ===
 
-impl<C: Cells + ?Sized> Counter<'_, C> {
+impl<C: Cells + ?Sized> Worker<'_, C> {
     fn settle(&self, group: &Group, subject: Subject, settlings: &[Settling]) -> Result<(), CellError> {
         if settlings.is_empty() {
             return Ok(());

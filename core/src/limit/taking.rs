@@ -152,12 +152,12 @@ impl<'l> Taking<'l> {
     where
         C: Cells + ?Sized,
     {
-        let counter = self.limits.counter(cells, self.now);
+        let worker = self.limits.worker(cells, self.now);
         let wanted = Wanted {
             places,
             demand: self.demand,
         };
-        group.take_from_share(&counter, subject, wanted, &mut self.lines)
+        group.take_from_share(&worker, subject, wanted, &mut self.lines)
     }
 
     fn take_in_cell<C>(
