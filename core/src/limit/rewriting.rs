@@ -122,11 +122,11 @@ impl Rewriting<'_> {
                 wanted = None;
                 (bytes, outcome) = write(None);
             }
-            if !outcome.is_changed && opened.is_recalled() && !self.settlings.is_empty() {
-                // That nothing is to be written does not follow from what is only remembered.
-                continue;
-            }
             if !outcome.is_changed {
+                if opened.is_recalled() && !self.settlings.is_empty() {
+                    // That nothing is to be written does not follow from what is only remembered.
+                    continue;
+                }
                 return Ok(Vec::new());
             }
             match opened.store_and_recall(cells, bytes, recall, self.now) {
@@ -147,8 +147,8 @@ impl Draft<'_, '_> {
         let limits = &self.rewriting.group.limits;
         let mut known = 0;
         for record in records::read(old) {
-            let place = limits.iter().position(|limit| limit.id == record.id);
-            match place.and_then(|place| Some((place, limits.get(place)?))) {
+            let mut all = limits.iter().enumerate();
+            match all.find(|(_, limit)| limit.id == record.id) {
                 Some((place, limit)) => {
                     known += 1;
                     self.write_limit(place, limit, Some(&record));

@@ -104,8 +104,9 @@ impl Limits {
 impl Group {
     /// What is to be done about an item; `None` where nothing is, or its limit is no more.
     fn settling(&self, item: &Item, ending: Ending) -> Option<Settling> {
-        let place = self.limits.iter().position(|limit| limit.id == item.id)?;
-        let used = match (ending, self.limits.get(place)?.count) {
+        let mut all = self.limits.iter().enumerate();
+        let (place, limit) = all.find(|(_, limit)| limit.id == item.id)?;
+        let used = match (ending, limit.count) {
             (Ending::Cancelled, _) | (_, Count::Concurrent) => 0,
             (Ending::Used(demand), count) if count.is_tokens() => demand.of(count),
             _ => item.reserved,
