@@ -53,7 +53,7 @@ pub enum PricedTier {
     Ultrafast,
 }
 
-/// Every name that is met, the usual ones first.
+/// Every name that is met, the usual ones first. The first of a tier is what events call it.
 const NAMES: [(&str, ServiceTier); 17] = [
     ("default", ServiceTier::Default),
     ("auto", ServiceTier::Auto),
@@ -113,21 +113,9 @@ impl ServiceTier {
     }
 
     /// The name in events.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Default => "default",
-            Self::Standard => "standard",
-            Self::StandardOnly => "standard_only",
-            Self::OnDemand => "on_demand",
-            Self::Flex => "flex",
-            Self::Priority => "priority",
-            Self::Fast => "fast",
-            Self::Ultrafast => "ultrafast",
-            Self::Scale => "scale",
-            Self::Batch => "batch",
-            Self::Other => "other",
-        }
+    pub fn as_str(self) -> &'static str {
+        let own = NAMES.iter().find(|(_, tier)| *tier == self);
+        own.map_or("other", |(name, _)| *name)
     }
 
     /// Whether it says at which price a request was served.
